@@ -1,0 +1,47 @@
+import type { SpannerType } from './values.ts';
+
+/** A database's schema as its DDL left it. Names keep their case; look-ups ignore it. Replaced as a whole, never changed in place. */
+export interface Schema {
+  /** By lower-case table name, in order of creation. */
+  readonly tables: ReadonlyMap<string, Table>;
+  /** By lower-case index name, in order of creation. */
+  readonly indexes: ReadonlyMap<string, Index>;
+  /** `ALTER DATABASE … SET OPTIONS (version_retention_period = …)`; 1 hour unless set. */
+  readonly versionRetentionMs: number;
+}
+
+export interface Table {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  readonly primaryKey: readonly KeyPart[];
+  readonly parent: { readonly table: string; readonly onDelete: 'CASCADE' | 'NO ACTION' } | undefined;
+  /** `ROW DELETION POLICY (OLDER_THAN(column, INTERVAL days DAY))`. */
+  readonly rowDeletionPolicy: { readonly column: string; readonly days: number } | undefined;
+}
+
+export interface Column {
+  readonly name: string;
+  readonly type: SpannerType;
+  /** Characters of a STRING, bytes of a BYTES, of each element in an array of them; undefined for MAX. */
+  readonly maxLength: number | undefined;
+  readonly notNull: boolean;
+  /** The text between the parentheses of `DEFAULT (…)`. */
+  readonly defaultExpression: string | undefined;
+  readonly allowCommitTimestamp: boolean;
+}
+
+export interface KeyPart {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+export interface Index {
+  readonly name: string;
+  readonly table: string;
+  readonly key: readonly KeyPart[];
+  readonly storing: readonly string[];
+  readonly unique: boolean;
+  readonly nullFiltered: boolean;
+  /** The parent of `, INTERLEAVE IN parent`. */
+  readonly interleavedIn: string | undefined;
+}

@@ -1,0 +1,99 @@
+-- Penstock's control tables. Names are fixed: people and dashboards query them.
+-- Applied by `penstock migrate`, which is safe to repeat.
+
+-- Where each partition of each pipeline stands. Spanner is the truth about offsets; Kafka's group offsets are advice.
+CREATE TABLE PenstockCheckpoints (
+  Pipeline STRING(128) NOT NULL,
+  Topic STRING(249) NOT NULL,
+  PartitionId INT64 NOT NULL,
+  TopicId STRING(36) NOT NULL,
+  NextOffset INT64 NOT NULL,
+  Fence INT64 NOT NULL,
+  Owner STRING(256) NOT NULL,
+  HighWatermark INT64 NOT NULL,
+  LastEventAt TIMESTAMP,
+  UpdatedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (Pipeline, Topic, PartitionId);
+
+-- One row per commit: which offsets became which rows, when, and by whom.
+CREATE TABLE PenstockLineage (
+  Pipeline STRING(128) NOT NULL,
+  Topic STRING(249) NOT NULL,
+  PartitionId INT64 NOT NULL,
+  FromOffset INT64 NOT NULL,
+  ToOffset INT64 NOT NULL,
+  RowCount INT64 NOT NULL,
+  SkippedCount INT64 NOT NULL,
+  DeadCount INT64 NOT NULL,
+  Fence INT64 NOT NULL,
+  Identity STRING(256) NOT NULL,
+  CommittedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (Pipeline, Topic, PartitionId, FromOffset);
+
+-- Pub/Sub events that were taken: a second delivery finds its receipt.
+CREATE TABLE PenstockReceipts (
+  Pipeline STRING(128) NOT NULL,
+  EventId STRING(256) NOT NULL,
+  PayloadHash BYTES(32) NOT NULL,
+  Outcome STRING(16) NOT NULL,
+  ReceivedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (Pipeline, EventId), ROW DELETION POLICY (OLDER_THAN(ReceivedAt, INTERVAL 30 DAY));
+
+-- What could not become a row, with its bytes. Part 0 names it; further parts hold what is over a cell's limit.
+CREATE TABLE PenstockDeadLetters (
+  Pipeline STRING(128) NOT NULL,
+  DeadLetterId STRING(320) NOT NULL,
+  Part INT64 NOT NULL,
+  Source STRING(16) NOT NULL,
+  Topic STRING(256),
+  PartitionId INT64,
+  RecordOffset INT64,
+  EventId STRING(256),
+  Class STRING(16) NOT NULL,
+  Reason STRING(4096) NOT NULL,
+  RecordKey BYTES(MAX),
+  RecordValue BYTES(MAX),
+  Headers JSON,
+  PartCount INT64 NOT NULL,
+  ValueBytes INT64 NOT NULL,
+  OccurredAt TIMESTAMP,
+  RecordedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  RedrivenAt TIMESTAMP,
+) PRIMARY KEY (Pipeline, DeadLetterId, Part);
+
+-- One row per epoch: the pinned read timestamp and the manifest.
+CREATE TABLE PenstockEpochs (
+  EpochId STRING(128) NOT NULL,
+  Feed STRING(128) NOT NULL,
+  State STRING(16) NOT NULL,
+  ReadTimestamp TIMESTAMP NOT NULL,
+  PlanDigest STRING(71) NOT NULL,
+  Manifest JSON NOT NULL,
+  ShardCount INT64 NOT NULL,
+  RowCount INT64,
+  BatchCount INT64,
+  PlannedBy STRING(256) NOT NULL,
+  PlannedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  DeliveredAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
+  Error STRING(4096),
+) PRIMARY KEY (EpochId);
+
+CREATE INDEX PenstockEpochsByFeed ON PenstockEpochs (Feed, PlannedAt DESC);
+
+-- One row per shard: its key range, its lease and how far it was delivered.
+CREATE TABLE PenstockShards (
+  EpochId STRING(128) NOT NULL,
+  ShardId INT64 NOT NULL,
+  State STRING(16) NOT NULL,
+  KeyRange JSON NOT NULL,
+  Fence INT64 NOT NULL,
+  LeaseOwner STRING(256),
+  LeaseExpiresAt TIMESTAMP,
+  Position JSON,
+  RowCount INT64 NOT NULL,
+  BatchCount INT64 NOT NULL,
+  StartedAt TIMESTAMP,
+  UpdatedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  FinishedAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
+  Error STRING(4096),
+) PRIMARY KEY (EpochId, ShardId), INTERLEAVE IN PARENT PenstockEpochs ON DELETE CASCADE;

@@ -1,0 +1,151 @@
+import type { Column, Schema, Table } from '../schema.ts';
+import { checkColumn, checkRowDeletionPolicy, MAX_COLUMNS } from './check-table.ts';
+import { printType } from './print-type.ts';
+import { childrenOf, columnNamed, findColumn, findTable, indexesOn, sameName, schemaError } from './schema-error.ts';
+import type { ColumnChange, ColumnDefinition, TableAction } from './statement.ts';
+
+/** Gives the table as the action leaves it. */
+export function alterTable(schema: Schema, name: string, action: TableAction): Table {
+  const table = findTable(schema, name);
+  switch (action.kind) {
+    case 'add-column':
+      return addColumn(table, action.column, action.ifNotExists);
+    case 'drop-column':
+      return dropColumn(schema, table, action.column);
+    case 'alter-column':
+      return alterColumn(schema, table, action.column, action.change);
+    case 'add-policy':
+      if (table.rowDeletionPolicy)
+        throw schemaError(`Table ${table.name} already has a row deletion policy: REPLACE it`);
+      return withPolicy(schema, table, action.policy);
+    case 'replace-policy':
+      if (!table.rowDeletionPolicy) throw schemaError(`Table ${table.name} has no row deletion policy: ADD one`);
+      return withPolicy(schema, table, action.policy);
+    case 'drop-policy':
+      if (!table.rowDeletionPolicy) throw schemaError(`Table ${table.name} has no row deletion policy to drop`);
+      return { ...table, rowDeletionPolicy: undefined };
+    case 'set-on-delete':
+      return setOnDelete(schema, table, action.onDelete);
+  }
+}
+
+function addColumn(table: Table, column: Column, ifNotExists: boolean): Table {
+  if (columnNamed(table, column.name)) {
+    if (ifNotExists) return table;
+    throw schemaError(`Duplicate column name ${table.name}.${column.name}`);
+  }
+  if (column.notNull && column.defaultExpression === undefined) {
+    throw schemaError(
+      `Cannot add NOT NULL column ${table.name}.${column.name} to existing table ${table.name}: give it a DEFAULT, ` +
+        'or add it nullable, fill it, then set NOT NULL',
+    );
+  }
+  if (table.columns.length >= MAX_COLUMNS) throw schemaError(`Table ${table.name} already has ${MAX_COLUMNS} columns`);
+  checkColumn(table, column);
+  return { ...table, columns: [...table.columns, column] };
+}
+
+function dropColumn(schema: Schema, table: Table, name: string): Table {
+  const column = findColumn(table, name);
+  if (isKey(table, column)) throw schemaError(`Cannot drop key column ${column.name} from table ${table.name}`);
+  const index = indexesOn(schema, table).find((candidate) =>
+    [...candidate.key.map((part) => part.column), ...candidate.storing].some((used) => sameName(used, name)),
+  );
+  if (index) {
+    throw schemaError(`Cannot drop column ${column.name} from table ${table.name}: index ${index.name} uses it`);
+  }
+  if (table.rowDeletionPolicy && sameName(table.rowDeletionPolicy.column, name)) {
+    throw schemaError(`Cannot drop column ${column.name} from table ${table.name}: its row deletion policy uses it`);
+  }
+  return { ...table, columns: table.columns.filter((kept) => kept !== column) };
+}
+
+function alterColumn(schema: Schema, table: Table, name: string, change: ColumnChange): Table {
+  const column = findColumn(table, name);
+  const changed = changeColumn(schema, table, column, change);
+  checkColumn(table, changed);
+  return { ...table, columns: table.columns.map((kept) => (kept === column ? changed : kept)) };
+}
+
+function changeColumn(schema: Schema, table: Table, column: Column, change: ColumnChange): Column {
+  switch (change.kind) {
+    case 'default':
+      return { ...column, defaultExpression: change.expression };
+    case 'commit-timestamp':
+      refuseInheritedChange(schema, table, column, column.allowCommitTimestamp !== change.allowed);
+      return { ...column, allowCommitTimestamp: change.allowed };
+    case 'definition':
+      return redefineColumn(schema, table, column, change.definition);
+  }
+}
+
+function redefineColumn(schema: Schema, table: Table, column: Column, definition: ColumnDefinition): Column {
+  const where = `${table.name}.${column.name}`;
+  const sized = isSized(column) && isSized(definition) && column.type.code === definition.type.code;
+  const retyped = elementCode(column) !== elementCode(definition);
+  if (column.type.code !== definition.type.code || retyped) {
+    if (!sized && !(isSized(column) && isSized(definition) && isArray(column) === isArray(definition))) {
+      throw schemaError(
+        `Cannot change type of column ${where} from ${printType(column)} to ${printType(definition)}: ` +
+          'only STRING and BYTES change into each other',
+      );
+    }
+    if (isKey(table, column)) throw schemaError(`Cannot change the type of key column ${where}`);
+  }
+  if (isKey(table, column) && column.notNull !== definition.notNull) {
+    throw schemaError(`Cannot change NOT NULL of key column ${where}`);
+  }
+  if (isArray(column) && definition.notNull && !column.notNull) {
+    throw schemaError(`Cannot add NOT NULL to ARRAY column ${where}`);
+  }
+  refuseInheritedChange(schema, table, column, column.maxLength !== definition.maxLength);
+  return {
+    ...column,
+    ...definition,
+    allowCommitTimestamp: definition.allowCommitTimestamp ?? column.allowCommitTimestamp,
+  };
+}
+
+function refuseInheritedChange(schema: Schema, table: Table, column: Column, changes: boolean): void {
+  if (!changes || !isKey(table, column)) return;
+  const parent = table.parent ? findTable(schema, table.parent.table) : undefined;
+  const above = parent?.primaryKey.some((part) => sameName(part.column, column.name)) ? parent : undefined;
+  const relative = above ?? childrenOf(schema, table)[0];
+  if (relative) {
+    throw schemaError(
+      `Cannot change key column ${table.name}.${column.name}: interleaved table ${relative.name} shares it`,
+    );
+  }
+}
+
+function withPolicy(schema: Schema, table: Table, policy: NonNullable<Table['rowDeletionPolicy']>): Table {
+  const changed = { ...table, rowDeletionPolicy: policy };
+  checkRowDeletionPolicy(schema, changed);
+  return changed;
+}
+
+function setOnDelete(schema: Schema, table: Table, onDelete: 'CASCADE' | 'NO ACTION'): Table {
+  if (!table.parent)
+    throw schemaError(`Cannot set ON DELETE of table ${table.name}: it is not interleaved in a parent`);
+  const changed = { ...table, parent: { ...table.parent, onDelete } };
+  const tables = new Map(schema.tables).set(table.name.toLowerCase(), changed);
+  for (const other of tables.values()) checkRowDeletionPolicy({ ...schema, tables }, other);
+  return changed;
+}
+
+function isKey(table: Table, column: Column): boolean {
+  return table.primaryKey.some((part) => sameName(part.column, column.name));
+}
+
+function isArray(column: Pick<Column, 'type'>): boolean {
+  return column.type.code === 'ARRAY';
+}
+
+function isSized(column: Pick<Column, 'type'>): boolean {
+  const code = elementCode(column);
+  return code === 'STRING' || code === 'BYTES';
+}
+
+function elementCode(column: Pick<Column, 'type'>): string {
+  return column.type.code === 'ARRAY' ? column.type.element.code : column.type.code;
+}

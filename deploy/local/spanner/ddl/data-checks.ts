@@ -1,0 +1,28 @@
+import type { Column, Schema } from '../schema.ts';
+
+/** A column whose existing values must be looked at before a DDL statement may take effect. */
+export interface DataCheck {
+  readonly table: string;
+  readonly column: Column;
+  /** `no-nulls` for a new NOT NULL; `fits` for a shorter length or a change between STRING and BYTES. */
+  readonly must: 'no-nulls' | 'fits';
+}
+
+/** What existing rows must satisfy for a schema change; new unique indexes are the caller's to check while filling them. */
+export function dataChecks(before: Schema, after: Schema): DataCheck[] {
+  const checks: DataCheck[] = [];
+  for (const [key, table] of after.tables) {
+    for (const column of table.columns) {
+      const old = before.tables.get(key)?.columns.find((candidate) => candidate.name === column.name);
+      if (!old) continue;
+      if (column.notNull && !old.notNull) checks.push({ table: table.name, column, must: 'no-nulls' });
+      const shorter = (column.maxLength ?? Infinity) < (old.maxLength ?? Infinity);
+      if (shorter || leafCode(column) !== leafCode(old)) checks.push({ table: table.name, column, must: 'fits' });
+    }
+  }
+  return checks;
+}
+
+function leafCode(column: Column): string {
+  return column.type.code === 'ARRAY' ? column.type.element.code : column.type.code;
+}

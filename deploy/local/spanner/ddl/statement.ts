@@ -1,0 +1,33 @@
+import type { Column, Index, Table } from '../schema.ts';
+import type { SpannerType } from '../values.ts';
+
+/** One parsed DDL statement; nothing in it has been checked against a schema. */
+export type Statement =
+  | { readonly kind: 'create-table'; readonly ifNotExists: boolean; readonly table: Table }
+  | { readonly kind: 'create-index'; readonly ifNotExists: boolean; readonly index: Index }
+  | { readonly kind: 'drop-table'; readonly ifExists: boolean; readonly name: string }
+  | { readonly kind: 'drop-index'; readonly ifExists: boolean; readonly name: string }
+  | { readonly kind: 'alter-table'; readonly table: string; readonly action: TableAction }
+  | { readonly kind: 'alter-database'; readonly name: string; readonly versionRetentionMs: number };
+
+export type TableAction =
+  | { readonly kind: 'add-column'; readonly ifNotExists: boolean; readonly column: Column }
+  | { readonly kind: 'drop-column'; readonly column: string }
+  | { readonly kind: 'alter-column'; readonly column: string; readonly change: ColumnChange }
+  | { readonly kind: 'add-policy' | 'replace-policy'; readonly policy: NonNullable<Table['rowDeletionPolicy']> }
+  | { readonly kind: 'drop-policy' }
+  | { readonly kind: 'set-on-delete'; readonly onDelete: 'CASCADE' | 'NO ACTION' };
+
+export type ColumnChange =
+  | { readonly kind: 'definition'; readonly definition: ColumnDefinition }
+  | { readonly kind: 'default'; readonly expression: string | undefined }
+  | { readonly kind: 'commit-timestamp'; readonly allowed: boolean };
+
+export interface ColumnDefinition {
+  readonly type: SpannerType;
+  readonly maxLength: number | undefined;
+  readonly notNull: boolean;
+  readonly defaultExpression: string | undefined;
+  /** Undefined where the statement has no OPTIONS. */
+  readonly allowCommitTimestamp: boolean | undefined;
+}

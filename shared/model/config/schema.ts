@@ -1,0 +1,151 @@
+import { z } from 'zod';
+
+/**
+ * The shape of `penstock.yaml` as its author writes it, before units are resolved and defaults filled in.
+ *
+ * The one source of the validator and of `penstock.schema.json`, which completes the file in an editor.
+ */
+
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and dashes, starting with a letter');
+const identifier = z
+  .string()
+  .regex(/^[A-Za-z_]\w{0,127}$/, 'must be a Spanner name: letters, digits and underscores, not starting with a digit');
+const size = z.string().regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, 'must be a size with its unit, like 4MiB');
+const duration = z
+  .string()
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'must be a duration with its unit: ms, s, m, h or d, like 50ms or 28d');
+const percent = z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'must be a percentage below 100, like 10%');
+const zone = z.string().refine(isTimeZone, 'must be an IANA time zone, like America/Chicago or UTC');
+const environmentText = z.string().min(1);
+
+const columnSource = z
+  .strictObject({
+    key: z.literal(true).optional().describe("The record's key"),
+    field: z.string().min(1).optional().describe('A field of the value; dotted for nested ones'),
+    header: z.string().min(1).optional().describe('A Kafka header or Pub/Sub attribute'),
+    record: z.enum(['topic', 'partition', 'offset', 'timestamp', 'value']).optional(),
+    constant: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional(),
+    as: z.enum(['timestamp', 'date']).optional().describe('Read text by `format`'),
+    format: z.string().min(1).optional().describe('A pattern of yyyy MM dd HH mm ss SSS'),
+    zone: zone.optional().describe('IANA time zone of the pattern; UTC unless given'),
+  })
+  .describe('Where a column comes from');
+
+const aggregateFunction = z.union([
+  z.strictObject({ count: z.literal(true) }),
+  z.strictObject({ sum: z.string().min(1) }),
+  z.strictObject({ min: z.string().min(1) }),
+  z.strictObject({ max: z.string().min(1) }),
+]);
+
+export const pipelineSchema = z.strictObject({
+  source: z.union([
+    z.strictObject({
+      kafka: z.strictObject({
+        topic: z.string().regex(/^[\w.-]{1,249}$/, 'must be a Kafka topic name'),
+        group: z.string().min(1).optional(),
+      }),
+    }),
+    z.strictObject({ pubsub: z.strictObject({ subscription: environmentText }) }),
+  ]),
+  format: z.enum(['json', 'bytes']),
+  table: identifier,
+  mode: z.enum(['insert', 'update', 'upsert', 'replace', 'delete', 'aggregate']),
+  tombstones: z.enum(['delete', 'ignore', 'set-aside']).optional(),
+  columns: z.record(identifier, columnSource).optional(),
+  guard: identifier.optional().describe('A row is written only if this column grows'),
+  groupBy: z.record(identifier, columnSource).optional(),
+  aggregates: z.record(identifier, aggregateFunction).optional(),
+  onPoison: z.enum(['set-aside', 'stop']).optional(),
+  onDrift: z.enum(['refuse', 'ignore']).optional(),
+  batch: z
+    .strictObject({
+      maxRows: z.int().min(1).max(20_000).optional(),
+      maxBytes: size.optional(),
+      linger: duration.optional(),
+    })
+    .optional(),
+  commit: z
+    .strictObject({
+      priority: z.enum(['low', 'medium', 'high']).optional(),
+      maxDelay: duration.optional(),
+      tag: z.string().max(50).optional(),
+    })
+    .optional(),
+});
+
+const transform = z.strictObject({
+  column: identifier,
+  as: z.enum(['float32', 'float64', 'int32', 'int64', 'bool']).optional(),
+  part: z.enum(['year', 'month', 'day', 'weekday', 'hour', 'minute']).optional(),
+  zone: zone.optional(),
+  oneHot: z.int().min(2).max(4096).optional(),
+  normalise: z.enum(['mean-variance', 'min-max']).optional(),
+  fillNull: z.union([z.literal('mean'), z.number()]).optional(),
+  vocabulary: z
+    .strictObject({ maxSize: z.int().min(1).max(1_000_000), unknown: z.int().min(1).max(1024).optional() })
+    .optional(),
+});
+
+export const feedSchema = z.strictObject({
+  table: identifier,
+  transforms: z.record(z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be a tensor name'), transform),
+  label: z.strictObject({ column: identifier, greaterThan: z.number().optional() }).optional(),
+  split: z.strictObject({ by: identifier, evaluate: percent }).optional(),
+  batchRows: z.int().min(1).max(65_536).optional(),
+  shards: z.int().min(1).max(10_000).optional(),
+  shardRows: z.int().min(1).optional(),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .optional(),
+  schedule: z
+    .string()
+    .regex(/^every \d+(s|m|h|d)$/, 'must be like `every 24h`')
+    .optional(),
+  trainer: z.strictObject({ url: environmentText, audience: environmentText.optional() }).optional(),
+});
+
+const secret = z.strictObject({
+  strategy: z.enum(['kafka-scram', 'hmac-key']),
+  users: z.array(z.string().min(1)).length(2).optional(),
+  every: duration,
+  overlap: duration.optional(),
+});
+
+export const declarationSchema = z
+  .strictObject({
+    spanner: z.strictObject({
+      database: z
+        .string()
+        .regex(/^projects\/[^/]+\/instances\/[^/]+\/databases\/[^/]+$/, 'must be projects/P/instances/I/databases/D'),
+    }),
+    kafka: z.strictObject({ brokers: z.union([environmentText, z.array(environmentText).min(1)]) }).optional(),
+    pipelines: z.record(name, pipelineSchema).optional(),
+    feeds: z.record(name, feedSchema).optional(),
+    secrets: z.record(name, secret).optional(),
+    access: z.strictObject({ policies: z.string().min(1) }).optional(),
+  })
+  .meta({ title: 'Penstock', description: 'Pipelines, feeds, secrets and access of one Penstock deployment' });
+
+export type WrittenDeclaration = z.infer<typeof declarationSchema>;
+export type WrittenPipeline = z.infer<typeof pipelineSchema>;
+export type WrittenFeed = z.infer<typeof feedSchema>;
+export type WrittenTransform = z.infer<typeof transform>;
+export type WrittenColumnSource = z.infer<typeof columnSource>;
+
+/** The JSON Schema (draft 7, which editors speak) of the same. */
+export function declarationJsonSchema(): unknown {
+  return z.toJSONSchema(declarationSchema, { io: 'input', target: 'draft-7' });
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
+import { type IdentityServer, openIdentityServer } from './identity/server.ts';
+import { openKafkaServer } from './kafka/server.ts';
+import { openPubSubServer } from './pubsub/server.ts';
+import { openScheduler } from './scheduler/server.ts';
+import { openSecretManagerServer } from './secret-manager/server.ts';
+import { openSpannerServer } from './spanner/server.ts';
+
+export const localProject = 'penstock-local';
+
+type Spanner = Awaited<ReturnType<typeof openSpannerServer>>;
+type Scheduler = Awaited<ReturnType<typeof openScheduler>>;
+
+/** The laptop's cloud: every server that Penstock needs, in this process. */
+export interface LocalCloud {
+  /** What the official clients and Penstock's functions read to find it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly identity: IdentityServer;
+  readonly spanner: Spanner;
+  readonly scheduler: Scheduler;
+  close(): Promise<void>;
+}
+
+interface Ports {
+  readonly spanner: number;
+  readonly pubsub: number;
+  readonly kafka: number;
+  readonly secretManager: number;
+  readonly identity: number;
+}
+
+const FREE_PORTS: Ports = { spanner: 0, pubsub: 0, kafka: 0, secretManager: 0, identity: 0 };
+
+/**
+ * Starts the laptop's cloud on free ports of 127.0.0.1.
+ *
+ * @param options.dir keeps state over restarts, and the ports where they are still free; in memory when left out
+ * @throws {Error} when another process uses the directory
+ */
+export async function openLocalCloud(options: { readonly dir?: string } = {}): Promise<LocalCloud> {
+  const { dir } = options;
+  const lock: DirectoryLock | undefined = dir === undefined ? undefined : lockDirectory(dir);
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const server of opened.reverse()) await server.close();
+    lock?.release();
+  };
+  const keep = <S extends { close(): Promise<void> }>(server: S): S => {
+    opened.push(server);
+    return server;
+  };
+  const at = (name: string): { dir?: string } => (dir === undefined ? {} : { dir: join(dir, name) });
+  try {
+    const ports = dir === undefined ? FREE_PORTS : readPorts(dir);
+    const identity = keep(await onPort(ports.identity, (port) => openIdentityServer({ port, ...at('identity') })));
+    const mintIdToken = identity.mintIdToken;
+    const spanner = keep(await onPort(ports.spanner, (port) => openSpannerServer({ port, ...at('spanner') })));
+    const kafka = keep(await onPort(ports.kafka, (port) => openKafkaServer({ port, ...at('kafka') })));
+    const pubsub = keep(await onPort(ports.pubsub, (port) => openPubSubServer({ port, mintIdToken, ...at('pubsub') })));
+    const secretManager = keep(
+      await onPort(ports.secretManager, (port) => openSecretManagerServer({ port, ...at('secret-manager') })),
+    );
+    const scheduler = keep(await openScheduler({ mintIdToken, ...at('scheduler') }));
+    if (dir !== undefined) {
+      writePorts(dir, {
+        spanner: portOf(spanner.address),
+        pubsub: portOf(pubsub.address),
+        kafka: portOf(kafka.address),
+        secretManager: portOf(secretManager.address),
+        identity: portOf(identity.address),
+      });
+    }
+    const env = {
+      SPANNER_EMULATOR_HOST: spanner.address,
+      PUBSUB_EMULATOR_HOST: pubsub.address,
+      KAFKA_BROKERS: kafka.address,
+      SECRET_MANAGER_EMULATOR_HOST: secretManager.address,
+      PENSTOCK_OIDC_ISSUER: identity.issuer,
+      GOOGLE_CLOUD_PROJECT: localProject,
+    };
+    return { env, identity, spanner, scheduler, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Tries the port of the last run, then any free one. */
+async function onPort<S>(port: number, open: (port: number) => Promise<S>): Promise<S> {
+  if (port === 0) return open(0);
+  try {
+    return await open(port);
+  } catch {
+    return open(0);
+  }
+}
+
+function readPorts(dir: string): Ports {
+  const path = join(dir, 'ports.json');
+  if (!existsSync(path)) return FREE_PORTS;
+  const kept: Partial<Ports> = JSON.parse(readFileSync(path, 'utf8'));
+  return { ...FREE_PORTS, ...kept };
+}
+
+function writePorts(dir: string, ports: Ports): void {
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, 'ports.json'), `${JSON.stringify(ports)}\n`);
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}

@@ -1,0 +1,85 @@
+import type { ServerResponse } from 'node:http';
+import { messageOf, PenstockError } from '../../base/errors.ts';
+
+/** An answer that says what is wrong, as RFC 9457 has it. */
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  /** Stable, for programs. */
+  readonly code: string;
+  readonly remedy: string;
+  /** Sent as `Retry-After`. */
+  readonly retryAfterSeconds: number | undefined;
+}
+
+/** The request itself is wrong: sending it again changes nothing. */
+export class BadRequestError extends PenstockError {
+  constructor(message: string, remedy: string, cause?: unknown) {
+    super(message, { code: 'BAD_REQUEST', remedy, retryable: false, cause });
+  }
+}
+
+const RETRY_AFTER_SECONDS = 5;
+
+const statusOfCode: Readonly<Record<string, readonly [status: number, title: string]>> = {
+  BAD_REQUEST: [400, 'Bad request'],
+  UNAUTHENTICATED: [401, 'Unauthenticated'],
+  FORBIDDEN: [403, 'Forbidden'],
+  NOT_FOUND: [404, 'Not found'],
+  CONFLICT: [409, 'Conflict'],
+};
+
+/** gRPC status codes after which the same call may succeed: what a database or broker that is down answers. */
+const retryableGrpcCodes = new Set([4, 8, 10, 14]);
+
+/**
+ * Turns anything thrown into an answer.
+ *
+ * Whatever may succeed later becomes 503 with `Retry-After`. An error that is not ours is told without its message,
+ * which may hold data.
+ */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof PenstockError) {
+    const [status, title] = statusOfCode[error.code] ?? (error.retryable ? [503, 'Try again'] : [500, 'Failed']);
+    return {
+      status,
+      title,
+      detail: messageOf(error),
+      code: error.code,
+      remedy: error.remedy,
+      retryAfterSeconds: status === 503 ? RETRY_AFTER_SECONDS : undefined,
+    };
+  }
+  const retryable = isRetryableGrpc(error);
+  return {
+    status: retryable ? 503 : 500,
+    title: retryable ? 'Try again' : 'Failed',
+    detail: retryable ? 'A service behind this function is not available' : 'An unexpected error; the log names it',
+    code: retryable ? 'UNAVAILABLE' : 'INTERNAL',
+    remedy: retryable ? 'Send the request again later' : 'Read the function’s log',
+    retryAfterSeconds: retryable ? RETRY_AFTER_SECONDS : undefined,
+  };
+}
+
+/** Answers with `application/problem+json`; does nothing when an answer has been started already. */
+export function sendProblem(response: ServerResponse, problem: Problem): void {
+  if (response.headersSent) return;
+  const { status, title, detail, code, remedy, retryAfterSeconds } = problem;
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/problem+json');
+  response.setHeader('cache-control', 'no-store');
+  if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
+  if (status === 401) response.setHeader('www-authenticate', 'Bearer');
+  response.end(JSON.stringify({ type: 'about:blank', title, status, detail, code, remedy }));
+}
+
+function isRetryableGrpc(error: unknown): boolean {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    typeof error.code === 'number' &&
+    retryableGrpcCodes.has(error.code)
+  );
+}

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../protocol/error-code.ts';
+import { KafkaError } from './kafka-error.ts';
+import { Partition } from './partition.ts';
+import { checkTopicConfig, effectiveSetting, type TopicConfig } from './topic-config.ts';
+
+const LEGAL_NAME = /^[a-zA-Z0-9._-]{1,249}$/;
+const MAX_PARTITIONS = 10_000;
+
+/** A topic and its partitions. */
+export interface Topic {
+  readonly id: string;
+  readonly name: string;
+  config: TopicConfig;
+  readonly partitions: Partition[];
+}
+
+/** What must be kept to find a topic again after a restart. */
+export interface TopicRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly config: TopicConfig;
+  readonly partitionCount: number;
+  /** First offset by partition, where records were deleted. */
+  readonly startOffsets: readonly number[];
+}
+
+/** All topics, by name and by id. */
+export class Topics {
+  private readonly byName = new Map<string, Topic>();
+  private readonly byId = new Map<string, Topic>();
+  private readonly dir: string | undefined;
+  private readonly save: (topic: TopicRecord) => void;
+  private readonly forget: (id: string) => void;
+
+  /**
+   * @param options.dir where the logs lie; absent: in memory
+   * @param options.save called whenever a topic is made or changes
+   */
+  constructor(options: {
+    dir: string | undefined;
+    save: (topic: TopicRecord) => void;
+    forget: (id: string) => void;
+  }) {
+    this.dir = options.dir;
+    this.save = options.save;
+    this.forget = options.forget;
+  }
+
+  all(): Topic[] {
+    return [...this.byName.values()];
+  }
+
+  named(name: string): Topic | undefined {
+    return this.byName.get(name);
+  }
+
+  withId(id: string): Topic | undefined {
+    return this.byId.get(id);
+  }
+
+  /** Opens a topic as it was saved. */
+  restore({ id, name, config, partitionCount, startOffsets }: TopicRecord): Topic {
+    const partitions = Array.from({ length: partitionCount }, (_, index) =>
+      this.openPartition(id, index, startOffsets[index]),
+    );
+    const topic: Topic = { id, name, config, partitions };
+    this.byName.set(name, topic);
+    this.byId.set(id, topic);
+    return topic;
+  }
+
+  /**
+   * Says whether a topic could be made.
+   *
+   * @throws {KafkaError} the name, the number of partitions or a setting is not allowed, or the topic is there
+   */
+  checkNew(options: { name: string; partitionCount: number; config: TopicConfig }): void {
+    const { name, partitionCount, config } = options;
+    if (!LEGAL_NAME.test(name) || name === '.' || name === '..') {
+      const message = `Topic name ${JSON.stringify(name)} is not allowed: 1 to 249 of a-z, A-Z, 0-9, '.', '_', '-'`;
+      throw new KafkaError(errorCode.invalidTopic, message);
+    }
+    if (this.byName.has(name)) throw new KafkaError(errorCode.topicAlreadyExists, `Topic '${name}' already exists.`);
+    checkPartitionCount(partitionCount);
+    checkTopicConfig(config);
+  }
+
+  /** Makes a topic with a new random id. */
+  create(options: { name: string; partitionCount: number; config: TopicConfig }): Topic {
+    this.checkNew(options);
+    const record = { ...options, id: randomBytes(16).toString('base64url'), startOffsets: [] };
+    const topic = this.restore(record);
+    this.save(record);
+    return topic;
+  }
+
+  /** Deletes a topic with all that it holds. */
+  delete(topic: Topic): void {
+    this.byName.delete(topic.name);
+    this.byId.delete(topic.id);
+    this.forget(topic.id);
+    for (const partition of topic.partitions) {
+      partition.release();
+      partition.log.remove();
+    }
+    if (this.dir !== undefined) rmSync(join(this.dir, topic.id), { recursive: true, force: true });
+  }
+
+  /**
+   * Raises the number of partitions.
+   *
+   * @throws {KafkaError} INVALID_PARTITIONS when it would not grow
+   */
+  grow(topic: Topic, count: number, options: { validateOnly: boolean }): void {
+    checkPartitionCount(count);
+    const from = topic.partitions.length;
+    if (count <= from) {
+      const message = `Topic ${topic.name} has ${from} partitions: ${count} is not more`;
+      throw new KafkaError(errorCode.invalidPartitions, message);
+    }
+    if (options.validateOnly) return;
+    for (let index = from; index < count; index++) topic.partitions.push(this.openPartition(topic.id, index));
+    this.changed(topic);
+  }
+
+  configure(topic: Topic, config: TopicConfig): void {
+    topic.config = config;
+    this.changed(topic);
+  }
+
+  /** Raises a partition's first offset. */
+  deleteRecords(topic: Topic, partition: Partition, offset: number): void {
+    partition.log.deleteBefore(offset);
+    this.changed(topic);
+  }
+
+  /** Drops what is older than each topic's retention. */
+  retain(now: number): void {
+    for (const topic of this.byName.values()) {
+      const retentionMs = Number(effectiveSetting(topic.config, 'retention.ms'));
+      if (retentionMs < 0) continue;
+      for (const { log } of topic.partitions) log.deleteOlderThan(now - retentionMs);
+    }
+  }
+
+  close(): void {
+    for (const partition of this.all().flatMap((topic) => topic.partitions)) {
+      partition.release();
+      partition.log.close();
+    }
+  }
+
+  private openPartition(id: string, index: number, startOffset = 0): Partition {
+    const dir = this.dir === undefined ? undefined : join(this.dir, id, String(index));
+    return new Partition(index, { dir, startOffset });
+  }
+
+  private changed({ id, name, config, partitions }: Topic): void {
+    const startOffsets = partitions.map(({ log }) => log.startOffset);
+    this.save({ id, name, config, partitionCount: partitions.length, startOffsets });
+  }
+}
+
+function checkPartitionCount(count: number): void {
+  if (count < 1 || count > MAX_PARTITIONS) {
+    const message = `A topic of ${count} partitions is not allowed: 1 to ${MAX_PARTITIONS}`;
+    throw new KafkaError(errorCode.invalidPartitions, message);
+  }
+}

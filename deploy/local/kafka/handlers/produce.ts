@@ -1,0 +1,49 @@
+import { KafkaError } from '../engine/kafka-error.ts';
+import { effectiveSetting } from '../engine/topic-config.ts';
+import type { RequestOf, ResponseOf } from '../protocol/api.ts';
+import { type ErrorCode, errorCode } from '../protocol/error-code.ts';
+import type { produce } from '../protocol/produce.ts';
+import type { Call } from './route.ts';
+
+const ZSTD_FROM_VERSION = 7;
+
+type Request = RequestOf<typeof produce>;
+type PartitionAnswer = ResponseOf<typeof produce>['topics'][number]['partitions'][number];
+
+/** Answers Produce; with acks 0 the client wants no answer. */
+export function answerProduce(request: Request, call: Call): ResponseOf<typeof produce> | undefined {
+  const topics = request.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map((partition) => append(request, name, partition, call)),
+  }));
+  return request.acks === 0 ? undefined : { topics };
+}
+
+function append(
+  { acks }: Request,
+  topicName: string,
+  { index, records }: Request['topics'][number]['partitions'][number],
+  { broker, version }: Call,
+): PartitionAnswer {
+  if (acks < -1 || acks > 1) return refused(index, errorCode.invalidRequiredAcks, `acks ${acks} is not -1, 0 or 1`);
+  const topic = broker.topics.named(topicName);
+  const partition = topic?.partitions[index];
+  if (!topic || !partition) {
+    return refused(index, errorCode.unknownTopicOrPartition, `There is no partition ${topicName}-${index}`);
+  }
+  if (records === null) return refused(index, errorCode.invalidRecord, 'No records were sent');
+  try {
+    const maxMessageBytes = Number(effectiveSetting(topic.config, 'max.message.bytes'));
+    const zstdAllowed = version >= ZSTD_FROM_VERSION;
+    const { baseOffset } = partition.produce(records, { maxMessageBytes, zstdAllowed });
+    const logStartOffset = partition.log.startOffset;
+    return { index, errorCode: errorCode.none, baseOffset, logAppendTimeMs: -1, logStartOffset };
+  } catch (error) {
+    if (error instanceof KafkaError) return refused(index, error.code, error.message);
+    throw error;
+  }
+}
+
+function refused(index: number, code: ErrorCode, errorMessage: string): PartitionAnswer {
+  return { index, errorCode: code, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1, errorMessage };
+}

@@ -1,0 +1,45 @@
+import { fetch } from '../protocol/fetch.ts';
+import { findCoordinator, heartbeat, joinGroup, leaveGroup, syncGroup } from '../protocol/groups.ts';
+import { listOffsets, offsetForLeaderEpoch } from '../protocol/list-offsets.ts';
+import { describeCluster, metadata } from '../protocol/metadata.ts';
+import { offsetCommit, offsetFetch } from '../protocol/offsets.ts';
+import { produce } from '../protocol/produce.ts';
+import { initProducerId } from '../protocol/producers.ts';
+import { createPartitions, createTopics, deleteRecords, deleteTopics } from '../protocol/topics.ts';
+import { answerFetch } from './fetch.ts';
+import {
+  answerFindCoordinator,
+  answerHeartbeat,
+  answerJoinGroup,
+  answerLeaveGroup,
+  answerSyncGroup,
+} from './groups.ts';
+import { answerListOffsets, answerOffsetForLeaderEpoch } from './list-offsets.ts';
+import { answerDescribeCluster, answerMetadata } from './metadata.ts';
+import { answerOffsetCommit, answerOffsetFetch } from './offsets.ts';
+import { answerProduce } from './produce.ts';
+import { answerInitProducerId } from './producers.ts';
+import { type Route, route } from './route.ts';
+import { answerCreatePartitions, answerCreateTopics, answerDeleteRecords, answerDeleteTopics } from './topics.ts';
+
+/** Every API that is served, and so advertised; ApiVersions itself is answered from this table. */
+export const routes: readonly Route[] = [
+  route(produce, answerProduce),
+  route(fetch, answerFetch),
+  route(listOffsets, answerListOffsets),
+  route(offsetForLeaderEpoch, answerOffsetForLeaderEpoch),
+  route(metadata, answerMetadata),
+  route(describeCluster, answerDescribeCluster),
+  route(findCoordinator, answerFindCoordinator),
+  route(joinGroup, answerJoinGroup),
+  route(syncGroup, answerSyncGroup),
+  route(heartbeat, answerHeartbeat),
+  route(leaveGroup, answerLeaveGroup),
+  route(offsetCommit, answerOffsetCommit),
+  route(offsetFetch, answerOffsetFetch),
+  route(createTopics, answerCreateTopics),
+  route(deleteTopics, answerDeleteTopics),
+  route(createPartitions, answerCreatePartitions),
+  route(deleteRecords, answerDeleteRecords),
+  route(initProducerId, answerInitProducerId),
+];

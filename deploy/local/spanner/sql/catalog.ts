@@ -1,0 +1,26 @@
+import type { Schema, Table } from '../schema.ts';
+import type { Message } from './protos.ts';
+import { toTypeProto } from './type-proto.ts';
+
+/** Tables as a zetasql.SimpleCatalogProto; the position in the list, from 1, is a table's serialization id. */
+export function toCatalog(tables: Iterable<Table>, language: Message): Message {
+  return {
+    name: 'spanner',
+    table: [...tables].map((table, position) => toTable(table, position + 1)),
+    builtin_function_options: { language_options: language },
+  };
+}
+
+/** Finds a user table of the schema by any spelling of its name. */
+export function tableNamed(schema: Schema, name: string): Table | undefined {
+  return schema.tables.get(name.toLowerCase());
+}
+
+// The primary key stays out: ZetaSQL needs it for DML only.
+function toTable(table: Table, serializationId: number): Message {
+  return {
+    name: table.name,
+    serialization_id: serializationId,
+    column: table.columns.map((column) => ({ name: column.name, type: toTypeProto(column.type) })),
+  };
+}

@@ -22,7 +22,7 @@ export function describeEpoch(epoch: Epoch, progress: Progress | undefined, pass
     batches: shards.reduce((sum, { taken }) => sum + taken, 0),
     rows: shards.reduce((sum, { rows }) => sum + rows, 0),
     position: progress?.position ?? { pass: 0, batch: 0 },
-    passes,
+    passes: progress?.passes ?? passes,
     steps: progress?.steps ?? 0,
     rowsSeenOnce: progress?.rowsSeenOnce ?? 0,
     training: describeTraining(progress),

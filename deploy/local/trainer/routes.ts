@@ -109,7 +109,7 @@ async function endShard(request: IncomingMessage, { epoch = '', shard }: Record<
 
 async function endEpoch(request: IncomingMessage, { epoch = '' }: Record<string, string>, desk: Desk) {
   await readBody(request, MAX_JSON_BYTES, desk.budget);
-  desk.training.start(await desk.store.endEpoch(epoch));
+  await desk.training.start(await desk.store.endEpoch(epoch));
   return { status: 200, body: { status: 'ended' } };
 }
 

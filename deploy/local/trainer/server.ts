@@ -15,6 +15,8 @@ export interface TrainerOptions {
   training?: TrainingOptions;
   /** Batches on the disk over all epochs; beyond it readers are told to wait. */
   maxCacheBytes?: number;
+  /** Milliseconds of a clock that never goes back; the process's own when left out. */
+  now?: () => number;
 }
 
 export interface Trainer {
@@ -45,7 +47,11 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
   if (typeof options.verify === 'function') verify = options.verify;
   else if (options.verify !== undefined) verify = verifyToken({ audience: url, ...options.verify });
   const store = await openEpochStore(options.dir, maxCacheBytes);
-  const training = await openTraining(store.epochs.values(), options.training ?? {});
+  const training = await openTraining(
+    store.epochs.values(),
+    options.training ?? {},
+    options.now ?? performance.now.bind(performance),
+  );
   desk = { store, training, budget: { bytes: MAX_BODY_BYTES_IN_MEMORY }, maxCacheBytes };
   return {
     url,

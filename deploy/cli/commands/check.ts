@@ -1,0 +1,38 @@
+import { writeFile } from 'node:fs/promises';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import { declarationJsonSchema } from '../../../shared/model/config/schema.ts';
+import type { Output } from '../output.ts';
+import { readConfig } from '../read-config.ts';
+
+const RUNTIME_SECTIONS = ['spanner', 'kafka', 'pipelines', 'feeds'];
+
+/** Checks a declaration; variables need to be set only to compile it. */
+export async function check(
+  options: { readonly config: string; readonly compile?: string },
+  output: Output,
+): Promise<void> {
+  const sections = options.compile === undefined ? [] : RUNTIME_SECTIONS;
+  const { declaration, unsetVariables } = await readConfig(options.config, sections);
+  if (options.compile !== undefined) await writeFile(options.compile, `${JSON.stringify(declaration)}\n`);
+  const pipelines = Object.keys(declaration.pipelines);
+  const feeds = Object.keys(declaration.feeds);
+  output.result({ ok: true, pipelines, feeds, unsetVariables }, describe(options.config, declaration, unsetVariables));
+}
+
+/** Prints the JSON Schema of the declaration. */
+export function printSchema(): void {
+  process.stdout.write(`${JSON.stringify(declarationJsonSchema(), null, 2)}\n`);
+}
+
+function describe(file: string, declaration: Declaration, unsetVariables: readonly string[]): string {
+  const lines = [`${file} is correct.`];
+  for (const { name, source, table, mode } of Object.values(declaration.pipelines)) {
+    const from = source.kind === 'kafka' ? `Kafka ${source.topic}` : `Pub/Sub ${source.subscription}`;
+    lines.push(`  pipeline ${name}: ${from} → ${table} (${mode})`);
+  }
+  for (const { name, table, transforms, trainer } of Object.values(declaration.feeds)) {
+    lines.push(`  feed ${name}: ${table} → ${transforms.length} tensors${trainer ? ` → ${trainer.url}` : ''}`);
+  }
+  if (unsetVariables.length > 0) lines.push(`Not set here, needed to run: ${unsetVariables.join(', ')}.`);
+  return lines.join('\n');
+}

@@ -1,0 +1,182 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { exitCode, openOutput, reportFailure } from './output.ts';
+
+const config = (): Option => new Option('--config <file>', 'the declaration').default('./penstock.yaml');
+const json = (): Option => new Option('--json', 'print JSON: one object, or one a line');
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** Commands are imported when they run: `penstock check` does not pay for the Spanner client. */
+function buildProgram(): Command {
+  const program = new Command('penstock')
+    .description('Events into Spanner exactly once; rows out of Spanner as tensor batches read at one timestamp.')
+    .exitOverride()
+    .showHelpAfterError('Run `penstock --help` for the commands.');
+
+  program
+    .command('demo')
+    .description('run the whole way on real flights, on the embedded cloud')
+    .option('--once', 'end when the demo has ended; exit 0 only if everything held')
+    .option('--events <n>', 'flights to send', wholeNumber(1, 3_000_000), 10_000)
+    .option('--data <dir>', 'keep state in this directory')
+    .addOption(json())
+    .action(async (options) => {
+      const { demo } = await import('./demo/demo.ts');
+      process.exitCode = await demo(options);
+    });
+
+  program
+    .command('local')
+    .description("start the laptop's cloud alone")
+    .option('--data <dir>', 'keep state in this directory')
+    .addOption(json())
+    .action(async (options) => (await import('./commands/local.ts')).local(options));
+
+  program
+    .command('check')
+    .description('check the declaration; every mistake at once')
+    .addOption(config())
+    .option('--compile <file>', 'write the compiled declaration that functions deploy with')
+    .addOption(json())
+    .action(async (options) => (await import('./commands/check.ts')).check(options, openOutput(Boolean(options.json))));
+
+  program
+    .command('schema')
+    .description("print the declaration's JSON Schema, for editors")
+    .action(async () => (await import('./commands/check.ts')).printSchema());
+
+  program
+    .command('migrate')
+    .description('create or update the control tables; safe to repeat')
+    .addOption(config())
+    .addOption(json())
+    .action(async (options) =>
+      (await import('./commands/migrate.ts')).migrateCommand(options, openOutput(Boolean(options.json))),
+    );
+
+  const run = program.command('run').description('run a worker in the foreground');
+  run
+    .command('kafka-sink')
+    .description('Kafka to Spanner, until stopped')
+    .addOption(config())
+    .option('--pipeline <name>', 'this pipeline alone')
+    .option('--until-caught-up', 'end when every partition has been read to its end')
+    .addOption(json())
+    .action(async (options) =>
+      (await import('./commands/run-sink.ts')).runSink(options, openOutput(Boolean(options.json))),
+    );
+
+  program
+    .command('serve')
+    .description('serve every HTTP function on one port at /<function>')
+    .addOption(config())
+    .option('--port <n>', 'the port', wholeNumber(0, 65_535), 8080)
+    .addOption(json())
+    .action(async (options) => (await import('./commands/serve.ts')).serve(options, openOutput(Boolean(options.json))));
+
+  addEpochCommands(program);
+  addDeadLetterCommands(program);
+
+  program
+    .command('lineage')
+    .description('name what a batch came from: offsets, read timestamp, columns, identity')
+    .argument('<epoch>')
+    .argument('<shard>', 'number of the shard', wholeNumber(0, 1_000_000))
+    .argument('<sequence>', 'number of the batch within the shard', wholeNumber(0, 2 ** 31))
+    .addOption(config())
+    .addOption(json())
+    .action(async (epoch, shard, sequence, options) =>
+      (await import('./commands/lineage.ts')).lineage(
+        { ...options, epoch, shard, sequence },
+        openOutput(Boolean(options.json)),
+      ),
+    );
+  return program;
+}
+
+function addEpochCommands(program: Command): void {
+  const epoch = program.command('epoch').description('snapshots of a table on their way to a trainer');
+  epoch
+    .command('start')
+    .description('pin a read timestamp, plan the shards, and have them read')
+    .argument('<feed>')
+    .addOption(config())
+    .option('--wait', 'end when every shard is delivered')
+    .option('--here', "plan and read in this command's own process")
+    .option('--readers <n>', 'shards read at once, with --here', wholeNumber(1, 64), 2)
+    .addOption(json())
+    .action(async (feed, options) =>
+      (await import('./commands/epoch.ts')).startEpoch({ ...options, feed }, openOutput(Boolean(options.json))),
+    );
+  epoch
+    .command('show')
+    .description('where an epoch and its shards stand')
+    .argument('<id>')
+    .addOption(config())
+    .addOption(json())
+    .action(async (id, options) =>
+      (await import('./commands/epoch.ts')).showEpoch({ ...options, id }, openOutput(Boolean(options.json))),
+    );
+}
+
+function addDeadLetterCommands(program: Command): void {
+  const letters = program.command('dead-letters').description('records that could not become rows');
+  letters
+    .command('list')
+    .option('--pipeline <name>', 'of this pipeline alone')
+    .option('--limit <n>', 'how many, newest first', wholeNumber(1, 10_000), 50)
+    .addOption(config())
+    .addOption(json())
+    .action(async (options) =>
+      (await import('./commands/dead-letters.ts')).listDeadLetters(options, openOutput(Boolean(options.json))),
+    );
+  letters
+    .command('show')
+    .argument('<pipeline>')
+    .argument('<id>')
+    .addOption(config())
+    .addOption(json())
+    .action(async (pipeline, id, options) =>
+      (await import('./commands/dead-letters.ts')).showDeadLetter(
+        { ...options, pipeline, id },
+        openOutput(Boolean(options.json)),
+      ),
+    );
+  letters
+    .command('redrive')
+    .description("send through today's pipeline again, exactly once")
+    .argument('<pipeline>')
+    .argument('[id]', 'one; all of the pipeline when left out')
+    .addOption(config())
+    .addOption(json())
+    .action(async (pipeline, id, options) =>
+      (await import('./commands/dead-letters.ts')).redriveDeadLetters(
+        { ...options, pipeline, id },
+        openOutput(Boolean(options.json)),
+      ),
+    );
+}
+
+async function main(): Promise<void> {
+  const [major] = process.versions.node.split('.');
+  if (major !== '24')
+    throw new Error(`penstock runs on Node 24, not ${process.version}: start it with \`npx penstock\``);
+  const program = buildProgram();
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.badUsage;
+    } else {
+      process.exitCode = reportFailure(error);
+    }
+  }
+}
+
+await main();

@@ -1,0 +1,14 @@
+import { localProject } from '../../local/cloud.ts';
+
+const email = (name: string): string => `${name}@${localProject}.iam.gserviceaccount.com`;
+
+/** One service account for each function, and one for each service that calls them. */
+export const identities = {
+  kafkaSink: email('kafka-sink'),
+  pubsubSink: email('pubsub-sink'),
+  planEpoch: email('plan-epoch'),
+  readShard: email('read-shard'),
+  dashboard: email('dashboard'),
+  push: email('pubsub-push'),
+  scheduler: email('scheduler'),
+} as const;

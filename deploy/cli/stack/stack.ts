@@ -1,0 +1,208 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Database, Spanner } from '@google-cloud/spanner';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
+import { controlSchema, createOnEmulator, migrate } from '../../gcp/migrate.ts';
+import { type LocalCloud, localProject, openLocalCloud } from '../../local/cloud.ts';
+import {
+  type FunctionOptions,
+  type RunningFunction,
+  runFunction,
+  runWorker,
+} from '../../local/functions/run-function.ts';
+import { createTopic } from './create-topic.ts';
+import { identities } from './identities.ts';
+import { type RunningTrainer, runTrainer } from './run-trainer.ts';
+import { subscribe } from './subscribe.ts';
+
+/** Pub/Sub topic that plan-epoch publishes shard jobs to. */
+const SHARD_TOPIC = 'penstock-shards';
+const PARTITIONS = 4;
+/** A record this large still gets through to the sink, which sets it aside. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** Everything that runs when Penstock runs on a laptop: the cloud, the trainer, and each function as a built bundle. */
+export interface Stack {
+  readonly cloud: LocalCloud;
+  readonly declaration: Declaration;
+  /** File that PENSTOCK_DECLARATION names. */
+  readonly declarationPath: string;
+  readonly database: Database;
+  readonly trainer: RunningTrainer;
+  readonly dashboardUrl: string;
+  /** Environment of each process, to start more of them. */
+  readonly environments: Readonly<Record<FunctionName, Readonly<Record<string, string>>>>;
+  /** Starts one more worker of kafka-sink. */
+  startSink(options?: Partial<FunctionOptions>): RunningFunction;
+  /** Ends every process and server, functions first. */
+  close(): Promise<void>;
+}
+
+type FunctionName = 'kafka-sink' | 'pubsub-sink' | 'plan-epoch' | 'read-shard' | 'dashboard';
+
+/** How a stack is put together. */
+export interface StackOptions {
+  /** Keeps everything over restarts; a temporary folder, removed at close, when left out. */
+  readonly dir?: string;
+  /** Text of a penstock.yaml. */
+  readonly declaration: string;
+  /** Data tables, as CREATE statements. */
+  readonly tables: string;
+  /** Bundles; `dist` of the project unless given. */
+  readonly dist?: string;
+  readonly port?: number;
+  readonly onLine?: (name: string, line: string) => void;
+}
+
+/**
+ * Starts the laptop's cloud with everything of a declaration on it: tables, topics, subscriptions, jobs, functions.
+ *
+ * Kafka sinks are not started: call `startSink`.
+ */
+export async function openStack(options: StackOptions): Promise<Stack> {
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'penstock-'));
+  mkdirSync(dir, { recursive: true });
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    const cloud = await openLocalCloud({ dir: join(dir, 'cloud') });
+    closers.push(() => cloud.close());
+    const trainer = await runTrainer({
+      dir: join(dir, 'trainer'),
+      env: cloud.env,
+      callers: [identities.readShard, identities.dashboard],
+    });
+    closers.push(() => trainer.stop());
+    const { declaration } = readDeclaration({
+      file: 'penstock.yaml',
+      text: options.declaration,
+      env: { ...cloud.env, TRAINER_URL: trainer.url },
+      sections: ['spanner', 'kafka', 'pipelines', 'feeds'],
+    });
+    const declarationPath = join(dir, 'declaration.json');
+    writeFileSync(declarationPath, JSON.stringify(declaration));
+    const database = await openDatabase(cloud, declaration, options.tables);
+    closers.push(() => database.close().then(() => undefined));
+    const environments = await functionEnvironments(cloud, declarationPath);
+    const start = (name: FunctionName, port?: number): Promise<RunningFunction> =>
+      runFunction({ ...functionOptions(options, name, environments[name]), ...(port === undefined ? {} : { port }) });
+    const [pubsubSink, planEpoch, readShard, dashboard] = await Promise.all([
+      start('pubsub-sink'),
+      start('plan-epoch'),
+      start('read-shard'),
+      start('dashboard', options.port),
+    ]);
+    closers.push(
+      async () => void (await Promise.all([pubsubSink, planEpoch, readShard, dashboard].map((one) => one.stop()))),
+    );
+    await connect(cloud, declaration, { pubsubSink, planEpoch, readShard });
+    return {
+      cloud,
+      declaration,
+      declarationPath,
+      database,
+      trainer,
+      dashboardUrl: dashboard.url,
+      environments,
+      startSink(overrides = {}) {
+        const sink = runWorker({ ...functionOptions(options, 'kafka-sink', environments['kafka-sink']), ...overrides });
+        closers.push(() => sink.stop());
+        return sink;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function functionOptions(
+  options: StackOptions,
+  name: FunctionName,
+  env: Readonly<Record<string, string>>,
+): FunctionOptions {
+  const { dist, onLine } = options;
+  return {
+    name,
+    env,
+    ...(dist === undefined ? {} : { dist }),
+    ...(onLine === undefined ? {} : { onLine: (line: string) => onLine(name, line) }),
+  };
+}
+
+async function openDatabase(cloud: LocalCloud, declaration: Declaration, tables: string): Promise<Database> {
+  // The official client finds the emulator through the environment of its own process.
+  process.env.SPANNER_EMULATOR_HOST = cloud.env.SPANNER_EMULATOR_HOST;
+  process.env.PUBSUB_EMULATOR_HOST = cloud.env.PUBSUB_EMULATOR_HOST;
+  const spanner = new Spanner({ projectId: localProject });
+  const [, , , instance = '', , name = ''] = declaration.spanner.database.split('/');
+  await createOnEmulator(spanner, declaration.spanner.database);
+  const database = spanner.instance(instance).database(name);
+  await migrate(database, tables);
+  await migrate(database, controlSchema);
+  return database;
+}
+
+async function functionEnvironments(cloud: LocalCloud, declarationPath: string): Promise<Stack['environments']> {
+  const environment = async (identity: string, callers: readonly string[]): Promise<Record<string, string>> => ({
+    ...cloud.env,
+    PENSTOCK_DECLARATION: declarationPath,
+    PENSTOCK_IDENTITY: identity,
+    PENSTOCK_CALLERS: callers.join(','),
+    GCE_METADATA_HOST: (await cloud.identity.openMetadataServer(identity)).host,
+    PENSTOCK_SHARD_TOPIC: SHARD_TOPIC,
+    NODE_COMPILE_CACHE: join(declarationPath, '../compile-cache'),
+  });
+  return {
+    'kafka-sink': await environment(identities.kafkaSink, [identities.scheduler]),
+    'pubsub-sink': await environment(identities.pubsubSink, [identities.push]),
+    'plan-epoch': await environment(identities.planEpoch, [identities.scheduler]),
+    'read-shard': await environment(identities.readShard, [identities.push]),
+    dashboard: { ...(await environment(identities.dashboard, [])), PENSTOCK_DASHBOARD_ACCESS: 'open' },
+  };
+}
+
+async function connect(
+  cloud: LocalCloud,
+  declaration: Declaration,
+  urls: {
+    readonly pubsubSink: { url: string };
+    readonly planEpoch: { url: string };
+    readonly readShard: { url: string };
+  },
+): Promise<void> {
+  for (const { source } of Object.values(declaration.pipelines)) {
+    if (source.kind === 'kafka') {
+      const topic = { name: source.topic, partitions: PARTITIONS, maxMessageBytes: MAX_MESSAGE_BYTES };
+      await createTopic(declaration.kafka?.brokers ?? [], topic);
+    } else {
+      await subscribe({
+        topic: source.subscription,
+        subscription: source.subscription,
+        url: urls.pubsubSink.url,
+        caller: identities.push,
+      });
+    }
+  }
+  await subscribe({ topic: SHARD_TOPIC, subscription: SHARD_TOPIC, url: urls.readShard.url, caller: identities.push });
+  for (const { name, schedule } of Object.values(declaration.feeds)) {
+    if (schedule === undefined) continue;
+    await cloud.scheduler.create({
+      name: `plan-${name}`,
+      schedule: `every ${schedule.everyMs / 1000}s`,
+      http: {
+        url: urls.planEpoch.url,
+        method: 'POST',
+        body: JSON.stringify({ feed: name }),
+        headers: { 'content-type': 'application/json' },
+      },
+      oidc: { serviceAccount: identities.scheduler, audience: urls.planEpoch.url },
+    });
+  }
+}

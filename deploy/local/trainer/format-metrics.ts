@@ -48,7 +48,7 @@ export function formatMetrics(store: EpochStore, training: Training): string {
     if (loss !== undefined)
       add('penstock_trainer_loss', ['gauge', 'Cross-entropy over the last steps.'], { epoch }, loss);
     const auc = progress?.evaluations.at(-1)?.auc;
-    if (auc !== undefined)
+    if (typeof auc === 'number')
       add('penstock_trainer_auc', ['gauge', 'Area under the ROC curve on held-out rows.'], { epoch }, auc);
   }
   return [...families]

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { openEpochStore } from './epoch-store.ts';
 import { Problem } from './problem.ts';
+import { refuseConnection } from './refuse-connection.ts';
 import { type Answer, answer, type Desk } from './routes.ts';
 import { openTraining, type TrainingOptions } from './training/open-training.ts';
 import { type TokenRules, type VerifyCaller, verifyToken } from './verify-token.ts';
@@ -43,8 +44,9 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
       return answer(request, desk);
     });
   });
+  server.on('clientError', refuseConnection);
   const url = await listen(server, options.port ?? 0);
-  if (typeof options.verify === 'function') verify = options.verify;
+  if (typeof options.verify === 'function') verify = asCheck(options.verify);
   else if (options.verify !== undefined) verify = verifyToken({ audience: url, ...options.verify });
   const store = await openEpochStore(options.dir, maxCacheBytes);
   const training = await openTraining(
@@ -62,6 +64,18 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
       await training.close();
       await closed;
     },
+  };
+}
+
+/** Whatever a check of one's own throws means "not you", unless it says more. */
+function asCheck(check: VerifyCaller): VerifyCaller {
+  return async (authorization) => {
+    try {
+      return await check(authorization);
+    } catch (cause) {
+      if (cause instanceof Problem) throw cause;
+      throw new Problem(401, 'Not authenticated', cause instanceof Error ? cause.message : String(cause));
+    }
   };
 }
 

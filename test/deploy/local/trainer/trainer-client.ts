@@ -43,7 +43,7 @@ export function trainerClient(url: string, token?: string) {
   const call = async (
     method: string,
     path: string,
-    body?: BodyInit,
+    body?: string | Uint8Array<ArrayBuffer>,
     more: Record<string, string> = {},
   ): Promise<Reply> => {
     const init = body === undefined ? {} : { body };

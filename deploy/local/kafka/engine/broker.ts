@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { StateStore } from '../storage/state-store.ts';
 import { CommittedOffsets } from './committed-offsets.ts';
 import { Groups } from './groups.ts';
 import { Topics } from './topics.ts';
+import { Transactions } from './transactions.ts';
+
+const CLUSTER_ID = 'cluster-id';
 
 /** The only broker's id. */
 export const NODE_ID = 1;
@@ -14,14 +20,14 @@ export interface Broker {
   readonly topics: Topics;
   readonly groups: Groups;
   readonly offsets: CommittedOffsets;
+  readonly transactions: Transactions;
   readonly defaultPartitions: number;
   readonly autoCreateTopics: boolean;
   readonly now: () => number;
-  nextProducerId(): number;
   close(): void;
 }
 
-/** Opens a broker's state. */
+/** Opens a broker's state, with what its directory holds. */
 export function openBroker(options: {
   dir: string | undefined;
   now: () => number;
@@ -29,24 +35,31 @@ export function openBroker(options: {
   autoCreateTopics: boolean;
   initialRebalanceDelayMs: number;
 }): Broker {
-  const { now, defaultPartitions, autoCreateTopics } = options;
-  const topics = new Topics({ dir: options.dir, save: () => {}, forget: () => {} });
+  const { dir, now, defaultPartitions, autoCreateTopics } = options;
+  if (dir !== undefined) mkdirSync(dir, { recursive: true });
+  const store = new StateStore(dir === undefined ? undefined : join(dir, 'state.journal'));
+  const topics = new Topics({ dir: dir === undefined ? undefined : join(dir, 'logs'), store });
+  const offsets = new CommittedOffsets(store);
+  const transactions = new Transactions({ store, topics, offsets, now });
   const groups = new Groups({ now, initialDelayMs: options.initialRebalanceDelayMs });
-  let producerIds = 0;
+  const clusterId = String(store.get(CLUSTER_ID) ?? randomBytes(16).toString('base64url'));
+  if (store.get(CLUSTER_ID) === undefined) store.put(CLUSTER_ID, clusterId);
   return {
-    clusterId: randomBytes(16).toString('base64url'),
+    clusterId,
     host: '127.0.0.1',
     port: 0,
     topics,
     groups,
-    offsets: new CommittedOffsets(),
+    offsets,
+    transactions,
     defaultPartitions,
     autoCreateTopics,
     now,
-    nextProducerId: () => producerIds++,
     close() {
       groups.close();
+      transactions.close();
       topics.close();
+      store.close();
     },
   };
 }

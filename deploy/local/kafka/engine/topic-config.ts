@@ -15,9 +15,17 @@ const oneOf =
   (value: string) =>
     names.includes(value);
 
-/** The settings of a topic that this broker knows, with Kafka's own defaults. */
+/**
+ * The settings of a topic that this broker knows, with Kafka's own defaults.
+ *
+ * `compact` is taken and keeps every record: Kafka does not say when compaction happens, so no reader may rely on it.
+ */
 export const topicSettings: Readonly<Record<string, Setting>> = {
-  'cleanup.policy': { fallback: 'delete', type: 7, accepts: oneOf('delete') },
+  'cleanup.policy': {
+    fallback: 'delete',
+    type: 7,
+    accepts: oneOf('delete', 'compact', 'compact,delete', 'delete,compact'),
+  },
   'max.message.bytes': { fallback: '1048588', type: 3, accepts: whole(0, 2 ** 31 - 1) },
   'retention.ms': { fallback: '604800000', type: 5, accepts: whole(-1, Number.MAX_SAFE_INTEGER) },
   'message.timestamp.type': { fallback: 'CreateTime', type: 2, accepts: oneOf('CreateTime') },

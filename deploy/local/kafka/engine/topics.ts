@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../protocol/error-code.ts';
+import type { StateStore } from '../storage/state-store.ts';
 import { KafkaError } from './kafka-error.ts';
 import { Partition } from './partition.ts';
 import { checkTopicConfig, effectiveSetting, type TopicConfig } from './topic-config.ts';
 
+const PREFIX = 'topic:';
 const LEGAL_NAME = /^[a-zA-Z0-9._-]{1,249}$/;
 const MAX_PARTITIONS = 10_000;
 
@@ -18,7 +20,7 @@ export interface Topic {
 }
 
 /** What must be kept to find a topic again after a restart. */
-export interface TopicRecord {
+interface TopicRecord {
   readonly id: string;
   readonly name: string;
   readonly config: TopicConfig;
@@ -32,21 +34,18 @@ export class Topics {
   private readonly byName = new Map<string, Topic>();
   private readonly byId = new Map<string, Topic>();
   private readonly dir: string | undefined;
-  private readonly save: (topic: TopicRecord) => void;
-  private readonly forget: (id: string) => void;
+  private readonly store: StateStore;
 
   /**
-   * @param options.dir where the logs lie; absent: in memory
-   * @param options.save called whenever a topic is made or changes
+   * Opens the topics that the store names.
+   *
+   * @param options.dir where their logs lie; absent: in memory
    */
-  constructor(options: {
-    dir: string | undefined;
-    save: (topic: TopicRecord) => void;
-    forget: (id: string) => void;
-  }) {
+  constructor(options: { dir: string | undefined; store: StateStore }) {
     this.dir = options.dir;
-    this.save = options.save;
-    this.forget = options.forget;
+    this.store = options.store;
+    for (const [, record] of this.store.entries(PREFIX)) this.open(record as TopicRecord);
+    this.removeOrphans();
   }
 
   all(): Topic[] {
@@ -59,17 +58,6 @@ export class Topics {
 
   withId(id: string): Topic | undefined {
     return this.byId.get(id);
-  }
-
-  /** Opens a topic as it was saved. */
-  restore({ id, name, config, partitionCount, startOffsets }: TopicRecord): Topic {
-    const partitions = Array.from({ length: partitionCount }, (_, index) =>
-      this.openPartition(id, index, startOffsets[index]),
-    );
-    const topic: Topic = { id, name, config, partitions };
-    this.byName.set(name, topic);
-    this.byId.set(id, topic);
-    return topic;
   }
 
   /**
@@ -92,8 +80,8 @@ export class Topics {
   create(options: { name: string; partitionCount: number; config: TopicConfig }): Topic {
     this.checkNew(options);
     const record = { ...options, id: randomBytes(16).toString('base64url'), startOffsets: [] };
-    const topic = this.restore(record);
-    this.save(record);
+    const topic = this.open(record);
+    this.store.put(PREFIX + topic.id, record);
     return topic;
   }
 
@@ -101,7 +89,7 @@ export class Topics {
   delete(topic: Topic): void {
     this.byName.delete(topic.name);
     this.byId.delete(topic.id);
-    this.forget(topic.id);
+    this.store.delete(PREFIX + topic.id);
     for (const partition of topic.partitions) {
       partition.release();
       partition.log.remove();
@@ -133,7 +121,7 @@ export class Topics {
 
   /** Raises a partition's first offset. */
   deleteRecords(topic: Topic, partition: Partition, offset: number): void {
-    partition.log.deleteBefore(offset);
+    partition.deleteBefore(offset);
     this.changed(topic);
   }
 
@@ -141,8 +129,9 @@ export class Topics {
   retain(now: number): void {
     for (const topic of this.byName.values()) {
       const retentionMs = Number(effectiveSetting(topic.config, 'retention.ms'));
-      if (retentionMs < 0) continue;
-      for (const { log } of topic.partitions) log.deleteOlderThan(now - retentionMs);
+      const deletes = effectiveSetting(topic.config, 'cleanup.policy').includes('delete');
+      if (retentionMs < 0 || !deletes) continue;
+      for (const partition of topic.partitions) partition.deleteOlderThan(now - retentionMs);
     }
   }
 
@@ -153,6 +142,24 @@ export class Topics {
     }
   }
 
+  private open({ id, name, config, partitionCount, startOffsets }: TopicRecord): Topic {
+    const partitions = Array.from({ length: partitionCount }, (_, index) =>
+      this.openPartition(id, index, startOffsets[index]),
+    );
+    const topic: Topic = { id, name, config, partitions };
+    this.byName.set(name, topic);
+    this.byId.set(id, topic);
+    return topic;
+  }
+
+  /** Logs without a topic are left when the broker is killed while it makes or deletes one. */
+  private removeOrphans(): void {
+    if (this.dir === undefined || !existsSync(this.dir)) return;
+    for (const id of readdirSync(this.dir)) {
+      if (!this.byId.has(id)) rmSync(join(this.dir, id), { recursive: true, force: true });
+    }
+  }
+
   private openPartition(id: string, index: number, startOffset = 0): Partition {
     const dir = this.dir === undefined ? undefined : join(this.dir, id, String(index));
     return new Partition(index, { dir, startOffset });
@@ -160,7 +167,13 @@ export class Topics {
 
   private changed({ id, name, config, partitions }: Topic): void {
     const startOffsets = partitions.map(({ log }) => log.startOffset);
-    this.save({ id, name, config, partitionCount: partitions.length, startOffsets });
+    this.store.put(PREFIX + id, {
+      id,
+      name,
+      config,
+      partitionCount: partitions.length,
+      startOffsets,
+    } satisfies TopicRecord);
   }
 }
 

@@ -69,9 +69,12 @@ function readPartition(
   if (wanted.fetchOffset < log.startOffset || wanted.fetchOffset > highWatermark) {
     return { ...answer, errorCode: errorCode.offsetOutOfRange };
   }
-  const below = request.isolationLevel === READ_COMMITTED ? lastStableOffset : highWatermark;
+  const committed = request.isolationLevel === READ_COMMITTED;
+  const below = committed ? lastStableOffset : highWatermark;
   const maxBytes = Math.min(left, Math.max(0, wanted.partitionMaxBytes));
-  return { ...answer, records: log.read(wanted.fetchOffset, { maxBytes, below, firstWhatever: first }) };
+  const records = log.read(wanted.fetchOffset, { maxBytes, below, firstWhatever: first });
+  const abortedTransactions = committed ? found.abortedIn(wanted.fetchOffset, below) : null;
+  return { ...answer, abortedTransactions, records };
 }
 
 function findPartition(

@@ -1,5 +1,6 @@
 import { KafkaError } from '../engine/kafka-error.ts';
 import { effectiveSetting } from '../engine/topic-config.ts';
+import type { ProducerIdentity } from '../engine/transactions.ts';
 import type { RequestOf, ResponseOf } from '../protocol/api.ts';
 import { type ErrorCode, errorCode } from '../protocol/error-code.ts';
 import type { produce } from '../protocol/produce.ts';
@@ -20,7 +21,7 @@ export function answerProduce(request: Request, call: Call): ResponseOf<typeof p
 }
 
 function append(
-  { acks }: Request,
+  { acks, transactionalId }: Request,
   topicName: string,
   { index, records }: Request['topics'][number]['partitions'][number],
   { broker, version }: Call,
@@ -35,7 +36,12 @@ function append(
   try {
     const maxMessageBytes = Number(effectiveSetting(topic.config, 'max.message.bytes'));
     const zstdAllowed = version >= ZSTD_FROM_VERSION;
-    const { baseOffset } = partition.produce(records, { maxMessageBytes, zstdAllowed });
+    const admit = (producer: ProducerIdentity): void => {
+      const error = broker.transactions.mayProduce(transactionalId, producer, topicName, index);
+      if (error !== errorCode.none)
+        throw new KafkaError(error, `${topicName}-${index} is in no transaction of this producer`);
+    };
+    const { baseOffset } = partition.produce(records, { maxMessageBytes, zstdAllowed, admit });
     const logStartOffset = partition.log.startOffset;
     return { index, errorCode: errorCode.none, baseOffset, logAppendTimeMs: -1, logStartOffset };
   } catch (error) {

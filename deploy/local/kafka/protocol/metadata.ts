@@ -17,7 +17,7 @@ import {
 /** The id of no topic: sixteen zero bytes. */
 export const noTopicId = Buffer.alloc(16).toString('base64url');
 /** What a broker answers when it was not asked for the authorized operations. */
-const operationsNotAsked = -(2 ** 31);
+export const operationsNotAsked = -(2 ** 31);
 
 /** Metadata: the broker and its topics; by id from version 10 on. */
 export const metadata = api({

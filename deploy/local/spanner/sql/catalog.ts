@@ -1,4 +1,5 @@
 import type { Schema, Table } from '../schema.ts';
+import { informationSchemaTables } from './information-schema.ts';
 import type { Message } from './protos.ts';
 import { toTypeProto } from './type-proto.ts';
 
@@ -11,9 +12,10 @@ export function toCatalog(tables: Iterable<Table>, language: Message): Message {
   };
 }
 
-/** Finds a user table of the schema by any spelling of its name. */
-export function tableNamed(schema: Schema, name: string): Table | undefined {
-  return schema.tables.get(name.toLowerCase());
+/** The tables that a prepared query may name: the schema's, and INFORMATION_SCHEMA's where its text speaks of them. */
+export function visibleTables(schema: Schema, preparedSql: string): Table[] {
+  const own = preparedSql.includes('information_schema_') ? informationSchemaTables : [];
+  return [...schema.tables.values(), ...own];
 }
 
 // The primary key stays out: ZetaSQL needs it for DML only.

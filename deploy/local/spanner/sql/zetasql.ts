@@ -9,6 +9,8 @@ const MAX_WAITING = 1000;
 
 /** ZetaSQL as one process that is started again after a crash. */
 export interface ZetaSql {
+  /** Of the running process. */
+  readonly pid: number | undefined;
   /**
    * Runs a piece of work on the live process, a few at a time.
    *
@@ -26,7 +28,7 @@ export interface ZetaSqlSession {
 
 export async function openZetaSql(): Promise<ZetaSql> {
   let session = startSession();
-  await session;
+  let current: NativeServer | undefined = (await session).server;
   let closed = false;
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -39,10 +41,15 @@ export async function openZetaSql(): Promise<ZetaSql> {
     await known?.server.close();
     // Whoever comes first replaces the dead session; the others wait for the same new one.
     if (session === dead) session = startSession();
-    return await session;
+    const started = await session;
+    current = started.server;
+    return started;
   }
 
   return {
+    get pid() {
+      return current?.running ? current.pid : undefined;
+    },
     async use(work) {
       if (running >= MAX_RUNNING) {
         if (waiting.length >= MAX_WAITING) {

@@ -51,8 +51,9 @@ export class RpcError extends Error {
   }
 }
 
-interface Sized<T> {
-  readonly message: T;
+/** A request as it came: decoded where the handler's errors are caught, so that a bad one gets a status of its own. */
+interface Undecoded<T> {
+  decode(): T;
   readonly bytes: number;
 }
 
@@ -63,10 +64,10 @@ export function unary<Q, R>(
   response: MessageType<R>,
   handle: (request: Q, context: CallContext) => Promise<R> | R,
 ): Method {
-  const handler: handleUnaryCall<Sized<Q>, R> = (call, callback) => {
+  const handler: handleUnaryCall<Undecoded<Q>, R> = (call, callback) => {
     const context = { metadata: call.metadata, signal: cancelSignal(call), requestBytes: call.request.bytes };
     Promise.resolve()
-      .then(() => handle(call.request.message, context))
+      .then(() => handle(call.request.decode(), context))
       .then(
         (answer) => callback(null, answer),
         (error) => callback(asServiceError(error)),
@@ -82,12 +83,12 @@ export function serverStream<Q, R>(
   response: MessageType<R>,
   handle: (request: Q, context: CallContext) => AsyncIterable<R> | Iterable<R>,
 ): Method {
-  const handler: handleServerStreamingCall<Sized<Q>, R> = async (call) => {
+  const handler: handleServerStreamingCall<Undecoded<Q>, R> = async (call) => {
     const context = { metadata: call.metadata, signal: cancelSignal(call), requestBytes: call.request.bytes };
     // gax retries for seconds when an error comes without headers: always send them first.
     call.sendMetadata(new Metadata());
     try {
-      for await (const answer of handle(call.request.message, context)) {
+      for await (const answer of handle(call.request.decode(), context)) {
         if (context.signal.aborted) return;
         if (!call.write(answer)) await drained(call, context.signal);
       }
@@ -106,7 +107,7 @@ export function bidiStream<Q, R>(
   response: MessageType<R>,
   handle: (requests: AsyncIterable<Q>, send: (answer: R) => Promise<void>, context: CallContext) => Promise<void>,
 ): Method {
-  const handler: handleBidiStreamingCall<Sized<Q>, R> = async (call) => {
+  const handler: handleBidiStreamingCall<Undecoded<Q>, R> = async (call) => {
     const context = { metadata: call.metadata, signal: cancelSignal(call), requestBytes: 0 };
     call.sendMetadata(new Metadata());
     const send = async (answer: R): Promise<void> => {
@@ -177,9 +178,13 @@ function method<Q, R>(
   return {
     path,
     ...shape,
-    serialize: (message) => Buffer.from(response.encode(message as R).finish()),
-    deserialize: (bytes): Sized<Q> => ({ message: request.decode(bytes), bytes: bytes.length }),
+    serialize: (message) => asBuffer(response.encode(message as R).finish()),
+    deserialize: (bytes): Undecoded<Q> => ({ decode: () => request.decode(bytes), bytes: bytes.length }),
   };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function cancelSignal(call: { on(event: 'cancelled', listener: () => void): unknown }): AbortSignal {
@@ -207,8 +212,8 @@ async function drained(
   });
 }
 
-async function* messages<Q, R>(call: ServerDuplexStream<Sized<Q>, R>): AsyncGenerator<Q> {
-  for await (const sized of call as AsyncIterable<Sized<Q>>) yield sized.message;
+async function* messages<Q, R>(call: ServerDuplexStream<Undecoded<Q>, R>): AsyncGenerator<Q> {
+  for await (const request of call as AsyncIterable<Undecoded<Q>>) yield request.decode();
 }
 
 function asServiceError(error: unknown): { code: status; details: string; metadata: Metadata } {

@@ -1,0 +1,22 @@
+import { pick, type TableStore } from '../storage/stores.ts';
+import type { Cell } from '../values.ts';
+import { printTimestamp } from './parse-time.ts';
+
+/** A row's key for an error message, as `[1,abc]`. */
+export function printKey(store: TableStore, cells: readonly Cell[]): string {
+  return printCells(
+    pick(cells, store.keyAt),
+    store.key.map((column) => column.type.code),
+  );
+}
+
+/** Key cells for an error message. */
+export function printCells(cells: readonly Cell[], codes: readonly string[]): string {
+  return `[${cells.map((cell, i) => printCell(cell, codes[i])).join(',')}]`;
+}
+
+function printCell(cell: Cell, code: string | undefined): string {
+  if (cell === null) return 'NULL';
+  if (code === 'TIMESTAMP' && typeof cell === 'bigint') return printTimestamp(cell);
+  return Buffer.isBuffer(cell) ? cell.toString('base64') : String(cell);
+}

@@ -1,0 +1,126 @@
+import type { google as types } from '@google-cloud/spanner-api/build/protos/protos.js';
+import { status } from '@grpc/grpc-js';
+import { type CallContext, type Method, RpcError, serverStream, unary } from '../../grpc.ts';
+import { aborted, type CommitResult } from '../engine/database.ts';
+import { checkRequestSize, google, spanner, strict } from './messages.ts';
+import { beginTransaction } from './read-views.ts';
+import type { Sessions } from './sessions.ts';
+import { toTimestamp } from './timestamps.ts';
+
+type ICommitRequest = types.spanner.v1.ICommitRequest;
+
+const SERVICE = '/google.spanner.v1.Spanner';
+const MAX_COMMIT_BYTES = 100 * 1024 * 1024;
+
+/** Decides which commits are aborted on purpose; called once for each. */
+export type AbortDecision = () => boolean;
+
+/** BeginTransaction, Commit, Rollback and BatchWrite. */
+export function commitMethods(sessions: Sessions, shouldAbort: AbortDecision): Method[] {
+  return [
+    unary(
+      `${SERVICE}/BeginTransaction`,
+      strict(spanner.BeginTransactionRequest),
+      strict(spanner.Transaction),
+      async ({ session, options }, context) => {
+        checkRequestSize(context);
+        const { message } = await beginTransaction(sessions.open(session), options, context.signal);
+        return spanner.Transaction.create(message);
+      },
+    ),
+    unary(
+      `${SERVICE}/Commit`,
+      strict(spanner.CommitRequest),
+      strict(spanner.CommitResponse),
+      async (request, context) => {
+        checkCommitSize(context);
+        const result = await commit(sessions, request, shouldAbort);
+        return spanner.CommitResponse.create({
+          commitTimestamp: toTimestamp(result.timestamp),
+          ...(request.returnCommitStats && { commitStats: { mutationCount: result.mutationCount } }),
+        });
+      },
+    ),
+    unary(
+      `${SERVICE}/Rollback`,
+      strict(spanner.RollbackRequest),
+      strict(google.protobuf.Empty),
+      ({ session, transactionId }) => {
+        const place = sessions.open(session);
+        place.transactions.rollBack(text(transactionId), place.session.name);
+        return google.protobuf.Empty.create();
+      },
+    ),
+    serverStream(
+      `${SERVICE}/BatchWrite`,
+      strict(spanner.BatchWriteRequest),
+      strict(spanner.BatchWriteResponse),
+      async function* (request, context) {
+        checkCommitSize(context);
+        yield* batchWrite(sessions, request);
+      },
+    ),
+  ];
+}
+
+async function commit(sessions: Sessions, request: ICommitRequest, shouldAbort: AbortDecision): Promise<CommitResult> {
+  const { database, transactions, session } = sessions.open(request.session);
+  const mutations = request.mutations ?? [];
+  const id = text(request.transactionId);
+  if (!id && !request.singleUseTransaction?.readWrite) {
+    throw new RpcError(
+      status.INVALID_ARGUMENT,
+      'A commit needs a transaction_id, or a single_use_transaction that is read_write.',
+    );
+  }
+  if (id.startsWith('ro-')) {
+    throw new RpcError(status.FAILED_PRECONDITION, 'Cannot commit a read-only transaction.');
+  }
+  if (shouldAbort() && (!id || transactions.abort(id))) throw aborted('Transaction was aborted on request of a test.');
+  if (!id) return database.commit({ mutations });
+  checkPrecommitToken(id, request.precommitToken);
+  return transactions.commit(id, session.name, mutations);
+}
+
+async function* batchWrite(
+  sessions: Sessions,
+  request: types.spanner.v1.IBatchWriteRequest,
+): AsyncGenerator<types.spanner.v1.BatchWriteResponse> {
+  const { database } = sessions.open(request.session);
+  for (const [index, group] of (request.mutationGroups ?? []).entries()) {
+    try {
+      const { timestamp } = await database.commit({ mutations: group.mutations ?? [] });
+      yield spanner.BatchWriteResponse.create({
+        indexes: [index],
+        status: { code: status.OK },
+        commitTimestamp: toTimestamp(timestamp),
+      });
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      yield spanner.BatchWriteResponse.create({
+        indexes: [index],
+        status: { code: error.code, message: error.message },
+      });
+    }
+  }
+}
+
+function checkPrecommitToken(
+  id: string,
+  token: types.spanner.v1.IMultiplexedSessionPrecommitToken | null | undefined,
+): void {
+  if (!token?.precommitToken?.length || text(token.precommitToken) === `pc-${id}`) return;
+  throw new RpcError(status.INVALID_ARGUMENT, 'The precommit token belongs to another transaction.');
+}
+
+function checkCommitSize(context: CallContext): void {
+  if (context.requestBytes <= MAX_COMMIT_BYTES) return;
+  throw new RpcError(
+    status.INVALID_ARGUMENT,
+    `The transaction exceeds the maximum total bytes-size that can be handled by Spanner. Please reduce the size or number of the writes, or use fewer indexes. (Maximum size: ${MAX_COMMIT_BYTES})`,
+  );
+}
+
+function text(bytes: Uint8Array | string | null | undefined): string {
+  return bytes ? Buffer.from(bytes as Uint8Array).toString('latin1') : '';
+}

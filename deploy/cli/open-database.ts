@@ -10,6 +10,8 @@ export interface OpenDatabase extends AsyncDisposable {
 /** @param path `projects/P/instances/I/databases/D` */
 export function openDatabase(path: string): OpenDatabase {
   const [, projectId = '', , instance = '', , name = ''] = path.split('/');
+  // An emulator asks for no credentials: without this Google's libraries search for a metadata server, and warn.
+  if (process.env.SPANNER_EMULATOR_HOST) process.env.METADATA_SERVER_DETECTION ??= 'none';
   const spanner = new Spanner({ projectId });
   const database = spanner.instance(instance).database(name);
   return {

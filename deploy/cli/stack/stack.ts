@@ -140,6 +140,8 @@ async function openDatabase(cloud: LocalCloud, declaration: Declaration, tables:
   // The official client finds the emulator through the environment of its own process.
   process.env.SPANNER_EMULATOR_HOST = cloud.env.SPANNER_EMULATOR_HOST;
   process.env.PUBSUB_EMULATOR_HOST = cloud.env.PUBSUB_EMULATOR_HOST;
+  // No metadata server here: without this Google's libraries search for one, and warn.
+  process.env.METADATA_SERVER_DETECTION ??= 'none';
   const spanner = new Spanner({ projectId: localProject });
   const [, , , instance = '', , name = ''] = declaration.spanner.database.split('/');
   await createOnEmulator(spanner, declaration.spanner.database);

@@ -1,0 +1,67 @@
+import type { Key } from './key.ts';
+import { permutation, seededDraw } from './random.ts';
+
+/** Batches that a full block of only one role is cut into. Wider blocks shuffle better and cost more memory. */
+export const batchesPerBlock = 8;
+
+/** What a batch is for. */
+export type Role = 'train' | 'evaluate';
+
+/** Rows of one block that make one batch, in order. */
+export interface CutBatch {
+  readonly role: Role;
+  /** From 0, through the whole shard. */
+  readonly sequence: number;
+  /** Indexes within the block. */
+  readonly rows: Int32Array;
+}
+
+/** Where a block lies. */
+export interface BlockPlace {
+  readonly seed: number;
+  readonly shard: number;
+  /** From 0, in key order. */
+  readonly block: number;
+  readonly rowCount: number;
+  readonly batchRows: number;
+  /** Of the block's first batch. */
+  readonly firstSequence: number;
+}
+
+/** Where a reader of a shard starts again: always at a block's start. */
+export interface Position {
+  readonly block: number;
+  /** The last key of the block before; undefined at the range's start. */
+  readonly afterKey: Key | undefined;
+  readonly nextSequence: number;
+  /** Rows read before. */
+  readonly rows: number;
+}
+
+/** Where a shard starts. */
+export const startPosition: Position = { block: 0, afterKey: undefined, nextSequence: 0, rows: 0 };
+
+/**
+ * Cuts one block's rows into batches: permuted by (seed, shard, block), those of training first, then those of evaluation.
+ *
+ * @param isEvaluate tells a row's role by its index in the block
+ * @returns batches of at most `batchRows` rows that hold every row once; only the last of each role may be smaller
+ */
+export function cutBlock(place: BlockPlace, isEvaluate: (row: number) => boolean): CutBatch[] {
+  const order = permutation(place.rowCount, seededDraw([place.seed, place.shard, place.block]));
+  const evaluate = order.filter((row) => isEvaluate(row));
+  const train = evaluate.length === 0 ? order : order.filter((row) => !isEvaluate(row));
+  const batches: CutBatch[] = [];
+  for (const [role, rows] of [['train', train] as const, ['evaluate', evaluate] as const]) {
+    for (let from = 0; from < rows.length; from += place.batchRows) {
+      const sequence = place.firstSequence + batches.length;
+      batches.push({ role, sequence, rows: rows.subarray(from, from + place.batchRows) });
+    }
+  }
+  return batches;
+}
+
+/** The order in which an epoch's shards are handed out. */
+export function shardOrder(seed: number, shardCount: number): Int32Array {
+  return permutation(shardCount, seededDraw([seed]));
+}

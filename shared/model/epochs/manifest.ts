@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { type FittedSplit, type FittedTransform, type TensorSpec, tensorSpecs } from '../tensors/fitted.ts';
+import type { Key, KeyColumn } from './key.ts';
+import type { KeyRange } from './key-range.ts';
+
+/** What can change the bytes of a batch from outside of the plan. */
+export interface Versions {
+  readonly node: string;
+  readonly icu: string;
+  /** Of the time-zone data. */
+  readonly tz: string;
+}
+
+/** Where a pipeline stood in one partition as of the read timestamp: all offsets below are in the epoch. */
+export interface ContainedOffsets {
+  readonly pipeline: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly topicId: string;
+  /** A decimal text. */
+  readonly nextOffset: string;
+}
+
+/** Everything that a batch is a function of. Plain JSON. */
+export interface Plan {
+  readonly feed: string;
+  readonly table: string;
+  /** Columns that are read: those of the key first, in its order, so that any row can be resumed after. */
+  readonly columns: readonly string[];
+  readonly key: readonly KeyColumn[];
+  /** Fitted; the label's is the last. */
+  readonly transforms: readonly FittedTransform[];
+  readonly split: FittedSplit | null;
+  readonly seed: number;
+  readonly batchRows: number;
+  readonly batchesPerBlock: number;
+  /** Each shard's, by its number: the first key of the next one bounds it. */
+  readonly cuts: readonly Key[];
+  readonly versions: Versions;
+}
+
+/** The whole account of an epoch, kept in `PenstockEpochs.Manifest`. */
+export interface Manifest {
+  readonly version: 1;
+  readonly epoch: string;
+  /** RFC 3339 with nanoseconds, as Spanner gave it. */
+  readonly readTimestamp: string;
+  /** Until when Spanner keeps the versions that the epoch reads, RFC 3339. */
+  readonly readableUntil: string;
+  readonly planDigest: string;
+  /** Service account that planned it. */
+  readonly plannedBy: string;
+  /** Rows at the read timestamp. */
+  readonly rowCount: number;
+  readonly plan: Plan;
+  readonly tensors: readonly TensorSpec[];
+  readonly checkpoints: readonly ContainedOffsets[];
+}
+
+/** Versions of this process. */
+export function versionsOf(versions: NodeJS.ProcessVersions): Versions {
+  return { node: versions.node, icu: versions.icu ?? 'none', tz: versions.tz ?? 'none' };
+}
+
+/**
+ * The digest of a plan, `sha256:` and 64 hexadecimal digits, over its JSON with sorted names: two plans with the same
+ * digest make the same bytes of the same rows.
+ */
+export function planDigest(plan: Plan): string {
+  return `sha256:${createHash('sha256').update(canonicalJson(plan)).digest('hex')}`;
+}
+
+/** Builds a manifest. */
+export function buildManifest(given: Omit<Manifest, 'version' | 'planDigest' | 'tensors'>): Manifest {
+  return {
+    version: 1,
+    ...given,
+    planDigest: planDigest(given.plan),
+    tensors: tensorSpecs(given.plan.transforms),
+  };
+}
+
+/** The ranges of an epoch's shards, by their number. */
+export function shardRanges({ cuts }: Pick<Plan, 'cuts'>): KeyRange[] {
+  return [undefined, ...cuts].map((from, index) => ({ from, to: cuts[index] }));
+}
+
+/** Rows that a full block holds. */
+export function blockRows(plan: Plan): number {
+  return plan.batchRows * plan.batchesPerBlock;
+}
+
+/** What a trainer is told of an epoch before its batches come; always the same for the same epoch. */
+export function announcementOf(manifest: Manifest): object {
+  const { feed, cuts, batchRows, seed } = manifest.plan;
+  return {
+    feed,
+    readTimestamp: manifest.readTimestamp,
+    planDigest: manifest.planDigest,
+    shards: cuts.length + 1,
+    batchRows,
+    seed,
+    tensors: manifest.tensors,
+  };
+}
+
+/** JSON whose names are sorted at every depth: Spanner's JSON type sorts them too. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : part,
+  );
+}
+
+/** The metadata of a batch; everything is a text, as safetensors demands. */
+export function batchMetadata(
+  manifest: Manifest,
+  batch: {
+    readonly shard: number;
+    readonly sequence: number;
+    readonly role: string;
+    readonly rows: number;
+    /** Of the block that the batch is cut from, counted from the shard's start. */
+    readonly rowFrom: number;
+    readonly rowTo: number;
+  },
+): Record<string, string> {
+  return {
+    epoch: manifest.epoch,
+    shard: String(batch.shard),
+    sequence: String(batch.sequence),
+    rowFrom: String(batch.rowFrom),
+    rowTo: String(batch.rowTo),
+    rows: String(batch.rows),
+    readTimestamp: manifest.readTimestamp,
+    planDigest: manifest.planDigest,
+    role: batch.role,
+    columns: JSON.stringify(manifest.plan.columns),
+  };
+}

@@ -1,0 +1,50 @@
+/** Draws whole numbers in `[0, below)`, `below` from 1 to 2^32, each equally likely. */
+export type Draw = (below: number) => number;
+
+const TWO_32 = 0x1_0000_0000;
+
+/**
+ * A reproducible source of random numbers: Chris Doty-Humphrey's sfc32 (PractRand), its state filled from the words.
+ *
+ * The words are mixed into the 128 bits of state one after the other, with 16 rounds after each, so that streams whose
+ * words differ anywhere are unrelated. Bounded draws reject what would favour small numbers.
+ *
+ * @param words whole numbers; each is taken modulo 2^32 after its high half (up to 2^53)
+ */
+export function seededDraw(words: readonly number[]): Draw {
+  const state = new Uint32Array([0x9e3779b9, 0x243f6a88, 0xb7e15162, 1]);
+  for (const word of words) {
+    state[0] = (state[0] ?? 0) ^ (word >>> 0);
+    state[1] = (state[1] ?? 0) ^ (Math.floor(word / TWO_32) >>> 0);
+    for (let round = 0; round < 16; round += 1) next(state);
+  }
+  return (below) => {
+    if (!Number.isInteger(below) || below < 1 || below > TWO_32) throw new RangeError(`Cannot draw below ${below}`);
+    const limit = TWO_32 - (TWO_32 % below);
+    let drawn = next(state);
+    while (drawn >= limit) drawn = next(state);
+    return drawn % below;
+  };
+}
+
+/** A permutation of `0 … count - 1`, by Fisher and Yates (Durstenfeld's order, from the end). */
+export function permutation(count: number, draw: Draw): Int32Array {
+  const order = Int32Array.from({ length: count }, (_, index) => index);
+  for (let last = count - 1; last > 0; last -= 1) {
+    const other = draw(last + 1);
+    const moved = order[last] ?? 0;
+    order[last] = order[other] ?? 0;
+    order[other] = moved;
+  }
+  return order;
+}
+
+function next(state: Uint32Array): number {
+  const [a = 0, b = 0, c = 0, counter = 0] = state;
+  const drawn = (a + b + counter) >>> 0;
+  state[3] = counter + 1;
+  state[0] = b ^ (b >>> 9);
+  state[1] = c + (c << 3);
+  state[2] = ((c << 21) | (c >>> 11)) + drawn;
+  return drawn;
+}

@@ -1,0 +1,22 @@
+import { type ColumnVector, textBytes } from './column-vector.ts';
+import { fingerprint, fingerprintModulo } from './fingerprint.ts';
+import { type FittedSplit, splitParts } from './fitted.ts';
+
+/**
+ * Makes the division of a block's rows: by a hash of a column, so that a row never changes sides. NULL is for training.
+ *
+ * @returns a function from a row's index to whether it is for evaluation
+ * @throws {TypeError} for a column whose CAST to STRING is not what travels: only text and INT64 are
+ */
+export function splitRows(split: FittedSplit, vector: ColumnVector): (row: number) => boolean {
+  const { evaluateBelow } = split;
+  const bytesOf = fingerprintedBytes(vector);
+  return (row) => vector.nulls[row] !== 1 && fingerprintModulo(fingerprint(bytesOf(row)), splitParts) < evaluateBelow;
+}
+
+/** The bytes of a value's CAST to STRING. */
+export function fingerprintedBytes(vector: ColumnVector): (row: number) => Uint8Array {
+  if (vector.kind === 'text') return (row) => textBytes(vector, row);
+  if (vector.kind === 'int64') return (row) => Buffer.from(String(vector.values[row] ?? 0n), 'latin1');
+  throw new TypeError(`A column of kind ${vector.kind} has no fingerprint here: wanted is a text or INT64`);
+}

@@ -4,6 +4,8 @@ import { fromTypeProto } from './type-proto.ts';
 
 /** What ZetaSQL's analyzer found out about a query. */
 export interface Analysis {
+  /** The resolved tree, a zetasql.ResolvedQueryStmtProto. */
+  readonly statement: Message;
   readonly fields: readonly StructField[];
   /** By table name as in the catalog: positions of the columns that the query uses. */
   readonly scans: ReadonlyMap<string, ReadonlySet<number>>;
@@ -43,7 +45,7 @@ export function readAnalysis(
     const declared = origin && typeAt(origin.table, origin.position);
     return { name: String(name).startsWith('$') ? '' : String(name), type: declared ?? fromTypeProto(type) };
   });
-  return { fields, scans: collected.scans, parameters: collected.parameters };
+  return { statement, fields, scans: collected.scans, parameters: collected.parameters };
 }
 
 function collect(node: unknown, collected: Collected): void {

@@ -8,6 +8,8 @@ import { Client, credentials, status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 
 const SERVICE = '/zetasql.local_service.ZetaSqlLocalService';
+/** The server's gRPC refuses larger messages, and has no setting for it. */
+export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 const START_DEADLINE_MS = 15_000;
 const STDERR_KEPT_CHARACTERS = 2000;
 
@@ -51,6 +53,7 @@ export async function startNativeServer(): Promise<NativeServer> {
       return child.exitCode === null && child.signalCode === null;
     },
     async call(method: string, request: Uint8Array): Promise<Buffer> {
+      if (request.length > MAX_REQUEST_BYTES) throw tooLarge(request.length);
       try {
         return await unaryCall(client, method, Buffer.from(request.buffer, request.byteOffset, request.byteLength));
       } catch (error) {
@@ -73,6 +76,14 @@ export async function startNativeServer(): Promise<NativeServer> {
     },
   };
   return server;
+}
+
+function tooLarge(bytes: number): RpcError {
+  return new RpcError(
+    status.RESOURCE_EXHAUSTED,
+    `The rows that this query reads take ${bytes} bytes, the laptop's SQL evaluator takes ${MAX_REQUEST_BYTES} for ` +
+      'this kind of query: filter or aggregate each large table in a query of its own, or name fewer columns',
+  );
 }
 
 function binaryPath(): string {

@@ -27,7 +27,8 @@ export function scaledNumeric(text: string): bigint {
   return sign === '-' ? -magnitude : magnitude;
 }
 
-function printScaled(scaled: bigint): string {
+/** The canonical decimal text of a value × 10⁹. */
+export function printScaled(scaled: bigint): string {
   const digits = String(scaled < 0n ? -scaled : scaled).padStart(SCALE + 1, '0');
   const fraction = digits.slice(-SCALE).replace(/0+$/, '');
   return `${scaled < 0n ? '-' : ''}${digits.slice(0, -SCALE)}${fraction && `.${fraction}`}`;

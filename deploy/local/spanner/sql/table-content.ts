@@ -10,15 +10,23 @@ const LENGTH_DELIMITED_2 = 18;
  * Rows as a zetasql.local_service.TableData.
  *
  * @param used positions of the columns that the query reads; the others are left NULL
+ * @param maxBytes no row is added once the data is larger
+ * @returns the data and how many rows it holds
  */
 export function encodeRows(
   columns: readonly Pick<Column, 'type'>[],
   used: ReadonlySet<number>,
   rows: Iterable<readonly Cell[]>,
-): Uint8Array {
+  maxBytes: number,
+): { data: Uint8Array; count: number } {
   const writer = protobuf.Writer.create();
-  for (const row of rows) writeRow(writer, columns, used, row);
-  return writer.finish();
+  let count = 0;
+  for (const row of rows) {
+    if (writer.len > maxBytes) break;
+    writeRow(writer, columns, used, row);
+    count++;
+  }
+  return { data: writer.finish(), count };
 }
 
 /** One entry of a request's `table_content` map, to be appended to the request's bytes. */

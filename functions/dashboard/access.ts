@@ -1,0 +1,58 @@
+import { ForbiddenError, UnauthenticatedError } from '../../shared/adapters/identity/verify-token.ts';
+import { PenstockError } from '../../shared/base/errors.ts';
+
+/** What decides whether a request comes in. */
+export interface Visitor {
+  readonly authorization: string | undefined;
+  readonly host: string | undefined;
+  /** The address at the other end of the connection. */
+  readonly remoteAddress: string | undefined;
+}
+
+export type Access = (visitor: Visitor) => Promise<void>;
+
+const loopbackHosts = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+const loopbackAddresses = /^(127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
+
+/** The page is open on this machine only, and this request is not from it, or was led here under another name. */
+export class NotLocalError extends PenstockError {
+  constructor(what: string) {
+    super(`The page is open on this machine only, and ${what}`, {
+      code: 'NOT_LOCAL',
+      remedy:
+        'Open it as http://127.0.0.1 on the machine that serves it, or unset PENSTOCK_DASHBOARD_ACCESS and send a token',
+      retryable: false,
+    });
+  }
+}
+
+/**
+ * Lets in whoever is on this machine and names it so: another site's name that resolves to 127.0.0.1 is refused,
+ * because the browser would give that site what it reads here.
+ *
+ * @throws {NotLocalError} from the returned function
+ */
+export function localAccess(): Access {
+  return async ({ host, remoteAddress }) => {
+    if (!loopbackAddresses.test(remoteAddress ?? '')) throw new NotLocalError('the request comes from another one');
+    if (!loopbackHosts.test(host ?? '')) throw new NotLocalError('the request names another host');
+  };
+}
+
+/**
+ * Lets in who carries a verified token.
+ *
+ * @throws {UnauthenticatedError | ForbiddenError} from the returned function
+ */
+export function tokenAccess(verify: (authorization: string | undefined) => Promise<unknown>): Access {
+  return async ({ authorization }) => {
+    await verify(authorization);
+  };
+}
+
+/** The status that a refusal answers with; 503 when it could not be decided. */
+export function refusalStatus(error: unknown): 401 | 403 | 503 {
+  if (error instanceof UnauthenticatedError) return 401;
+  if (error instanceof ForbiddenError || error instanceof NotLocalError) return 403;
+  return 503;
+}

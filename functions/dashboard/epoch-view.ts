@@ -1,0 +1,84 @@
+import type { EpochRow, ShardRow } from '../../shared/adapters/spanner/overview-store.ts';
+import type { EpochSummary, EpochView, Health, ShardState } from './view-model.ts';
+
+const MAX_FAILURES = 20;
+const shardStates: readonly ShardState[] = ['waiting', 'reading', 'done', 'failed'];
+const healthOf: Readonly<Record<string, Health>> = { planned: 'ok', reading: 'ok', delivered: 'ok', failed: 'bad' };
+
+/** An epoch as one line. */
+export function summarizeEpoch(row: EpochRow): EpochSummary {
+  return {
+    id: row.id,
+    feed: row.feed,
+    state: row.state,
+    health: healthOf[row.state] ?? 'unknown',
+    readTimestamp: row.readTimestamp,
+    plannedAtMs: row.plannedAtMs,
+    deliveredAtMs: row.deliveredAtMs ?? null,
+    plannedBy: row.plannedBy,
+    planDigest: row.planDigest,
+    shardCount: row.shardCount,
+    rowCount: row.rowCount ?? null,
+    batchCount: row.batchCount ?? null,
+    error: row.error ?? null,
+  };
+}
+
+/** An epoch with its shards, its progress and the offsets that it contains. */
+export function viewEpoch(row: EpochRow, shards: readonly ShardRow[], nowMs: number): EpochView {
+  const states = shards.map(({ state }) => stateOf(state));
+  const counts = countStates(states);
+  const rowsDelivered = shards.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  const total = Math.max(row.shardCount, shards.length);
+  const share = total === 0 ? (row.state === 'delivered' ? 1 : 0) : counts.done / total;
+  const elapsedMs = (row.deliveredAtMs ?? lastChangeMs(row, shards, nowMs)) - row.plannedAtMs;
+  const isRunning = row.state === 'planned' || row.state === 'reading';
+  return {
+    ...summarizeEpoch(row),
+    health: counts.failed > 0 || row.state === 'failed' ? 'bad' : (healthOf[row.state] ?? 'unknown'),
+    shards: counts,
+    shardStates: states,
+    share,
+    rowsDelivered,
+    batchesDelivered: shards.reduce((sum, { batchCount }) => sum + batchCount, 0),
+    rowsPerSecond: rowsDelivered > 0 && elapsedMs > 0 ? (rowsDelivered * 1_000) / elapsedMs : null,
+    remainingMs: isRunning && share > 0 && share < 1 ? (elapsedMs * (1 - share)) / share : null,
+    failures: shards
+      .filter(({ state }) => state === 'failed')
+      .slice(0, MAX_FAILURES)
+      .map(({ shard, error }) => ({ shard, error: error ?? 'No reason was recorded' })),
+    contains: readContents(row.manifest),
+  };
+}
+
+function stateOf(state: string): ShardState {
+  return shardStates.find((known) => known === state) ?? 'waiting';
+}
+
+function countStates(states: readonly ShardState[]): Record<ShardState, number> {
+  const counts = { waiting: 0, reading: 0, done: 0, failed: 0 };
+  for (const state of states) counts[state] += 1;
+  return counts;
+}
+
+/** A running epoch's clock runs on; a failed one's stopped with its last shard. */
+function lastChangeMs(row: EpochRow, shards: readonly ShardRow[], nowMs: number): number {
+  if (row.state !== 'failed') return nowMs;
+  return shards.reduce((latest, { updatedAtMs }) => Math.max(latest, updatedAtMs), row.plannedAtMs);
+}
+
+/** The manifest's checkpoints, as far as they can be read: it is JSON that an older version may have written. */
+function readContents(manifest: unknown): EpochView['contains'] {
+  const listed = isRecord(manifest) ? manifest.checkpoints : undefined;
+  if (!Array.isArray(listed)) return [];
+  return listed.filter(isRecord).map(({ pipeline, topic, partition, nextOffset }) => ({
+    pipeline: String(pipeline),
+    topic: String(topic),
+    partition: Number(partition),
+    nextOffset: String(nextOffset),
+  }));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,182 @@
+import { type Context, Hono } from 'hono';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import { type Access, refusalStatus } from './access.ts';
+import { answer, type Content } from './answer.ts';
+import { answerApi, answerEpoch } from './api.ts';
+import type { Asset, AssetName } from './assets.ts';
+import type { Html } from './html.ts';
+import { type PageOptions, type PipelineFilter, renderNotice, renderPage } from './page.ts';
+import { explainTrouble } from './trouble.ts';
+import type { EpochView, Overview } from './view-model.ts';
+
+const MAX_SEARCH_CHARACTERS = 100;
+const MAX_EPOCH_ID_CHARACTERS = 128;
+const YEAR_SECONDS = 31_536_000;
+const filters: readonly PipelineFilter[] = ['all', 'attention', 'flowing', 'idle'];
+
+/** What the page's server needs. */
+export interface DashboardDependencies {
+  readonly access: Access;
+  readonly overview: () => Promise<Overview>;
+  readonly epoch: (id: string) => Promise<EpochView | undefined>;
+  readonly assets: Readonly<Record<AssetName, Asset>>;
+  readonly log: Log;
+}
+
+/** What the adapter under functions-framework hands on of Node's request; Express adds where it is mounted. */
+interface Bindings {
+  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string | undefined }; readonly baseUrl?: unknown };
+}
+
+type DashboardContext = Context<{ Bindings: Bindings }>;
+type Answered = Response | Promise<Response>;
+
+/** Serves the page, its files and the API. Every request is let in, or not, before anything else. */
+export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindings: Bindings }> {
+  const { access, overview, assets } = dependencies;
+  const app = new Hono<{ Bindings: Bindings }>();
+  app.use(async (c, next) => {
+    const { incoming } = c.env ?? {};
+    const remoteAddress = incoming?.socket?.remoteAddress;
+    const host = c.req.header('host') ?? new URL(c.req.url).host;
+    try {
+      await access({ authorization: c.req.header('authorization'), host, remoteAddress });
+    } catch (error) {
+      return refuse(c, error, dependencies);
+    }
+    if (c.req.method !== 'GET') return problem(c, 405, 'Only GET and HEAD are answered here', { allow: 'GET, HEAD' });
+    return next();
+  });
+  app.get('/', async (c) => servePage(c, await overview(), assets));
+  app.get('/assets/:name', (c) => serveAsset(c, assets));
+  app.get('/api/epochs/:id', (c) => serveEpoch(c, dependencies));
+  app.get('/api/:path', async (c) => {
+    const found = answerApi(c.req.param('path'), new URL(c.req.url).searchParams, await overview());
+    return found.status === 404 ? problem(c, 404, found.what) : serveJson(c, found.body);
+  });
+  app.notFound((c) => problem(c, 404, 'There is nothing here'));
+  app.onError((error, c) => fail(c, error, dependencies));
+  return app;
+}
+
+async function servePage(
+  c: DashboardContext,
+  overview: Overview,
+  assets: DashboardDependencies['assets'],
+): Promise<Response> {
+  const filter = filters.find((known) => known === c.req.query('state')) ?? 'all';
+  const options: PageOptions = {
+    base: baseOf(c),
+    assets: assetAddresses(c, assets),
+    search: (c.req.query('q') ?? '').slice(0, MAX_SEARCH_CHARACTERS),
+    filter,
+    paused: c.req.query('paused') === '1',
+  };
+  const page = String(await renderPage(overview, options));
+  const timeless = String(await renderPage({ ...overview, asOf: '' }, options));
+  return answer(c.req.raw, {
+    ...pageContent(200, page, { 'cache-control': 'private, no-cache', 'penstock-as-of': overview.asOf }),
+    identity: timeless,
+  });
+}
+
+function serveAsset(c: DashboardContext, assets: DashboardDependencies['assets']): Answered {
+  const asset = Object.values(assets).find(({ name }) => name === c.req.param('name'));
+  if (!asset) return problem(c, 404, 'There is no such file');
+  const isCurrent = c.req.query('v') === asset.version;
+  const cacheControl = isCurrent ? `private, max-age=${YEAR_SECONDS}, immutable` : 'private, no-cache';
+  const headers = { 'cache-control': cacheControl };
+  return answer(c.req.raw, { status: 200, type: asset.type, body: asset.bytes, headers, identity: asset.version });
+}
+
+async function serveEpoch(c: DashboardContext, { overview, epoch }: DashboardDependencies): Promise<Response> {
+  const id = c.req.param('id') ?? '';
+  if (id.length > MAX_EPOCH_ID_CHARACTERS) return problem(c, 404, 'No epoch has such a long id');
+  const newest = await overview();
+  const found = newest.epoch?.id === id ? newest.epoch : await epoch(id);
+  if (!found) return problem(c, 404, `There is no epoch ${id}`);
+  return serveJson(c, answerEpoch(found, newest));
+}
+
+function serveJson(c: DashboardContext, body: object): Answered {
+  const text = JSON.stringify(body);
+  const asOf = 'asOf' in body && typeof body.asOf === 'string' ? body.asOf : '';
+  return answer(c.req.raw, {
+    status: 200,
+    type: 'application/json; charset=utf-8',
+    body: text,
+    headers: { 'cache-control': 'private, no-cache', 'penstock-as-of': asOf },
+    identity: JSON.stringify({ ...body, asOf: '' }),
+  });
+}
+
+function refuse(c: DashboardContext, error: unknown, { log }: DashboardDependencies): Answered {
+  const status = refusalStatus(error);
+  if (status === 503) log('ERROR', 'A caller could not be checked', { error: messageOf(error) });
+  const headers: Record<string, string> = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+  const detail = status === 503 ? 'It cannot be checked now who you are' : messageOf(error);
+  if (isApi(c)) return problem(c, status, detail, headers);
+  const titles = { 401: 'Sign in to see this page', 403: 'You may not see this page', 503: 'Not now' };
+  const remedy = error instanceof PenstockError ? `${error.remedy}.` : '';
+  const notice = { title: titles[status], detail: `${detail}. ${remedy}`, retry: false };
+  return sendNotice(c, status, renderNotice(notice, undefined), headers);
+}
+
+function fail(c: DashboardContext, error: unknown, { log, assets }: DashboardDependencies): Answered {
+  const trouble = explainTrouble(error);
+  log(trouble.expected ? 'WARNING' : 'ERROR', trouble.title, { error: messageOf(error) });
+  const headers = { 'retry-after': '5' };
+  if (isApi(c)) return problem(c, 503, `${trouble.title}. ${trouble.detail}`, headers);
+  return sendNotice(c, 503, renderNotice({ ...trouble, retry: true }, assetAddresses(c, assets)), headers);
+}
+
+async function sendNotice(
+  c: DashboardContext,
+  status: number,
+  notice: Html,
+  headers: Record<string, string>,
+): Promise<Response> {
+  return answer(c.req.raw, pageContent(status, String(await notice), { ...headers, 'cache-control': 'no-store' }));
+}
+
+/** Problem details, RFC 9457. */
+function problem(c: DashboardContext, status: number, detail: string, headers: Record<string, string> = {}): Answered {
+  const titles: Readonly<Record<number, string>> = {
+    401: 'Unauthenticated',
+    403: 'Forbidden',
+    404: 'Not found',
+    405: 'Method not allowed',
+    503: 'Unavailable',
+  };
+  return answer(c.req.raw, {
+    status,
+    type: 'application/problem+json; charset=utf-8',
+    body: JSON.stringify({ type: 'about:blank', title: titles[status], status, detail }),
+    headers: { ...headers, 'cache-control': 'no-store' },
+  });
+}
+
+function pageContent(status: number, body: string, headers: Record<string, string>): Content {
+  return { status, type: 'text/html; charset=utf-8', body, headers };
+}
+
+function assetAddresses(c: DashboardContext, assets: DashboardDependencies['assets']): PageOptions['assets'] {
+  const address = ({ name, version }: Asset) => `${baseOf(c)}/assets/${name}?v=${version}`;
+  return {
+    css: address(assets.css),
+    morph: address(assets.morph),
+    script: address(assets.script),
+    icon: address(assets.icon),
+  };
+}
+
+function isApi(c: DashboardContext): boolean {
+  return c.req.path.startsWith('/api/');
+}
+
+/** Where Express has mounted the function; nowhere when it is served alone. */
+function baseOf(c: DashboardContext): string {
+  const baseUrl = c.env?.incoming?.baseUrl;
+  return typeof baseUrl === 'string' && /^(\/[\w.~-]+)*$/.test(baseUrl) ? baseUrl : '';
+}

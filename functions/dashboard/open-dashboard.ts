@@ -1,0 +1,123 @@
+import { Spanner } from '@google-cloud/spanner';
+import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
+import { type EndOffsets, openEndOffsets } from '../../shared/adapters/kafka/end-offsets.ts';
+import { openOverviewStore } from '../../shared/adapters/spanner/overview-store.ts';
+import { type Clock, systemClock } from '../../shared/base/clock.ts';
+import { type Environment, list, readEnvironment, text } from '../../shared/base/environment.ts';
+import { ConfigError } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import type { Declaration } from '../../shared/model/config/declaration.ts';
+import { type Access, localAccess, tokenAccess } from './access.ts';
+import { loadAssets } from './assets.ts';
+import { viewEpoch } from './epoch-view.ts';
+import { sourceGatherer } from './gather.ts';
+import { dashboardApp } from './handler.ts';
+import { viewOverview } from './overview.ts';
+import { shareLoad } from './share-load.ts';
+import { askTrainer } from './trainer-progress.ts';
+
+const KEEP_MS = 1_000;
+const WAIT_MS = 8_000;
+const OUTSIDE_TIMEOUT_MS = 1_000;
+const MAX_SHARDS = 20_000;
+
+const settings = {
+  access: text(
+    'PENSTOCK_DASHBOARD_ACCESS',
+    'Set it to `open` on a laptop, or leave it unset to ask for tokens',
+    'token',
+  ),
+  issuer: text('PENSTOCK_OIDC_ISSUER', 'Name the issuer of incoming tokens', 'https://accounts.google.com'),
+  audience: text('PENSTOCK_AUDIENCE', "Set it to the dashboard's own URL", ''),
+  callers: list('PENSTOCK_CALLERS', 'List the accounts that may look'),
+};
+
+/** The running page: a fetch handler, and what it holds open. */
+export interface Dashboard {
+  readonly app: ReturnType<typeof dashboardApp>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens everything that the page reads from.
+ *
+ * @throws {ConfigError} naming every missing or malformed setting
+ */
+export function openDashboard(
+  declaration: Declaration,
+  env: Environment,
+  { log, clock = systemClock }: { log: Log; clock?: Clock },
+): Dashboard {
+  const access = chooseAccess(env);
+  const { spanner, database } = openDatabase(declaration);
+  const store = openOverviewStore(database);
+  const endOffsets = openEnds(declaration);
+  const tokens = openIdTokens();
+  const gather = sourceGatherer({
+    declaration,
+    store,
+    endOffsets,
+    clock,
+    askTrainer: (url, audience, epochId) =>
+      askTrainer({ url, audience, authorization: tokens.authorization, timeoutMs: OUTSIDE_TIMEOUT_MS }, epochId),
+  });
+  const app = dashboardApp({
+    access,
+    assets: loadAssets(),
+    log,
+    overview: shareLoad({ keepMs: KEEP_MS, waitMs: WAIT_MS, clock }, async () => viewOverview(await gather())),
+    epoch: (id) =>
+      store.read(async (reader) => {
+        const row = await reader.epoch(id);
+        return row && viewEpoch(row, await reader.shards(id, MAX_SHARDS), clock());
+      }),
+  });
+  return {
+    app,
+    async close() {
+      await endOffsets?.close();
+      await database.close();
+      spanner.close();
+    },
+  };
+}
+
+function chooseAccess(env: Environment): Access {
+  const { access, issuer, audience, callers } = readEnvironment(settings, env);
+  if (access === 'open') return localAccess();
+  const problems = [
+    ...(access === 'token'
+      ? []
+      : [
+          {
+            path: 'PENSTOCK_DASHBOARD_ACCESS',
+            message: `is ${JSON.stringify(access)}`,
+            remedy: 'Set it to `open` or `token`',
+          },
+        ]),
+    ...(audience === ''
+      ? [{ path: 'PENSTOCK_AUDIENCE', message: 'is not set', remedy: settings.audience.remedy }]
+      : []),
+    ...(callers.length === 0
+      ? [{ path: 'PENSTOCK_CALLERS', message: 'is not set', remedy: settings.callers.remedy }]
+      : []),
+  ];
+  if (problems.length > 0) throw new ConfigError(problems);
+  return tokenAccess(tokenVerifier({ issuer, audiences: [audience], callers }));
+}
+
+function openDatabase({ spanner: { database: name } }: Declaration) {
+  const [, projectId, instance, database] =
+    /^projects\/([^/]+)\/instances\/([^/]+)\/databases\/([^/]+)$/.exec(name) ?? [];
+  if (projectId === undefined || instance === undefined || database === undefined) {
+    const remedy = 'Write it as projects/P/instances/I/databases/D';
+    throw new ConfigError([{ path: 'spanner.database', message: `is ${JSON.stringify(name)}`, remedy }]);
+  }
+  const spanner = new Spanner({ projectId });
+  return { spanner, database: spanner.instance(instance).database(database) };
+}
+
+function openEnds({ kafka }: Declaration): EndOffsets | undefined {
+  return kafka && kafka.brokers.length > 0 ? openEndOffsets(kafka.brokers, OUTSIDE_TIMEOUT_MS) : undefined;
+}

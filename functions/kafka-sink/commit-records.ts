@@ -1,0 +1,159 @@
+import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/event-store.ts';
+import { ConstraintError, StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import { type MappedRecord, prefixLength } from '../../shared/model/events/commit-cost.ts';
+import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
+import type { RawRecord } from '../../shared/model/events/raw-record.ts';
+import type { TableSchema } from '../../shared/model/events/table-schema.ts';
+import { pause, retryDelays } from './retry-delays.ts';
+
+/** The table is no longer what the pipeline was compiled for: read it again. */
+export class TableChangedError extends PenstockError {
+  constructor(table: string) {
+    super(`Table ${table} has changed since the pipeline was compiled for it`, {
+      code: 'TABLE_CHANGED',
+      remedy: 'Nothing to do: the pipeline is checked and compiled again',
+      retryable: true,
+    });
+  }
+}
+
+/** A record is poison, and the pipeline says `onPoison: stop`. */
+export class PoisonStopError extends PenstockError {
+  constructor(pipeline: string, record: RawRecord, poison: string, reason: string) {
+    const place = `${record.topic}/${record.partition}/${record.offset}`;
+    super(`Pipeline ${pipeline} stops at record ${place}, which is ${poison}: ${reason}`, {
+      code: 'POISON_STOP',
+      remedy: 'Correct the pipeline or the table, or set onPoison: set-aside',
+      retryable: false,
+    });
+  }
+}
+
+/** Who commits, and where to. */
+export interface CommitContext {
+  readonly store: EventStore;
+  readonly compiled: CompiledPipeline;
+  readonly topicId: string;
+  readonly fence: bigint;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Called while a commit takes long; throws when the partition is being taken away. */
+  readonly keepAlive: () => Promise<void>;
+}
+
+/** Records of one partition that follow each other: all that the log has in `[fromOffset, toOffset)`. */
+export interface RecordRun {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fromOffset: bigint;
+  readonly toOffset: bigint;
+  readonly records: readonly RawRecord[];
+  readonly highWatermark: bigint;
+}
+
+/**
+ * Commits a run of records in contiguous prefixes, each within Spanner's and the pipeline's limits.
+ *
+ * @param onCommit called after each commit, with how far the partition stands
+ * @throws {FencedError} when another worker took the partition
+ * @throws {TableChangedError} when rows are refused because the table has changed
+ * @throws {PoisonStopError} at the first poison of a pipeline that stops there
+ */
+export async function commitRecords(
+  context: CommitContext,
+  run: RecordRun,
+  onCommit: (outcome: BatchOutcome) => void,
+): Promise<void> {
+  const { compiled, signal } = context;
+  const { maxRows } = compiled.pipeline.batch;
+  let from = run.fromOffset;
+  for (let at = 0; at < run.records.length && !signal.aborted; ) {
+    const mapped = mapRecords(compiled, run.records.slice(at, at + maxRows));
+    const count = prefixLength(compiled, mapped, 0);
+    const isLast = at + count === run.records.length;
+    const prefix = mapped.slice(0, count);
+    const toOffset = isLast ? run.toOffset : endOf(prefix, from);
+    await commitPrefix(context, { ...run, fromOffset: from, toOffset, mapped: prefix }, onCommit);
+    from = toOffset;
+    at += count;
+    if (!isLast) await context.keepAlive();
+  }
+}
+
+/** Maps records; a pipeline that stops at poison gets them up to the first one. */
+function mapRecords(compiled: CompiledPipeline, records: readonly RawRecord[]): MappedRecord[] {
+  const mapped = records.map((record) => ({ record, change: compiled.map(record) }));
+  if (compiled.pipeline.onPoison === 'set-aside') return mapped;
+  const at = mapped.findIndex(({ change }) => change.kind === 'poison');
+  if (at > 0) return mapped.slice(0, at);
+  const first = mapped[0];
+  if (at === 0 && first?.change.kind === 'poison') {
+    throw new PoisonStopError(compiled.pipeline.name, first.record, first.change.poison, first.change.reason);
+  }
+  return mapped;
+}
+
+type MappedRun = Omit<RecordRun, 'records'> & { readonly mapped: readonly MappedRecord[] };
+
+function endOf(mapped: readonly MappedRecord[], otherwise: bigint): bigint {
+  const last = mapped.at(-1);
+  return last ? last.record.offset + 1n : otherwise;
+}
+
+/** Commits one prefix; what Spanner refuses is halved until only the record at fault is left, which is set aside. */
+async function commitPrefix(
+  context: CommitContext,
+  run: MappedRun,
+  onCommit: (outcome: BatchOutcome) => void,
+): Promise<void> {
+  try {
+    onCommit(await commitOnce(context, run));
+  } catch (error) {
+    if (!(error instanceof ConstraintError)) throw error;
+    await context.keepAlive();
+    if (run.mapped.length > 1) {
+      const half = Math.ceil(run.mapped.length / 2);
+      const left = run.mapped.slice(0, half);
+      const middle = endOf(left, run.fromOffset);
+      await commitPrefix(context, { ...run, toOffset: middle, mapped: left }, onCommit);
+      await commitPrefix(context, { ...run, fromOffset: middle, mapped: run.mapped.slice(half) }, onCommit);
+      return;
+    }
+    await refuseChangedTable(context);
+    onCommit(await commitOnce(context, { ...run, mapped: run.mapped.map((item) => asPoison(context, item, error)) }));
+  }
+}
+
+function asPoison({ compiled }: CommitContext, { record, change }: MappedRecord, error: ConstraintError): MappedRecord {
+  if (change.kind === 'poison') throw error;
+  const reason = messageOf(error.cause);
+  if (compiled.pipeline.onPoison === 'stop') {
+    throw new PoisonStopError(compiled.pipeline.name, record, 'constraint', reason);
+  }
+  return { record, change: { kind: 'poison', poison: 'constraint', reason } };
+}
+
+/** Before a record is blamed, the table must be the one it was mapped for. */
+async function refuseChangedTable({ store, compiled }: CommitContext): Promise<void> {
+  const table: TableSchema | undefined = await store.readTable(compiled.pipeline.table);
+  if (JSON.stringify(table) !== JSON.stringify(compiled.table)) throw new TableChangedError(compiled.table.name);
+}
+
+/** Commits until Spanner says what became of it, or the worker is to end. */
+async function commitOnce(context: CommitContext, run: MappedRun): Promise<BatchOutcome> {
+  const { store, compiled, topicId, fence, signal, log, keepAlive } = context;
+  const delays = retryDelays();
+  for (;;) {
+    try {
+      return await store.commit({ ...run, pipeline: compiled.pipeline.name, compiled, topicId, fence });
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError) || signal.aborted) throw error;
+      const delayMs = delays.next().value;
+      log('WARNING', error.message, { cause: messageOf(error.cause), retryInMs: Math.round(delayMs) });
+      await pause(delayMs, signal);
+      await keepAlive();
+    }
+  }
+}

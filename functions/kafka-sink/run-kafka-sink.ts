@@ -1,0 +1,106 @@
+import { hostname } from 'node:os';
+import type { KafkaDriver } from '../../shared/adapters/kafka/driver.ts';
+import { openKafkajsDriver } from '../../shared/adapters/kafka/kafkajs-driver.ts';
+import { type EventStore, openEventStore } from '../../shared/adapters/spanner/event-store.ts';
+import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
+import { ConfigError } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/config/declaration.ts';
+import { TableChangedError } from './commit-records.ts';
+import { consumePipeline } from './consume-pipeline.ts';
+import type { SinkProgress } from './own-partitions.ts';
+import { preparePipelines } from './prepare-pipelines.ts';
+
+export type { SinkProgress } from './own-partitions.ts';
+
+export interface KafkaSinkOptions {
+  readonly declaration: Declaration;
+  /** Names of Kafka pipelines; all of them when empty. */
+  readonly pipelines: readonly string[];
+  /** Ends when everything that the topics held at the start is in Spanner. */
+  readonly untilCaughtUp: boolean;
+  /** Ends the sink: the batch in hand commits or is left whole. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Called after every commit. */
+  readonly onProgress?: (progress: SinkProgress) => void;
+  /** Who writes, for lineage: a service account's e-mail. */
+  readonly identity: string;
+}
+
+type KafkaPipeline = Pipeline & { readonly source: KafkaSource };
+
+/**
+ * Moves the records of the declaration's Kafka pipelines into Spanner, exactly once, until it is told to end.
+ *
+ * @throws {ConfigError} for pipelines that do not exist or do not fit their tables
+ * @throws {PenstockError} for what repeating does not mend: a recreated topic, lost offsets, `onPoison: stop`
+ */
+export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
+  const { declaration, log, identity } = options;
+  const pipelines = choosePipelines(declaration, options.pipelines);
+  const brokers = declaration.kafka?.brokers;
+  if (!brokers)
+    throw new ConfigError([problem('kafka.brokers', 'is not declared', 'Name the brokers of the pipelines')]);
+  const owner = `${hostname()}/${process.pid}`;
+  const store = openEventStore(openDatabase(declaration.spanner.database), { identity, owner });
+  const driver = openKafkajsDriver({ brokers, clientId: 'penstock-kafka-sink', log });
+  try {
+    const ending = new AbortController();
+    const signal = AbortSignal.any([options.signal, ending.signal]);
+    const all = pipelines.map((pipeline) => runPipeline({ ...options, signal }, pipeline, driver, store));
+    // The first pipeline that fails ends the others; all of them are waited for.
+    await Promise.all(all).finally(async () => {
+      ending.abort();
+      await Promise.allSettled(all);
+    });
+  } finally {
+    await driver.close().catch(() => {});
+    await store.close();
+  }
+}
+
+async function runPipeline(
+  options: KafkaSinkOptions,
+  pipeline: KafkaPipeline,
+  driver: KafkaDriver,
+  store: EventStore,
+): Promise<void> {
+  const { signal, log, untilCaughtUp } = options;
+  const onProgress = options.onProgress ?? (() => {});
+  const { source } = pipeline;
+  for (;;) {
+    const [compiled] = (await preparePipelines(store, [pipeline], { signal, log })) ?? [];
+    if (!compiled) return;
+    try {
+      return await consumePipeline({ driver, store, compiled, source, untilCaughtUp, signal, log, onProgress });
+    } catch (error) {
+      if (!(error instanceof TableChangedError)) throw error;
+      log('WARNING', error.message);
+    }
+  }
+}
+
+/** The Kafka pipelines of these names; all of them when none is named. */
+function choosePipelines(declaration: Declaration, names: readonly string[]): readonly KafkaPipeline[] {
+  const pipelines = Object.values(declaration.pipelines).filter(isKafka);
+  const missing = names.filter((name) => !pipelines.some((pipeline) => pipeline.name === name));
+  const known = pipelines.map(({ name }) => name).join(', ') || 'none';
+  if (missing.length > 0) {
+    throw new ConfigError(
+      missing.map((name) => problem(`pipelines.${name}`, 'is no Kafka pipeline', `Name one of: ${known}`)),
+    );
+  }
+  if (pipelines.length === 0) {
+    throw new ConfigError([problem('pipelines', 'has no Kafka pipeline', 'Declare one with source: { kafka: … }')]);
+  }
+  return names.length === 0 ? pipelines : pipelines.filter(({ name }) => names.includes(name));
+}
+
+function isKafka(pipeline: Pipeline): pipeline is KafkaPipeline {
+  return pipeline.source.kind === 'kafka';
+}
+
+function problem(path: string, message: string, remedy: string) {
+  return { path, message, remedy };
+}

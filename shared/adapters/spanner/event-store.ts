@@ -1,0 +1,226 @@
+import type { Pipeline } from '../../model/config/declaration.ts';
+import type { MappedRecord } from '../../model/events/commit-cost.ts';
+import type { CompiledPipeline } from '../../model/events/compile-pipeline.ts';
+import { type DeadLetter, deadLetterMutation } from '../../model/events/dead-letter.ts';
+import { type Resolution, resolveChanges } from '../../model/events/resolve-changes.ts';
+import type { TableSchema } from '../../model/events/table-schema.ts';
+import {
+  type Checkpoint,
+  describePartition,
+  OffsetGapError,
+  type PipelinePartition,
+  TopicRecreatedError,
+} from './checkpoint.ts';
+import { checkpointMutation, lineageMutation } from './control-rows.ts';
+import type { OpenDatabase } from './open-database.ts';
+import { readStored } from './read-stored.ts';
+import { readTableSchema } from './read-table-schema.ts';
+import { refuseIfFenced } from './refuse-if-fenced.ts';
+import { runTransaction, type TransactionReads } from './run-transaction.ts';
+import { sortedError } from './spanner-errors.ts';
+import { type EventOutcome, type EventTaking, takeEvent } from './take-event.ts';
+
+const CHECKPOINTS = 'PenstockCheckpoints';
+
+/** What taking a partition needs to know of its topic. */
+export interface PartitionTaking extends PipelinePartition {
+  readonly topicId: string;
+  /** The first offset that the log still has; where a partition seen for the first time begins. */
+  readonly earliestOffset: bigint;
+  /** The end of the log; a checkpoint above it belongs to another log. */
+  readonly highWatermark: bigint;
+}
+
+/** A partition taken: everything that this worker writes to it carries the fence. */
+export interface PartitionTaken {
+  readonly fence: bigint;
+  readonly nextOffset: bigint;
+}
+
+/** A run of one partition's records that is to be committed as a whole. */
+export interface BatchCommit extends PipelinePartition {
+  readonly compiled: CompiledPipeline;
+  readonly topicId: string;
+  readonly fence: bigint;
+  /** Every record that the log has in `[fromOffset, toOffset)` is in `mapped`, in order. */
+  readonly fromOffset: bigint;
+  readonly toOffset: bigint;
+  readonly mapped: readonly MappedRecord[];
+  readonly highWatermark: bigint;
+}
+
+/** What became of a batch. */
+export interface BatchOutcome {
+  readonly nextOffset: bigint;
+  readonly rowCount: number;
+  readonly skippedCount: number;
+  readonly deadCount: number;
+  /** Records below the checkpoint: written before. */
+  readonly knownCount: number;
+}
+
+/** The Spanner side of ingest: the transactions on which exactly-once stands. */
+export interface EventStore {
+  readonly database: string;
+  /** @returns undefined when the database has no such table */
+  readTable(table: string): Promise<TableSchema | undefined>;
+  /**
+   * Takes a partition: raises its fence, so that every earlier owner's commits are refused, and says where to read on.
+   *
+   * @throws {TopicRecreatedError} when the checkpoint belongs to another topic of this name
+   * @throws {OffsetGapError} when the log no longer has the checkpoint's offset
+   */
+  raiseFence(taking: PartitionTaking): Promise<PartitionTaken>;
+  /**
+   * Commits rows, dead letters, lineage and the moved checkpoint together.
+   *
+   * @throws {FencedError} when another worker took the partition: nothing was written
+   * @throws {ConstraintError} when Spanner refuses a row: nothing was written
+   * @throws {StoreUnavailableError} when it is not known whether it was written: commit the same batch again
+   */
+  commit(batch: BatchCommit): Promise<BatchOutcome>;
+  /** Takes one Pub/Sub event: receipt, row and dead letter together, once an event id. */
+  takeEvent(taking: EventTaking): Promise<EventOutcome>;
+  /** Where the partitions of a pipeline's topic stand. */
+  nextOffsets(pipeline: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the store of events over an open database.
+ *
+ * @param options.identity who writes, for lineage and checkpoints: a service account's e-mail
+ * @param options.owner which worker this is, for people to read
+ */
+export function openEventStore(
+  { name, database, close }: OpenDatabase,
+  options: { readonly identity: string; readonly owner: string },
+): EventStore {
+  return {
+    database: name,
+    readTable: (table) =>
+      readTableSchema(database, table).catch((error: unknown) => {
+        throw sortedError(error, `read the schema of table ${table}`, table);
+      }),
+    raiseFence: (taking) =>
+      runTransaction(database, {
+        attempted: `take ${describePartition(taking)}`,
+        table: CHECKPOINTS,
+        commit: undefined,
+        run: async (reads) => {
+          const result = nextClaim(taking, await readCheckpoint(reads, taking));
+          const row = { ...taking, ...result, owner: options.owner, lastEventAtMs: undefined };
+          return { mutations: [checkpointMutation(row)], result };
+        },
+      }),
+    commit: (batch) =>
+      runTransaction(database, {
+        attempted: `commit offsets ${batch.fromOffset} to ${batch.toOffset} of ${describePartition(batch)}`,
+        table: batch.compiled.table.name,
+        commit: batch.compiled.pipeline.commit,
+        run: (reads) => writeBatch(reads, batch, options),
+      }),
+    takeEvent: (taking) => takeEvent(database, taking),
+    nextOffsets: (pipeline, topic) => readNextOffsets({ name, database, close }, pipeline, topic),
+    close,
+  };
+}
+
+function nextClaim(taking: PartitionTaking, checkpoint: Checkpoint | undefined): PartitionTaken {
+  if (!checkpoint) return { fence: 1n, nextOffset: taking.earliestOffset };
+  if (checkpoint.topicId !== taking.topicId) {
+    throw new TopicRecreatedError(taking, checkpoint.topicId, taking.topicId);
+  }
+  if (checkpoint.nextOffset < taking.earliestOffset) {
+    throw new OffsetGapError(taking, checkpoint.nextOffset, taking.earliestOffset);
+  }
+  return { fence: checkpoint.fence + 1n, nextOffset: checkpoint.nextOffset };
+}
+
+async function readCheckpoint(reads: TransactionReads, at: PipelinePartition): Promise<Checkpoint | undefined> {
+  const key = [at.pipeline, at.topic, String(at.partition)];
+  const [row] = await reads.read(CHECKPOINTS, [key], ['TopicId', 'NextOffset', 'Fence']);
+  if (!row) return undefined;
+  const [topicId, nextOffset, fence] = row;
+  return { topicId: String(topicId), nextOffset: BigInt(String(nextOffset)), fence: BigInt(String(fence)) };
+}
+
+async function writeBatch(reads: TransactionReads, batch: BatchCommit, options: { identity: string; owner: string }) {
+  const { compiled } = batch;
+  const checkpoint = await readCheckpoint(reads, batch);
+  const countsFrom = refuseIfFenced(batch, checkpoint);
+  if (checkpoint && checkpoint.topicId !== batch.topicId) {
+    throw new TopicRecreatedError(batch, checkpoint.topicId, batch.topicId);
+  }
+  if (countsFrom >= batch.toOffset) {
+    const known = {
+      nextOffset: countsFrom,
+      rowCount: 0,
+      skippedCount: 0,
+      deadCount: 0,
+      knownCount: batch.mapped.length,
+    };
+    return { mutations: [], result: known };
+  }
+  const fresh = batch.mapped.filter(({ record }) => record.offset >= countsFrom);
+  const resolution = await resolve(reads, compiled, fresh);
+  const letters = deadLetters(compiled.pipeline, fresh, resolution);
+  const counts = { rowCount: resolution.rowCount, skippedCount: resolution.skippedCount, deadCount: letters.length };
+  const control = { ...batch, nextOffset: batch.toOffset, ...options, lastEventAtMs: lastEventAtMs(fresh) };
+  const mutations = [
+    ...resolution.mutations,
+    ...(letters.length > 0 ? [deadLetterMutation(letters)] : []),
+    lineageMutation({ ...control, ...counts, fromOffset: countsFrom }),
+    checkpointMutation(control),
+  ];
+  const result = { nextOffset: batch.toOffset, ...counts, knownCount: batch.mapped.length - fresh.length };
+  return { mutations, result };
+}
+
+async function resolve(
+  reads: TransactionReads,
+  compiled: CompiledPipeline,
+  mapped: readonly MappedRecord[],
+): Promise<Resolution> {
+  const changes = mapped.map(({ change }) => change);
+  return resolveChanges(compiled, changes, await readStored(reads, compiled, changes));
+}
+
+function deadLetters(pipeline: Pipeline, mapped: readonly MappedRecord[], { dead }: Resolution): DeadLetter[] {
+  return dead.flatMap(({ at, poison, reason }): DeadLetter[] => {
+    const record = mapped[at]?.record;
+    if (!record) return [];
+    const id = `${record.topic}/${record.partition}/${record.offset}`;
+    return [{ pipeline: pipeline.name, id, source: 'kafka', eventId: undefined, record, poison, reason }];
+  });
+}
+
+function lastEventAtMs(mapped: readonly MappedRecord[]): number | undefined {
+  let last: number | undefined;
+  for (const { record } of mapped) {
+    if (record.timestampMs !== undefined && record.timestampMs > (last ?? -Infinity)) last = record.timestampMs;
+  }
+  return last;
+}
+
+async function readNextOffsets(
+  { database }: OpenDatabase,
+  pipeline: string,
+  topic: string,
+): Promise<ReadonlyMap<number, bigint>> {
+  const [rows] = await database
+    .run({
+      sql: 'SELECT CAST(PartitionId AS STRING) AS p, CAST(NextOffset AS STRING) AS o FROM PenstockCheckpoints WHERE Pipeline = @pipeline AND Topic = @topic',
+      params: { pipeline, topic },
+      json: true,
+    })
+    .catch((error: unknown) => {
+      throw sortedError(error, `read the checkpoints of pipeline ${pipeline}`, CHECKPOINTS);
+    });
+  return new Map(
+    rows.map((row): [number, bigint] => {
+      const { p, o } = 'p' in row ? row : { p: '0', o: '0' };
+      return [Number(p), BigInt(o)];
+    }),
+  );
+}

@@ -1,0 +1,64 @@
+import type { ColumnSource, Pipeline } from '../config/declaration.ts';
+import type { TableColumn, TableSchema } from './table-schema.ts';
+
+/** One column that a pipeline writes, and where its value comes from. */
+export interface PlannedColumn {
+  readonly column: TableColumn;
+  readonly source: ColumnSource | 'commit-timestamp';
+  /** A field that a record may leave out: the column then keeps its value or gets its default. */
+  readonly optional: boolean;
+}
+
+/**
+ * Which columns a pipeline writes, in the order of its declaration, then of the table.
+ *
+ * A column that the declaration leaves out comes from the field of the same name; where it allows commit timestamps, it
+ * gets the commit's. A record need not carry such a field unless the column is a key or NOT NULL without a default.
+ * Generated columns are never written. Declared columns that the table does not have are left out here and reported by
+ * `checkTable`.
+ */
+export function planColumns(pipeline: Pipeline, table: TableSchema): readonly PlannedColumn[] {
+  const declared = declaredColumns(pipeline, table);
+  const deletesOnly = pipeline.mode === 'delete';
+  const names = new Set(declared.map(({ column }) => column.name.toLowerCase()));
+  const left = table.columns
+    .filter((column) => !names.has(column.name.toLowerCase()) && !column.generated && column.type !== undefined)
+    .filter((column) => !deletesOnly || isKey(table, column) || column.name === pipeline.guard)
+    .map((column) => leftOut(pipeline, table, column));
+  return [...declared, ...left];
+}
+
+/** A table's column by its name, whose case does not count. */
+export function findColumn(table: TableSchema, name: string): TableColumn | undefined {
+  const wanted = name.toLowerCase();
+  return table.columns.find((column) => column.name.toLowerCase() === wanted);
+}
+
+/** True for a column of the primary key. */
+export function isKey(table: TableSchema, column: TableColumn): boolean {
+  return table.primaryKey.includes(column.name);
+}
+
+/** The declaration's sources: the group of an aggregate, else the columns. */
+export function sourcesOf(pipeline: Pipeline): readonly ColumnSource[] {
+  return pipeline.aggregate?.groupBy ?? pipeline.columns;
+}
+
+function declaredColumns(pipeline: Pipeline, table: TableSchema): PlannedColumn[] {
+  return sourcesOf(pipeline).flatMap((source) => {
+    const column = findColumn(table, source.column);
+    return column && !column.generated ? [{ column, source, optional: false }] : [];
+  });
+}
+
+function leftOut(pipeline: Pipeline, table: TableSchema, column: TableColumn): PlannedColumn {
+  if (column.allowCommitTimestamp && !isKey(table, column) && column.name !== pipeline.guard) {
+    return { column, source: 'commit-timestamp', optional: false };
+  }
+  const from = { kind: 'field', path: column.name } as const;
+  return {
+    column,
+    source: { column: column.name, from, format: undefined, zone: undefined },
+    optional: !isKey(table, column) && (!column.notNull || column.hasDefault),
+  };
+}

@@ -1,0 +1,93 @@
+import type { ColumnSource } from '../config/declaration.ts';
+import type { Cell } from './cell.ts';
+import type { ColumnReader } from './convert.ts';
+import { isJsonObject, type JsonValue } from './exact-json.ts';
+import { PoisonError } from './poison.ts';
+import type { RawRecord } from './raw-record.ts';
+import { timestampOfMs } from './timestamp.ts';
+
+/** Reads one column's cell of a record; undefined where the record has nothing for it. */
+export type ReadSource = (record: RawRecord, document: JsonValue | undefined) => Cell | undefined;
+
+/** Compiles one column's source. */
+export function sourceReader(from: ColumnSource['from'], reader: ColumnReader): ReadSource {
+  switch (from.kind) {
+    case 'key':
+      return ({ key }) => (key === null ? undefined : reader.fromBytes(key));
+    case 'field':
+      return fieldReader(from.path, reader);
+    case 'header':
+      return ({ headers }) => {
+        const header = headers.findLast(({ name }) => name === from.name);
+        return header && reader.fromBytes(header.value);
+      };
+    case 'constant': {
+      const cell = constantCell(from.value, reader);
+      return () => cell;
+    }
+    case 'record':
+      return recordReader(from.part, reader);
+  }
+}
+
+/** True for a source that needs the record's decoded value. */
+export function needsDocument(from: ColumnSource['from']): boolean {
+  return from.kind === 'field';
+}
+
+function fieldReader(path: string, reader: ColumnReader): ReadSource {
+  const field = fieldAt(path);
+  return (_record, document) => {
+    if (document === undefined) return undefined;
+    const value = field(document);
+    return value === undefined ? undefined : reader.fromJson(value);
+  };
+}
+
+/** The value at a dotted path; undefined where an object on the way lacks it. */
+export function fieldAt(path: string): (document: JsonValue) => JsonValue | undefined {
+  const [first = '', ...rest] = path.split('.');
+  if (rest.length === 0) return (document) => own(document, first);
+  return (document) => {
+    let value = own(document, first);
+    for (const name of rest) {
+      if (value === undefined || value === null) return undefined;
+      value = own(value, name);
+    }
+    return value;
+  };
+}
+
+function own(value: JsonValue, name: string): JsonValue | undefined {
+  return isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
+function recordReader(
+  part: Extract<ColumnSource['from'], { kind: 'record' }>['part'],
+  reader: ColumnReader,
+): ReadSource {
+  switch (part) {
+    case 'topic':
+      return ({ topic }) => reader.fromText(topic);
+    case 'partition':
+      return ({ partition }) => reader.fromText(String(partition));
+    case 'offset':
+      return ({ offset }) => reader.fromText(String(offset));
+    case 'timestamp':
+      return ({ timestampMs }) => (timestampMs === undefined ? undefined : timestampCell(timestampMs, reader));
+    case 'value':
+      return ({ value }) => (value === null ? undefined : reader.fromBytes(value));
+  }
+}
+
+function timestampCell(timestampMs: number, reader: ColumnReader): Cell {
+  const text = timestampOfMs(timestampMs);
+  if (text === undefined)
+    throw new PoisonError('unmappable', `The record's timestamp ${timestampMs} ms is out of range`);
+  return reader.fromText(text);
+}
+
+function constantCell(value: string | number | boolean | null, reader: ColumnReader): Cell {
+  if (typeof value !== 'string') return reader.fromJson(value);
+  return reader.fromText(value);
+}

@@ -1,0 +1,201 @@
+import type { Cell } from './cell.ts';
+import type { Change, Row, RowKey, TableMutation } from './change.ts';
+import { compareCells } from './compare-cells.ts';
+import type { CompiledPipeline } from './compile-pipeline.ts';
+import { type PoisonClass, PoisonError } from './poison.ts';
+
+/** What the table holds for a key: the guard's cell, or the group's counters. Missing rows have no entry. */
+export type StoredRows = ReadonlyMap<string, readonly Cell[]>;
+
+/** A record that was set aside, by its place among the changes. */
+export interface DeadChange {
+  readonly at: number;
+  readonly poison: PoisonClass;
+  readonly reason: string;
+}
+
+/** What a run of changes makes of the table; every change is a row, skipped or dead. */
+export interface Resolution {
+  readonly mutations: readonly TableMutation[];
+  readonly dead: readonly DeadChange[];
+  /** Records whose change the table takes, those that a later one of the same key replaced included. */
+  readonly rowCount: number;
+  /** Tombstones ignored and versions that did not grow. */
+  readonly skippedCount: number;
+}
+
+/** The distinct keys whose rows must be read before `resolveChanges`; none without guard or aggregate. */
+export function keysToRead(compiled: CompiledPipeline, changes: readonly Change[]): readonly RowKey[] {
+  if (compiled.guardAt < 0 && !compiled.aggregate) return [];
+  const keys = new Map<string, RowKey>();
+  for (const change of changes) if ('key' in change) keys.set(change.key.text, change.key);
+  return [...keys.values()];
+}
+
+/** The columns that those reads need, after the key's. */
+export function columnsToRead(compiled: CompiledPipeline): readonly string[] {
+  if (compiled.aggregate) return compiled.aggregate.columns.map(({ name }) => name);
+  const guard = compiled.columns[compiled.guardAt];
+  return guard ? [guard.name] : [];
+}
+
+/**
+ * Resolves changes, in their order, to what the table must hold.
+ *
+ * In the modes upsert, replace, delete and aggregate all changes of one key become one; in insert and update they stay as
+ * they are, so that Spanner itself refuses a second insert or an update of nothing.
+ *
+ * @param stored rows read in the same transaction, for `keysToRead`
+ */
+export function resolveChanges(compiled: CompiledPipeline, changes: readonly Change[], stored: StoredRows): Resolution {
+  const { mode } = compiled.pipeline;
+  const accepts = compiled.guardAt < 0 ? () => true : versionGuard(compiled, stored);
+  const groups = groupTotals(compiled, stored);
+  const operations = mode === 'insert' || mode === 'update' ? orderedOperations(mode) : collapsedOperations(mode);
+  const dead: DeadChange[] = [];
+  let rowCount = 0;
+  let skippedCount = 0;
+  for (const [at, change] of changes.entries()) {
+    if (change.kind === 'poison') dead.push({ at, poison: change.poison, reason: change.reason });
+    else if (change.kind === 'none' || !accepts(change)) skippedCount++;
+    else if (change.kind === 'add') {
+      const refused = groups.add(change.key, change.inputs);
+      if (refused) dead.push({ at, poison: refused.poison, reason: refused.message });
+      else rowCount++;
+    } else {
+      operations.push(change);
+      rowCount++;
+    }
+  }
+  const mutations = [...mutationsOf(compiled, operations.list()), ...groups.mutations()];
+  return { mutations, dead, rowCount, skippedCount };
+}
+
+type RowChange = Extract<Change, { kind: 'write' | 'delete' }>;
+
+interface Operation {
+  readonly operation: 'insert' | 'update' | 'upsert' | 'replace' | 'delete';
+  readonly key: RowKey;
+  readonly row: Row;
+}
+
+interface Operations {
+  push(change: RowChange): void;
+  list(): Iterable<Operation>;
+}
+
+function orderedOperations(mode: 'insert' | 'update'): Operations {
+  const operations: Operation[] = [];
+  return {
+    push: (change) => operations.push(operationOf(change, mode)),
+    list: () => operations,
+  };
+}
+
+function operationOf(change: RowChange, write: Exclude<Operation['operation'], 'delete'>): Operation {
+  if (change.kind === 'delete') return { operation: 'delete', key: change.key, row: [] };
+  return { operation: write, key: change.key, row: change.row };
+}
+
+/** One operation a key, in the order of each key's last change. */
+function collapsedOperations(mode: CompiledPipeline['pipeline']['mode']): Operations {
+  const byKey = new Map<string, Operation>();
+  const write = mode === 'replace' ? 'replace' : 'upsert';
+  return {
+    push(change) {
+      const { text } = change.key;
+      const earlier = byKey.get(text);
+      const later = operationOf(change, write);
+      if (earlier) byKey.delete(text);
+      byKey.set(text, earlier ? follow(earlier, later) : later);
+    },
+    list: () => byKey.values(),
+  };
+}
+
+/** Two changes of one key as one: a write after a deletion leaves nothing of the old row. */
+function follow(earlier: Operation, later: Operation): Operation {
+  if (later.operation !== 'upsert') return later;
+  if (earlier.operation === 'delete') return { ...later, operation: 'replace' };
+  const row = later.row.map((cell, at) => (cell === undefined ? earlier.row[at] : cell));
+  return { operation: earlier.operation, key: later.key, row };
+}
+
+function versionGuard(compiled: CompiledPipeline, stored: StoredRows): (change: Change) => boolean {
+  const code = compiled.columns[compiled.guardAt]?.type?.code ?? 'INT64';
+  const versions = new Map<string, Cell | undefined>();
+  for (const [key, cells] of stored) versions.set(key, cells[0] ?? null);
+  return (change) => {
+    if (change.kind !== 'write' && change.kind !== 'delete') return true;
+    const held = versions.get(change.key.text);
+    const version = change.kind === 'delete' ? change.version : (change.row[compiled.guardAt] ?? null);
+    if (held !== undefined && version !== undefined && compareCells(code, version, held) <= 0) return false;
+    versions.set(change.key.text, change.kind === 'delete' ? undefined : (version ?? null));
+    return true;
+  };
+}
+
+interface GroupTotals {
+  /** @returns why the record cannot be added, undefined when it was */
+  add(key: RowKey, inputs: Row): PoisonError | undefined;
+  mutations(): TableMutation[];
+}
+
+function groupTotals(compiled: CompiledPipeline, stored: StoredRows): GroupTotals {
+  const totals = new Map<string, { readonly key: RowKey; readonly cells: readonly Cell[] }>();
+  const { aggregate } = compiled;
+  return {
+    add(key, inputs) {
+      if (!aggregate) return undefined;
+      try {
+        const held = totals.get(key.text)?.cells ?? stored.get(key.text);
+        totals.set(key.text, { key, cells: aggregate.add(held, inputs) });
+        return undefined;
+      } catch (error) {
+        if (error instanceof PoisonError) return error;
+        throw error;
+      }
+    },
+    mutations() {
+      if (!aggregate || totals.size === 0) return [];
+      const columns = [...compiled.table.primaryKey, ...aggregate.columns.map(({ name }) => name)];
+      const rows = [...totals.values()].map(({ key, cells }) => [...key.cells, ...cells]);
+      return [{ operation: 'upsert', table: compiled.table.name, columns, rows }];
+    },
+  };
+}
+
+/** Neighbours of the same operation on the same columns share a mutation. */
+function mutationsOf(compiled: CompiledPipeline, operations: Iterable<Operation>): TableMutation[] {
+  const mutations: TableMutation[] = [];
+  const table = compiled.table.name;
+  let open = '';
+  let rows: Cell[][] = [];
+  for (const { operation, key, row } of operations) {
+    if (operation === 'delete') {
+      if (open !== 'delete') {
+        rows = [];
+        mutations.push({ operation, table, keys: rows });
+        open = 'delete';
+      }
+      rows.push([...key.cells]);
+      continue;
+    }
+    const shape = `${operation} ${shapeOf(row)}`;
+    if (open !== shape) {
+      rows = [];
+      const columns = compiled.columns.filter((_, at) => row[at] !== undefined).map(({ name }) => name);
+      mutations.push({ operation, table, columns, rows });
+      open = shape;
+    }
+    rows.push(row.filter((cell) => cell !== undefined));
+  }
+  return mutations;
+}
+
+/** Which columns a row leaves as they are. */
+function shapeOf(row: Row): string {
+  let shape = '';
+  for (let at = 0; at < row.length; at++) if (row[at] === undefined) shape += `${at},`;
+  return shape;
+}

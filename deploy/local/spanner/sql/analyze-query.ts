@@ -23,9 +23,14 @@ export interface AnalyzedQuery {
 /** Resolves names and types, without looking at any row. */
 export async function analyzeQuery(session: ZetaSqlSession, query: Omit<SqlQuery, 'rows'>): Promise<AnalyzedQuery> {
   const kind = classify(query.sql);
-  if (kind !== 'query') {
-    const what = kind === 'dml' ? 'DML, which the laptop does not run yet' : 'none';
-    throw new RpcError(status.INVALID_ARGUMENT, `Only queries can be run here, this is ${what}`);
+  if (kind === 'dml') {
+    throw new RpcError(
+      status.UNIMPLEMENTED,
+      "The laptop's Spanner does not run DML yet: write with mutations in a commit",
+    );
+  }
+  if (kind === 'other') {
+    throw new RpcError(status.INVALID_ARGUMENT, 'Only queries can be run here; DDL goes through UpdateDatabaseDdl');
   }
   const sql = prepareSql(query.sql, query.schema);
   const visible = visibleTables(query.schema, sql);

@@ -62,7 +62,9 @@ export async function startNativeServer(): Promise<NativeServer> {
     },
     async explain(error: unknown): Promise<unknown> {
       if (!(error instanceof RpcError) || error.code !== status.UNAVAILABLE) return error;
-      await Promise.race([ended, new Promise((resolve) => setImmediate(resolve))]);
+      // Without its socket the process is of no use; once it is gone, the next query starts a fresh one.
+      child.kill('SIGKILL');
+      await ended;
       const details = `The SQL evaluator's process ended under this query: ${stderr.text.trim() || error.message}`;
       return new RpcError(status.INTERNAL, `${details}. The next query starts a fresh one`);
     },

@@ -23,7 +23,8 @@ export function prepareSql(sql: string, schema: Schema): string {
     }
     if (token.text === '@' && tokens[at + 1]?.text === '{') edits.push(blankHint(tokens, at, schema));
     if (isWord(token, 'INFORMATION_SCHEMA') && tokens[at + 1]?.text === '.') edits.push(flattenName(tokens, at));
-    if (isWord(token, 'GENERATE_UUID') && tokens[at + 1]?.text === '(' && tokens[at + 2]?.text === ')') {
+    const makesUuid = isWord(token, 'GENERATE_UUID') || isWord(token, 'NEW_UUID');
+    if (makesUuid && tokens[at + 1]?.text === '(' && tokens[at + 2]?.text === ')') {
       edits.push({ from: token.from, to: tokens[at + 2]?.to ?? token.to, text: RANDOM_UUID });
     }
   });

@@ -1,5 +1,5 @@
 import { NODE_ID } from '../engine/broker.ts';
-import type { JoinAnswer } from '../engine/group.ts';
+import { type JoinAnswer, joinError } from '../engine/group-member.ts';
 import type { RequestOf, ResponseOf } from '../protocol/api.ts';
 import { type ErrorCode, errorCode } from '../protocol/error-code.ts';
 import type { findCoordinator, heartbeat, joinGroup, leaveGroup, syncGroup } from '../protocol/groups.ts';
@@ -34,7 +34,7 @@ export async function answerJoinGroup(
 ): Promise<ResponseOf<typeof joinGroup>> {
   const { groupId, memberId, sessionTimeoutMs, protocolType } = request;
   const refusal = refuseJoin(groupId, sessionTimeoutMs);
-  if (refusal !== errorCode.none) return joinResponse(refusedJoin(refusal, memberId), null);
+  if (refusal !== errorCode.none) return joinResponse(joinError(refusal, memberId), null);
   const rebalanceTimeoutMs = request.rebalanceTimeoutMs < 0 ? sessionTimeoutMs : request.rebalanceTimeoutMs;
   const answer = await new Promise<JoinAnswer>((resolve) => {
     const join = {
@@ -99,10 +99,6 @@ function refuseJoin(groupId: string, sessionTimeoutMs: number): ErrorCode {
   if (groupId === '') return errorCode.invalidGroupId;
   const allowed = sessionTimeoutMs >= MIN_SESSION_MS && sessionTimeoutMs <= MAX_SESSION_MS;
   return allowed ? errorCode.none : errorCode.invalidSessionTimeout;
-}
-
-function refusedJoin(error: ErrorCode, memberId: string): JoinAnswer {
-  return { error, memberId, generation: -1, protocolName: null, leader: '', skipAssignment: false, members: [] };
 }
 
 function joinResponse(answer: JoinAnswer, protocolType: string | null): ResponseOf<typeof joinGroup> {

@@ -75,18 +75,26 @@ export class PartitionLog {
     let from = offset;
     for (const segment of this.segmentsFrom(offset)) {
       const piece = maxBytes > 0 ? segment.read(from, { maxBytes, below: options.below, firstWhatever }) : undefined;
-      if (piece === undefined || piece.length === 0) break;
-      pieces.push(piece);
-      maxBytes -= piece.length;
+      if (piece === undefined) break;
+      pieces.push(piece.bytes);
+      maxBytes -= piece.bytes.length;
       firstWhatever = false;
-      from = segment.nextOffset;
+      from = piece.nextOffset;
+      // The rest of this segment did not fit: going on in the next would leave a gap.
+      if (from < segment.nextOffset) break;
     }
     return pieces;
   }
 
-  /** The batches from the one that holds `offset`, headers first. */
-  *batchesFrom(offset: number): Generator<FoundBatch> {
+  /**
+   * The batches from the one that holds `offset`, headers first.
+   *
+   * @param options.withTimestamp leaves out segments all of whose records are older, ms since the epoch
+   */
+  *batchesFrom(offset: number, options: { withTimestamp?: number } = {}): Generator<FoundBatch> {
+    const { withTimestamp = Number.NEGATIVE_INFINITY } = options;
     for (const segment of this.segmentsFrom(offset)) {
+      if (segment.maxTimestamp < withTimestamp) continue;
       const first = segment.find(Math.max(offset, segment.baseOffset));
       if (first) for (const placed of segment.batches(first.position)) yield found(segment, placed);
     }

@@ -10,6 +10,12 @@ export interface PlacedBatch {
   readonly header: BatchHeader;
 }
 
+/** Whole batches, and the offset after them. */
+export interface SegmentPiece {
+  readonly bytes: Buffer;
+  readonly nextOffset: number;
+}
+
 /** A run of whole batches of one partition, with a sparse index from offsets to positions. */
 export class Segment {
   readonly baseOffset: number;
@@ -69,10 +75,12 @@ export class Segment {
    * @param below batches that start at this offset or later are not read
    * @param firstWhatever gives the first batch even where it alone is over `maxBytes`
    */
-  read(offset: number, options: { maxBytes: number; below: number; firstWhatever: boolean }): Buffer | undefined {
+  read(offset: number, options: { maxBytes: number; below: number; firstWhatever: boolean }): SegmentPiece | undefined {
     const first = this.find(offset);
     if (!first || first.header.baseOffset >= options.below) return undefined;
-    if (first.header.sizeBytes > options.maxBytes) return options.firstWhatever ? this.batch(first) : undefined;
+    if (first.header.sizeBytes > options.maxBytes) {
+      return options.firstWhatever ? { bytes: this.batch(first), nextOffset: first.header.lastOffset + 1 } : undefined;
+    }
     const bytes = this.file.read(first.position, options.maxBytes);
     let end = 0;
     let nextOffset = offset;
@@ -83,7 +91,7 @@ export class Segment {
       nextOffset = header.lastOffset + 1;
     }
     this.hint = { offset: nextOffset, position: first.position + end };
-    return bytes.subarray(0, end);
+    return { bytes: bytes.subarray(0, end), nextOffset };
   }
 
   /** The batch that holds `offset`, or the next one where compaction left a hole. */

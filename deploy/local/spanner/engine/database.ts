@@ -121,17 +121,11 @@ export class Database {
   /** Applies what the journal holds of this database. */
   replay(record: JournalRecord): void {
     if (record.kind === 'ddl') {
-      this.#arrange(applyDdl(this.#stores.schema, record.statement), record.timestamp);
+      const schema = applyDdl(this.#stores.schema, record.statement);
+      this.#arrange(migrateStores(this.#stores, schema, this.#garbage), record.timestamp);
+      this.#replayRows(record.timestamp, record.fillRows);
     } else if (record.kind === 'commit') {
-      const log = new ChangeLog<TableStore>(record.timestamp);
-      const indexLog = new ChangeLog<IndexStore>(record.timestamp);
-      for (const [table, key, cells] of record.rows) {
-        const store = tableStore(this.#stores, table);
-        if (cells) log.put(store, key, cells);
-        else log.delete(store, key);
-      }
-      updateIndexes(log.changes, indexLog);
-      this.#finish(log, indexLog);
+      this.#replayRows(record.timestamp, record.rows);
     }
   }
 
@@ -152,23 +146,27 @@ export class Database {
 
   #write(transaction: string | undefined, work: (log: ChangeLog<TableStore>) => number): CommitResult {
     const timestamp = this.clock.nextCommit();
+    const result = this.#change(timestamp, work, (rows) => {
+      if (rows.length > 0) this.#append({ kind: 'commit', database: this.name, timestamp, transaction, rows });
+    });
+    this.collect();
+    return result;
+  }
+
+  /** All of `work` with its index entries and its journal record, or nothing of them. */
+  #change(
+    timestamp: number,
+    work: (log: ChangeLog<TableStore>) => number,
+    writeDown: (rows: JournalRow[]) => void,
+  ): CommitResult {
     const log = new ChangeLog<TableStore>(timestamp);
     const indexLog = new ChangeLog<IndexStore>(timestamp);
     try {
       const cells = work(log);
       const mutationCount = cells + updateIndexes(log.changes, indexLog);
       if (cells > 0 && mutationCount > MAX_MUTATIONS) throw tooManyMutations();
-      if (log.changes.length > 0) {
-        this.#append({
-          kind: 'commit',
-          database: this.name,
-          timestamp,
-          transaction,
-          rows: log.changes.map(journalRow),
-        });
-      }
+      writeDown(log.changes.map(journalRow));
       this.#finish(log, indexLog);
-      this.collect();
       return { timestamp, mutationCount };
     } catch (error) {
       indexLog.rollBack();
@@ -187,15 +185,31 @@ export class Database {
       if (!fill.isCurrent()) continue;
       checkRowsFit(before, schema);
       const timestamp = this.clock.nextCommit();
-      this.#arrange(schema, timestamp);
-      this.#append({ kind: 'ddl', database: this.name, timestamp, statement });
-      if (fill.isNeeded) this.#write(undefined, (log) => fill.write(this.#stores, log));
+      const after = migrateStores(before, schema, this.#garbage);
+      this.#change(
+        timestamp,
+        (log) => fill.write(after, log),
+        (fillRows) => this.#append({ kind: 'ddl', database: this.name, timestamp, statement, fillRows }),
+      );
+      this.#arrange(after, timestamp);
       return timestamp;
     }
   }
 
-  #arrange(schema: Stores['schema'], timestamp: number): void {
-    this.#stores = migrateStores(this.#stores, schema, this.#garbage);
+  #replayRows(timestamp: number, rows: readonly JournalRow[]): void {
+    const log = new ChangeLog<TableStore>(timestamp);
+    const indexLog = new ChangeLog<IndexStore>(timestamp);
+    for (const [table, key, cells] of rows) {
+      const store = tableStore(this.#stores, table);
+      if (cells) log.put(store, key, cells);
+      else log.delete(store, key);
+    }
+    updateIndexes(log.changes, indexLog);
+    this.#finish(log, indexLog);
+  }
+
+  #arrange(after: Stores, timestamp: number): void {
+    this.#stores = after;
     this.#schemaVersion += 1;
     this.clock.committed(timestamp);
   }

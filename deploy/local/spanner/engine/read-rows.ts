@@ -74,17 +74,20 @@ export function* readRows(
   const { timestamp, after, readSet } = options;
   const source: RowStore = read.index ?? read.store;
   const ranges = after === undefined ? read.ranges : rangesAfter(read.ranges, after);
-  for (const range of ranges) readSet?.add(source, range);
   let left = read.limit > 0 ? read.limit - (options.skip ?? 0) : Number.POSITIVE_INFINITY;
   if (left <= 0) return;
-  for (const { from, to } of ranges) {
-    for (const [key, head] of source.rows.range(from, to)) {
+  for (const range of ranges) {
+    const noted = readSet?.add(source, range);
+    for (const [key, head] of source.rows.range(range.from, range.to)) {
       const found = cellsAt(head, timestamp);
       if (!found) continue;
       const cells = read.index ? baseRow(read.store, found, { timestamp, readSet }) : found;
       yield [key, cells];
       left -= 1;
-      if (left <= 0) return;
+      if (left > 0) continue;
+      // Rows behind the limit were not seen: their changes are no conflict.
+      if (noted) noted.to = `${key}\0`;
+      return;
     }
   }
 }

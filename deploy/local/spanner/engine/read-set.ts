@@ -5,10 +5,13 @@ import type { KeyRange } from './key-ranges.ts';
 export class ReadSet {
   readonly #ranges = new Map<RowStore, KeyRange[]>();
 
-  add(store: RowStore, range: KeyRange): void {
+  /** Notes a range; what is returned may be narrowed when the read ends before the range does. */
+  add(store: RowStore, { from, to }: KeyRange): { to: string } {
+    const range = { from, to };
     const ranges = this.#ranges.get(store);
     if (ranges) ranges.push(range);
     else this.#ranges.set(store, [range]);
+    return range;
   }
 
   /** Whether a commit later than the snapshot (microseconds) changed, added or removed anything that was read. */

@@ -36,7 +36,7 @@ export async function beginTransaction(
   place: Place,
   options: types.spanner.v1.ITransactionOptions | null | undefined,
   signal: AbortSignal,
-): Promise<{ message: ITransaction; view: ReadView }> {
+): Promise<{ message: ITransaction; view: () => ReadView }> {
   if (options?.partitionedDml) {
     throw new RpcError(
       status.UNIMPLEMENTED,
@@ -46,7 +46,7 @@ export async function beginTransaction(
   if (options?.readOnly) {
     const timestamp = await readTimestamp(place.database, options.readOnly, { isSingleUse: false, signal });
     const message = readOnlyMessage(timestamp, options.readOnly, true);
-    return { message, view: { timestamp, transaction: message } };
+    return { message, view: () => ({ timestamp, transaction: message }) };
   }
   if (!options?.readWrite) {
     throw new RpcError(status.INVALID_ARGUMENT, 'A transaction begins with options read_write or read_only.');
@@ -54,7 +54,8 @@ export async function beginTransaction(
   const transaction = place.transactions.begin(place.session.name);
   const precommit = precommitToken(place, transaction);
   const message = { id: Buffer.from(transaction.id), ...(precommit && { precommitToken: precommit }) };
-  return { message, view: { ...readWriteView(place, transaction), transaction: message } };
+  // The snapshot is that of the first read, which may come much later than the beginning.
+  return { message, view: () => ({ ...readWriteView(place, transaction), transaction: message }) };
 }
 
 /** What the read of a request sees, by its transaction selector. */
@@ -63,7 +64,7 @@ export async function readView(
   selector: types.spanner.v1.ITransactionSelector | null | undefined,
   signal: AbortSignal,
 ): Promise<ReadView> {
-  if (selector?.begin) return (await beginTransaction(place, selector.begin, signal)).view;
+  if (selector?.begin) return (await beginTransaction(place, selector.begin, signal)).view();
   if (selector?.id?.length) return viewOfId(place, Buffer.from(selector.id as Uint8Array).toString('latin1'));
   const options = selector?.singleUse;
   if (options && !options.readOnly) {

@@ -10,7 +10,14 @@ export type JournalRecord =
   | { readonly kind: 'drop-instance'; readonly name: string }
   | { readonly kind: 'database'; readonly name: string; readonly createdAt: number }
   | { readonly kind: 'drop-database'; readonly name: string }
-  | { readonly kind: 'ddl'; readonly database: string; readonly timestamp: number; readonly statement: string }
+  | {
+      readonly kind: 'ddl';
+      readonly database: string;
+      readonly timestamp: number;
+      readonly statement: string;
+      /** What existing rows became by the statement, such as the DEFAULT of a new column. */
+      readonly fillRows: readonly JournalRow[];
+    }
   | {
       readonly kind: 'commit';
       readonly database: string;
@@ -29,8 +36,12 @@ export function encodeRecord(record: JournalRecord): Buffer {
 /** Reads a record back; nothing of it points into `bytes`. */
 export function decodeRecord(bytes: Buffer): JournalRecord {
   const record = deserialize(bytes) as JournalRecord;
-  if (record.kind !== 'commit') return record;
-  return { ...record, rows: record.rows.map(([table, key, cells]) => [table, key, cells?.map(detach)]) };
+  if (record.kind === 'commit') return { ...record, rows: record.rows.map(detachRow) };
+  return record.kind === 'ddl' ? { ...record, fillRows: record.fillRows.map(detachRow) } : record;
+}
+
+function detachRow([table, key, cells]: JournalRow): JournalRow {
+  return [table, key, cells?.map(detach)];
 }
 
 /** v8 gives Buffers as views of the whole file: copied, they do not keep it in memory. */

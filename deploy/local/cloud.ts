@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 import { type IdentityServer, openIdentityServer } from './identity/server.ts';
 import { openKafkaServer } from './kafka/server.ts';
+import { localProject } from './project.ts';
 import { openPubSubServer } from './pubsub/server.ts';
 import { openScheduler } from './scheduler/server.ts';
 import { openSecretManagerServer } from './secret-manager/server.ts';
 import { openSpannerServer } from './spanner/server.ts';
-
-export const localProject = 'penstock-local';
 
 type Spanner = Awaited<ReturnType<typeof openSpannerServer>>;
 type Scheduler = Awaited<ReturnType<typeof openScheduler>>;

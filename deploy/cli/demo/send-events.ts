@@ -1,6 +1,6 @@
 import { PubSub } from '@google-cloud/pubsub';
 import { Kafka, logLevel } from 'kafkajs';
-import { localProject } from '../../local/cloud.ts';
+import { localProject } from '../../local/project.ts';
 import type { Airport } from './airports.ts';
 import type { Flight } from './flights.ts';
 

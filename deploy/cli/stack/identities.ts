@@ -1,4 +1,4 @@
-import { localProject } from '../../local/cloud.ts';
+import { localProject } from '../../local/project.ts';
 
 const email = (name: string): string => `${name}@${localProject}.iam.gserviceaccount.com`;
 

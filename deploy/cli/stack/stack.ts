@@ -5,13 +5,14 @@ import { type Database, Spanner } from '@google-cloud/spanner';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
 import { controlSchema, createOnEmulator, migrate } from '../../gcp/migrate.ts';
-import { type LocalCloud, localProject, openLocalCloud } from '../../local/cloud.ts';
+import { type LocalCloud, openLocalCloud } from '../../local/cloud.ts';
 import {
   type FunctionOptions,
   type RunningFunction,
   runFunction,
   runWorker,
 } from '../../local/functions/run-function.ts';
+import { localProject } from '../../local/project.ts';
 import { createTopic } from './create-topic.ts';
 import { identities } from './identities.ts';
 import { type RunningTrainer, runTrainer } from './run-trainer.ts';

@@ -1,5 +1,5 @@
 import { PubSub } from '@google-cloud/pubsub';
-import { localProject } from '../../local/cloud.ts';
+import { localProject } from '../../local/project.ts';
 
 const ACK_DEADLINE_SECONDS = 120;
 

@@ -22,7 +22,7 @@ export function prepareSql(sql: string, schema: Schema): string {
       );
     }
     if (token.text === '@' && tokens[at + 1]?.text === '{') edits.push(blankHint(tokens, at, schema));
-    if (isWord(token, 'INFORMATION_SCHEMA') && tokens[at + 1]?.text === '.') edits.push(flattenName(tokens, at));
+    if (isInformationSchema(token) && tokens[at + 1]?.text === '.') edits.push(flattenName(tokens, at));
     const makesUuid = isWord(token, 'GENERATE_UUID') || isWord(token, 'NEW_UUID');
     if (makesUuid && tokens[at + 1]?.text === '(' && tokens[at + 2]?.text === ')') {
       edits.push({ from: token.from, to: tokens[at + 2]?.to ?? token.to, text: RANDOM_UUID });
@@ -70,6 +70,10 @@ function flattenName(tokens: readonly Token[], at: number): Edit {
     (next?.kind === 'word' && (isWord(next, 'AS') || !reservedWords.has(next.text.toUpperCase())));
   const flat = `information_schema_${name.toLowerCase()}`;
   return { from, to: nameToken?.to ?? from, text: aliased ? flat : `${flat} AS ${name}` };
+}
+
+function isInformationSchema(token: Token): boolean {
+  return (token.kind === 'word' || token.kind === 'name') && token.text.toUpperCase() === 'INFORMATION_SCHEMA';
 }
 
 function isWord(token: Token, word: string): boolean {

@@ -1,5 +1,5 @@
 import type { Database } from '@google-cloud/spanner';
-import { Kafka, logLevel } from 'kafkajs';
+import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
 
 const TRAINER_TIMEOUT_MS = 10_000;
 
@@ -26,7 +26,7 @@ export async function consumed(database: Database, pipeline: string): Promise<nu
 
 /** @returns records in a topic, as the broker counts them */
 export async function produced(brokers: readonly string[], topic: string): Promise<number> {
-  const admin = new Kafka({ clientId: 'penstock-demo', brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  const admin = kafkajsClient({ clientId: 'penstock-demo', brokers: [...brokers] }).admin();
   await admin.connect();
   try {
     const offsets = await admin.fetchTopicOffsets(topic);

@@ -1,5 +1,5 @@
 import { PubSub } from '@google-cloud/pubsub';
-import { Kafka, logLevel } from 'kafkajs';
+import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
 import { localProject } from '../../local/project.ts';
 import type { Airport } from './airports.ts';
 import type { Flight } from './flights.ts';
@@ -15,7 +15,7 @@ export async function sendFlights(
   flights: AsyncIterable<readonly Flight[]>,
   onSent: (count: number, chunk: readonly Flight[]) => void,
 ): Promise<void> {
-  const kafka = new Kafka({ clientId: 'penstock-demo', brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const kafka = kafkajsClient({ clientId: 'penstock-demo', brokers: [...brokers] });
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
   try {

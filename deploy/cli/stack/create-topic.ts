@@ -1,11 +1,11 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
 
 /** Creates a Kafka topic unless it is there. */
 export async function createTopic(
   brokers: readonly string[],
   topic: { readonly name: string; readonly partitions: number; readonly maxMessageBytes: number },
 ): Promise<void> {
-  const admin = new Kafka({ clientId: 'penstock', brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  const admin = kafkajsClient({ clientId: 'penstock', brokers: [...brokers] }).admin();
   await admin.connect();
   try {
     await admin.createTopics({

@@ -1,4 +1,5 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { kafkajsClient } from './kafkajs-client.ts';
 
 /** Where a partition's log begins and ends: offsets in `[lowOffset, endOffset)` can be fetched. */
 export interface PartitionEnd {
@@ -23,13 +24,12 @@ export interface EndOffsets {
  * Brokers that are down or slow cost a caller at most `deadlineMs`: the page says that the lag is unknown.
  */
 export function openEndOffsets(brokers: readonly string[], deadlineMs: number): EndOffsets {
-  const kafka = new Kafka({
+  const kafka = kafkajsClient({
     clientId: 'penstock-dashboard',
     brokers: [...brokers],
     connectionTimeout: deadlineMs,
     requestTimeout: deadlineMs,
     retry: { retries: 0 },
-    logLevel: logLevel.NOTHING,
   });
   let connection: Promise<Admin> | undefined;
 

@@ -1,7 +1,8 @@
-import kafkajs, { type Admin, type Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import type { Log } from '../../base/log.ts';
 import { registerCompressionCodecs } from './compression-codecs.ts';
 import type { KafkaDriver, PartitionLog, TopicState } from './driver.ts';
+import { kafkajsClient } from './kafkajs-client.ts';
 import { kafkajsLog } from './kafkajs-log.ts';
 import { subscribe } from './kafkajs-subscription.ts';
 import { openTopicIds, type TopicIds } from './topic-ids.ts';
@@ -21,7 +22,7 @@ export function openKafkajsDriver(options: {
   readonly log: Log;
 }): KafkaDriver {
   registerCompressionCodecs();
-  const kafka = new kafkajs.Kafka({
+  const kafka = kafkajsClient({
     clientId: options.clientId,
     brokers: [...options.brokers],
     connectionTimeout: CONNECT_TIMEOUT_MS,

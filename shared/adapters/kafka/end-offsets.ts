@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { kafkajsClient } from './kafkajs-client.ts';
 
 /** Where a partition's log begins and ends: offsets in `[lowOffset, endOffset)` can be fetched. */

@@ -1,0 +1,68 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
+import type { Caller } from '../../shared/adapters/identity/verify-token.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import type { KafkaSinkOptions } from './run-kafka-sink.ts';
+
+/** What a drain did. */
+export interface DrainReport {
+  /** False when the deadline came first; the next drain goes on. */
+  readonly caughtUp: boolean;
+  readonly commits: number;
+  readonly rows: number;
+  readonly skipped: number;
+  readonly deadLetters: number;
+}
+
+/** What a drain needs. */
+export interface DrainSteps {
+  readonly verify: (authorization: string | undefined) => Promise<Caller>;
+  /** The sink, without what the drain itself decides. */
+  readonly run: (options: Pick<KafkaSinkOptions, 'untilCaughtUp' | 'signal' | 'onProgress'>) => Promise<void>;
+  /** How long a drain may take, in milliseconds. */
+  readonly deadlineMs: number;
+}
+
+/**
+ * Answers a scheduler's call: moves what the topics hold now, until all of it is in Spanner or the deadline has come.
+ * Calls that come while a drain runs wait for that one.
+ *
+ * @param ending aborted when the instance shuts down
+ */
+export function drainHandler(open: () => Promise<DrainSteps>, { log, ending }: { log: Log; ending: AbortSignal }) {
+  let running: Promise<DrainReport> | undefined;
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      const steps = await open();
+      await steps.verify(request.headers.authorization);
+      running ??= drain(steps, ending).finally(() => {
+        running = undefined;
+      });
+      const report = await running;
+      response.statusCode = 200;
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(report));
+    } catch (error) {
+      const problem = problemOf(error);
+      log(problem.status < 500 ? 'WARNING' : 'ERROR', messageOf(error), { code: problem.code, status: problem.status });
+      sendProblem(response, problem);
+    }
+  };
+}
+
+async function drain({ run, deadlineMs }: DrainSteps, ending: AbortSignal): Promise<DrainReport> {
+  const report = { commits: 0, rows: 0, skipped: 0, deadLetters: 0 };
+  const signal = AbortSignal.any([ending, AbortSignal.timeout(deadlineMs)]);
+  await run({
+    untilCaughtUp: true,
+    signal,
+    onProgress: ({ rowCount, skippedCount, deadCount }) => {
+      report.commits += 1;
+      report.rows += rowCount;
+      report.skipped += skippedCount;
+      report.deadLetters += deadCount;
+    },
+  });
+  return { caughtUp: !signal.aborted, ...report };
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
+import type { Caller } from '../../shared/adapters/identity/verify-token.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import { maxRequestBytes } from '../../shared/base/limits.ts';
+import type { Log } from '../../shared/base/log.ts';
+import type { Declaration } from '../../shared/model/config/declaration.ts';
+import { pipelinesOf } from './pipelines-of.ts';
+import { readPush, UnsupportedDeliveryError } from './push-envelope.ts';
+import type { SinkMessage } from './sink-message.ts';
+
+/** What a push needs. */
+export interface PushSteps {
+  readonly declaration: Declaration;
+  /** Ours: short subscription names belong to it. */
+  readonly projectId: string;
+  readonly verify: (authorization: string | undefined) => Promise<Caller>;
+  readonly sink: SinkMessage;
+}
+
+/** A request as the functions framework hands it over, its body read and parsed. */
+export type PushRequest = IncomingMessage & { readonly body?: unknown; readonly rawBody?: Buffer };
+
+/**
+ * Answers Pub/Sub's push: 204 once the message is taken for good, whatever became of it; a retryable failure is 503, so
+ * that Pub/Sub delivers again.
+ *
+ * @param open gives the steps; called for each request, so that what is missing at start can come later
+ */
+export function pushHandler(open: () => Promise<PushSteps>, log: Log) {
+  return async (request: PushRequest, response: ServerResponse): Promise<void> => {
+    try {
+      await takePush(await open(), request, log);
+      response.statusCode = 204;
+      response.end();
+    } catch (error) {
+      refuse(response, error, log);
+    }
+  };
+}
+
+async function takePush(steps: PushSteps, request: PushRequest, log: Log): Promise<void> {
+  const { declaration, projectId, verify, sink } = steps;
+  const caller = await verify(request.headers.authorization);
+  if (request.method !== 'POST') throw new UnsupportedDeliveryError(`The method is ${request.method}`, 'Send POST');
+  const bytes = request.rawBody?.length ?? 0;
+  if (bytes > maxRequestBytes) {
+    throw new UnsupportedDeliveryError(`The body has ${bytes} bytes`, `Send at most ${maxRequestBytes}`);
+  }
+  const message = readPush(request.headers, request.body);
+  for (const pipeline of pipelinesOf(declaration, message.subscription, projectId)) {
+    const outcome = await sink(pipeline, message);
+    log(outcome === 'set-aside' || outcome === 'conflict' ? 'WARNING' : 'DEBUG', 'Took a message', {
+      pipeline: pipeline.name,
+      messageId: message.messageId,
+      deliveryAttempt: message.deliveryAttempt,
+      caller: caller.email,
+      outcome,
+    });
+  }
+}
+
+function refuse(response: ServerResponse, error: unknown, log: Log): void {
+  const problem = problemOf(error);
+  log(problem.status < 500 ? 'WARNING' : 'ERROR', messageOf(error), { code: problem.code, status: problem.status });
+  if (error instanceof UnsupportedDeliveryError) {
+    sendProblem(response, { ...problem, status: 415, title: 'Unsupported delivery' });
+  } else {
+    sendProblem(response, problem);
+  }
+}

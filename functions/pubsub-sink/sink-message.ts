@@ -1,0 +1,79 @@
+import type { EventStore } from '../../shared/adapters/spanner/event-store.ts';
+import { ConstraintError } from '../../shared/adapters/spanner/spanner-errors.ts';
+import type { EventOutcome } from '../../shared/adapters/spanner/take-event.ts';
+import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
+import type { Pipeline } from '../../shared/model/config/declaration.ts';
+import type { Change } from '../../shared/model/events/change.ts';
+import { checkTable, missingTable } from '../../shared/model/events/check-table.ts';
+import { type CompiledPipeline, compilePipeline } from '../../shared/model/events/compile-pipeline.ts';
+import { type PushMessage, payloadHash, recordOf } from './push-envelope.ts';
+
+/** Takes a message into one pipeline's table, once. */
+export type SinkMessage = (pipeline: Pipeline, message: PushMessage) => Promise<EventOutcome>;
+
+/** A message is poison, and the pipeline says `onPoison: stop`: it is not acknowledged. */
+export class PoisonStopError extends PenstockError {
+  constructor(pipeline: string, messageId: string, poison: string, reason: string) {
+    super(`Pipeline ${pipeline} stops at message ${messageId}, which is ${poison}: ${reason}`, {
+      code: 'POISON_STOP',
+      remedy: 'Correct the pipeline or the table, or set onPoison: set-aside',
+      retryable: false,
+    });
+  }
+}
+
+/**
+ * Makes the taking of messages. Tables are read at a pipeline's first message, and again when Spanner refuses a row of a
+ * table that has changed.
+ *
+ * @throws {ConfigError} from that function, when pipeline and table do not fit
+ * @throws {StoreUnavailableError} from that function: deliver the message again
+ */
+export function messageSink(store: EventStore): SinkMessage {
+  const compiled = new Map<string, Promise<CompiledPipeline>>();
+  const compile = (pipeline: Pipeline): Promise<CompiledPipeline> => {
+    const held = compiled.get(pipeline.name);
+    if (held) return held;
+    const opening = prepare(store, pipeline);
+    compiled.set(pipeline.name, opening);
+    opening.catch(() => compiled.delete(pipeline.name));
+    return opening;
+  };
+  return async (pipeline, message) => {
+    const ready = await compile(pipeline);
+    try {
+      return await take(store, ready, message, undefined);
+    } catch (error) {
+      if (!(error instanceof ConstraintError)) throw error;
+      compiled.delete(pipeline.name);
+      const again = await compile(pipeline);
+      const changed = JSON.stringify(again.table) !== JSON.stringify(ready.table);
+      return await take(store, again, message, changed ? undefined : error);
+    }
+  };
+}
+
+async function prepare(store: EventStore, pipeline: Pipeline): Promise<CompiledPipeline> {
+  const table = await store.readTable(pipeline.table);
+  const problems = table ? checkTable(pipeline, table) : [missingTable(pipeline, store.database)];
+  if (!table || problems.length > 0) throw new ConfigError(problems);
+  return compilePipeline(pipeline, table);
+}
+
+/** @param refusal what Spanner said to the row that the message maps to: the message is poison then */
+function take(
+  store: EventStore,
+  compiled: CompiledPipeline,
+  message: PushMessage,
+  refusal: ConstraintError | undefined,
+): Promise<EventOutcome> {
+  const { pipeline } = compiled;
+  const record = recordOf(message);
+  const change: Change = refusal
+    ? { kind: 'poison', poison: 'constraint', reason: messageOf(refusal.cause) }
+    : compiled.map(record);
+  if (change.kind === 'poison' && pipeline.onPoison === 'stop') {
+    throw new PoisonStopError(pipeline.name, message.messageId, change.poison, change.reason);
+  }
+  return store.takeEvent({ compiled, eventId: message.messageId, payloadHash: payloadHash(message), record, change });
+}

@@ -5,8 +5,8 @@ import { Frames } from './frames.ts';
 import type { ByteWriter } from './protocol/byte-writer.ts';
 
 const MAX_REQUEST_BYTES = 100 * 1024 * 1024;
-/** Requests that may wait behind the one in hand before the socket is no longer read. */
-const MAX_WAITING_REQUESTS = 4;
+/** What may wait behind the request in hand before the socket is no longer read. */
+const MAX_WAITING_BYTES = 1024 * 1024;
 
 /** Serves one client: its requests one after another, answered in their order. */
 export function serveConnection(socket: Socket, broker: Broker): void {
@@ -14,13 +14,15 @@ export function serveConnection(socket: Socket, broker: Broker): void {
   const waiting: Buffer[] = [];
   const over = new AbortController();
   const connection = { broker, clientHost: `/${socket.remoteAddress ?? ''}`, signal: over.signal };
+  let waitingBytes = 0;
   let busy = false;
 
   const work = async (): Promise<void> => {
     busy = true;
     try {
       for (let frame = waiting.shift(); frame && !socket.destroyed; frame = waiting.shift()) {
-        if (waiting.length < MAX_WAITING_REQUESTS) socket.resume();
+        waitingBytes -= frame.length;
+        if (waitingBytes < MAX_WAITING_BYTES) socket.resume();
         const answer = await dispatch(frame, connection);
         if (answer) await send(socket, answer, over.signal);
       }
@@ -35,13 +37,16 @@ export function serveConnection(socket: Socket, broker: Broker): void {
   socket.setNoDelay(true);
   socket.on('data', (chunk) => {
     try {
-      waiting.push(...frames.push(chunk));
+      for (const frame of frames.push(chunk)) {
+        waiting.push(frame);
+        waitingBytes += frame.length;
+      }
     } catch {
       socket.destroy();
       return;
     }
-    if (waiting.length >= MAX_WAITING_REQUESTS) socket.pause();
     if (!busy) void work();
+    if (waitingBytes >= MAX_WAITING_BYTES) socket.pause();
   });
   socket.on('error', () => socket.destroy());
   socket.on('close', () => over.abort());

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { serveConnection } from './connection.ts';
 import { openBroker } from './engine/broker.ts';
 
+const MAX_CONNECTIONS = 2000;
 const RETENTION_EVERY_MS = 30_000;
 const INITIAL_REBALANCE_DELAY_MS = 50;
 
@@ -48,6 +49,7 @@ export async function openKafkaServer(
     socket.on('close', () => sockets.delete(socket));
     serveConnection(socket, broker);
   });
+  server.maxConnections = MAX_CONNECTIONS;
   server.listen(options.port ?? 0, broker.host);
   await once(server, 'listening');
   const address = server.address();

@@ -3,6 +3,8 @@ import type { BatchHeader } from '../storage/record-batch.ts';
 import { KafkaError } from './kafka-error.ts';
 
 const REMEMBERED_BATCHES = 5;
+/** The producers that were silent longest are forgotten first. */
+const MAX_PRODUCERS = 10_000;
 /** Sequences go round after 2^31 − 1. */
 const SEQUENCES = 2 ** 31;
 
@@ -59,8 +61,11 @@ export class ProducerState {
     let producer = this.producers.get(header.producerId);
     if (!producer || header.producerEpoch > producer.epoch) {
       producer = { epoch: header.producerEpoch, batches: [] };
-      this.producers.set(header.producerId, producer);
     }
+    this.producers.delete(header.producerId);
+    this.producers.set(header.producerId, producer);
+    const longestSilent = this.producers.keys().next().value;
+    if (this.producers.size > MAX_PRODUCERS && longestSilent !== undefined) this.producers.delete(longestSilent);
     if (header.control) return;
     const { baseOffset, baseSequence: firstSequence } = header;
     producer.batches.push({ firstSequence, lastSequence: lastSequence(header), baseOffset });

@@ -9,7 +9,8 @@ import { checkTopicConfig, effectiveSetting, type TopicConfig } from './topic-co
 
 const PREFIX = 'topic:';
 const LEGAL_NAME = /^[a-zA-Z0-9._-]{1,249}$/;
-const MAX_PARTITIONS = 10_000;
+/** Of all topics together: each holds a file open. */
+const MAX_PARTITIONS = 4000;
 
 /** A topic and its partitions. */
 export interface Topic {
@@ -72,7 +73,7 @@ export class Topics {
       throw new KafkaError(errorCode.invalidTopic, message);
     }
     if (this.byName.has(name)) throw new KafkaError(errorCode.topicAlreadyExists, `Topic '${name}' already exists.`);
-    checkPartitionCount(partitionCount);
+    this.checkPartitionCount(partitionCount);
     checkTopicConfig(config);
   }
 
@@ -103,12 +104,12 @@ export class Topics {
    * @throws {KafkaError} INVALID_PARTITIONS when it would not grow
    */
   grow(topic: Topic, count: number, options: { validateOnly: boolean }): void {
-    checkPartitionCount(count);
     const from = topic.partitions.length;
     if (count <= from) {
       const message = `Topic ${topic.name} has ${from} partitions: ${count} is not more`;
       throw new KafkaError(errorCode.invalidPartitions, message);
     }
+    this.checkPartitionCount(count - from);
     if (options.validateOnly) return;
     for (let index = from; index < count; index++) topic.partitions.push(this.openPartition(topic.id, index));
     this.changed(topic);
@@ -160,6 +161,15 @@ export class Topics {
     }
   }
 
+  private checkPartitionCount(added: number): void {
+    if (added < 1) throw new KafkaError(errorCode.invalidPartitions, `${added} partitions are not allowed: at least 1`);
+    const present = this.all().reduce((sum, { partitions }) => sum + partitions.length, 0);
+    if (present + added > MAX_PARTITIONS) {
+      const message = `${added} partitions beside ${present} are more than ${MAX_PARTITIONS}: delete topics or ask for fewer`;
+      throw new KafkaError(errorCode.policyViolation, message);
+    }
+  }
+
   private openPartition(id: string, index: number, startOffset = 0): Partition {
     const dir = this.dir === undefined ? undefined : join(this.dir, id, String(index));
     return new Partition(index, { dir, startOffset });
@@ -174,12 +184,5 @@ export class Topics {
       partitionCount: partitions.length,
       startOffsets,
     } satisfies TopicRecord);
-  }
-}
-
-function checkPartitionCount(count: number): void {
-  if (count < 1 || count > MAX_PARTITIONS) {
-    const message = `A topic of ${count} partitions is not allowed: 1 to ${MAX_PARTITIONS}`;
-    throw new KafkaError(errorCode.invalidPartitions, message);
   }
 }

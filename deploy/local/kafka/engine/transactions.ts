@@ -11,6 +11,7 @@ const PRODUCER_IDS = 'producer-ids';
 const ID_BLOCK = 1000;
 const MAX_EPOCH = 32_766;
 const MAX_TIMEOUT_MS = 900_000;
+const MAX_TRANSACTIONAL_IDS = 10_000;
 
 type State = 'empty' | 'ongoing' | 'committing' | 'aborting' | 'committed' | 'aborted';
 
@@ -88,6 +89,10 @@ export class Transactions {
       throw new KafkaError(errorCode.invalidTransactionTimeout, message);
     }
     const former = this.byId.get(id);
+    if (!former && this.byId.size >= MAX_TRANSACTIONAL_IDS) {
+      const message = `There are ${MAX_TRANSACTIONAL_IDS} transactional ids already: use one of them again`;
+      throw new KafkaError(errorCode.policyViolation, message);
+    }
     if (former && known) this.check(id, known);
     const bumped = this.bump(former);
     if (former?.state === 'ongoing') this.end(id, former, 'abort', { fence: true });

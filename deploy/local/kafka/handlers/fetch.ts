@@ -10,6 +10,14 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_WAIT_MS = 300_000;
 const READ_COMMITTED = 1;
 
+/** Every answer offers session 0, which is none: a client that names one never got it here. */
+const refusedSession = {
+  throttleTimeMs: 0,
+  errorCode: errorCode.fetchSessionIdNotFound,
+  sessionId: 0,
+  topics: [],
+};
+
 type Request = RequestOf<typeof fetch>;
 type Response = ResponseOf<typeof fetch>;
 type WantedTopic = Request['topics'][number];
@@ -18,13 +26,15 @@ type PartitionAnswer = Response['topics'][number]['partitions'][number];
 
 /** Answers Fetch: at once when `minBytes` lie ready or something is wrong, else when they do or `maxWaitMs` is over. */
 export async function answerFetch(request: Request, call: Call): Promise<Response> {
+  if (request.sessionId !== 0) return refusedSession;
   const deadline = performance.now() + Math.min(Math.max(0, request.maxWaitMs), MAX_WAIT_MS);
   for (;;) {
     const { response, bytes, failed } = read(request, call);
     const left = deadline - performance.now();
     const idle = request.topics.length === 0 && request.maxWaitMs === 0;
-    if (failed || idle || bytes >= request.minBytes || left <= 0 || call.signal.aborted) return response;
+    if (failed || idle || bytes >= request.minBytes || left <= 0) return response;
     await appended(partitionsOf(request, call), left, call.signal);
+    if (call.signal.aborted) return response;
   }
 }
 
@@ -106,7 +116,8 @@ function appended(partitions: readonly Partition[], waitMs: number, signal: Abor
     };
     const stops = partitions.map((partition) => partition.onAppend(done));
     const timer = setTimeout(done, waitMs);
-    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', done);
   });
 }
 

@@ -106,9 +106,11 @@ export class PartitionLog {
     while (this.oldest.nextOffset <= this.firstOffset && this.oldest.sizeBytes > 0) this.dropOldest();
   }
 
-  /** Drops the oldest segments while all their records are older than `timestamp`, ms since the epoch. */
+  /** Drops the oldest segments while all their records are older than `timestamp`, ms since the epoch; no time is not old. */
   deleteOlderThan(timestamp: number): void {
-    while (this.oldest.sizeBytes > 0 && this.oldest.maxTimestamp < timestamp) this.dropOldest();
+    const isOld = ({ sizeBytes, maxTimestamp }: Segment): boolean =>
+      sizeBytes > 0 && maxTimestamp >= 0 && maxTimestamp < timestamp;
+    while (isOld(this.oldest)) this.dropOldest();
     this.firstOffset = Math.max(this.firstOffset, this.oldest.baseOffset);
   }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Admin } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import { errorCode } from '../../../../deploy/local/kafka/protocol/error-code.ts';
 import { consumeAll } from './consume-all.ts';
@@ -42,6 +43,12 @@ suite('openKafkaServer() after kill -9', () => {
   });
 
   test('has its topics with their ids and settings, every record, and the committed offsets', async () => {
+    const ids = async (): Promise<string | undefined> => {
+      const other = new Admin({ clientId: 'test', bootstrapBrokers: [address] });
+      const { topics } = await other.metadata({ topics: ['t'] });
+      await other.close();
+      return topics.get('t')?.id;
+    };
     let admin = kafka().admin();
     await admin.connect();
     await admin.createTopics({
@@ -58,9 +65,11 @@ suite('openKafkaServer() after kill -9', () => {
     await producer.send({ topic: 't', messages: [{ value: Buffer.alloc(2_000_000, 1), partition: 0 }] });
     await consumeAll(kafka(), { topic: 't', count: 501, groupId: 'g' });
     await Promise.all([producer.disconnect(), admin.disconnect()]);
+    const idBefore = await ids();
     await kill();
     await start();
 
+    assert.equal(await ids(), idBefore);
     admin = kafka().admin();
     await admin.connect();
     assert.deepEqual(await admin.listTopics(), ['t']);

@@ -1,19 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
+import { type NativeProcess, startNativeProcess } from './native-process.ts';
 
 const SERVICE = '/zetasql.local_service.ZetaSqlLocalService';
 /** The server's gRPC refuses larger messages, and has no setting for it. */
-export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
-const START_DEADLINE_MS = 15_000;
-const STDERR_KEPT_CHARACTERS = 2000;
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
-/** ZetaSQL's native server as a child process on a Unix socket. */
+/** ZetaSQL's native server: the process and a connection to it. */
 export interface NativeServer {
   readonly pid: number;
   /** False once the process has ended, by itself or by `close()`. */
@@ -21,63 +17,53 @@ export interface NativeServer {
   /**
    * One unary call in protobuf bytes.
    *
-   * @throws {RpcError} with ZetaSQL's own status; INTERNAL when the process dies under the call
+   * @throws {RpcError} with ZetaSQL's own status; RESOURCE_EXHAUSTED over 4 MiB; INTERNAL when the process dies under it
    */
   call(method: string, request: Uint8Array): Promise<Buffer>;
   close(): Promise<void>;
 }
 
-/** Starts the server and waits until it listens; about 40 ms. */
+/** Starts the server and connects to it. */
 export async function startNativeServer(): Promise<NativeServer> {
   const folder = mkdtempSync(join(tmpdir(), 'penstock-zetasql-'));
-  const address = `unix:${join(folder, 'socket')}`;
-  // The server insists on a port; with a Unix socket it only becomes part of the file's name.
-  const child = spawn(binaryPath(), [address, '1'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const stderr = keepTail(child);
-  try {
-    await listening(child);
-  } catch (error) {
-    child.kill('SIGKILL');
+  const native = await startNativeProcess(folder).catch((error: unknown) => {
     rmSync(folder, { recursive: true, force: true });
     throw error;
-  }
-  const client = new Client(`${address}:1`, credentials.createInsecure(), {
+  });
+  const client = new Client(native.address, credentials.createInsecure(), {
     'grpc.max_send_message_length': -1,
     'grpc.max_receive_message_length': -1,
     'grpc.enable_retries': 0,
   });
-  const ended = once(child, 'exit');
-  const server = {
-    pid: child.pid ?? 0,
+  return {
+    pid: native.pid,
     get running() {
-      return child.exitCode === null && child.signalCode === null;
+      return native.running;
     },
-    async call(method: string, request: Uint8Array): Promise<Buffer> {
+    async call(method, request) {
       if (request.length > MAX_REQUEST_BYTES) throw tooLarge(request.length);
-      try {
-        return await unaryCall(client, method, Buffer.from(request.buffer, request.byteOffset, request.byteLength));
-      } catch (error) {
-        throw await this.explain(error);
-      }
+      const bytes = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
+      return await unaryCall(client, method, bytes).catch(async (error: unknown) => {
+        throw error instanceof RpcError && error.code === status.UNAVAILABLE ? await buried(native, error) : error;
+      });
     },
-    async explain(error: unknown): Promise<unknown> {
-      if (!(error instanceof RpcError) || error.code !== status.UNAVAILABLE) return error;
-      // Without its socket the process is of no use; once it is gone, the next query starts a fresh one.
-      child.kill('SIGKILL');
-      await ended;
-      const details = `The SQL evaluator's process ended under this query: ${stderr.text.trim() || error.message}`;
-      return new RpcError(status.INTERNAL, `${details}. The next query starts a fresh one`);
-    },
-    async close(): Promise<void> {
+    async close() {
       client.close();
-      if (this.running) {
-        child.kill('SIGKILL');
-        await ended;
-      }
+      await native.end();
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  return server;
+}
+
+/** Without its socket the process is of no use: once it is gone, the next query starts a fresh one. */
+async function buried(native: NativeProcess, cause: RpcError): Promise<RpcError> {
+  await native.end();
+  const why = native.lastWords || cause.message;
+  return new RpcError(
+    status.INTERNAL,
+    `The SQL evaluator's process ended under this query: ${why}. The next query starts a fresh one`,
+    { cause },
+  );
 }
 
 function tooLarge(bytes: number): RpcError {
@@ -86,40 +72,6 @@ function tooLarge(bytes: number): RpcError {
     `The rows that this query reads take ${bytes} bytes, the laptop's SQL evaluator takes ${MAX_REQUEST_BYTES} for ` +
       'this kind of query: filter or aggregate each large table in a query of its own, or name fewer columns',
   );
-}
-
-function binaryPath(): string {
-  const library = createRequire(import.meta.url).resolve('@fivetrandevelopers/zetasql');
-  const architecture = process.arch.startsWith('arm') ? '_arm' : '';
-  const system = process.platform === 'darwin' ? '' : '.so';
-  return join(dirname(library), 'zetasql', `remote_server${architecture}${system}`);
-}
-
-async function listening(child: ChildProcess): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const deadline = setTimeout(
-      () => reject(new Error(`ZetaSQL's server did not listen within ${START_DEADLINE_MS} ms`)),
-      START_DEADLINE_MS,
-    );
-    const settle = (error?: Error): void => {
-      clearTimeout(deadline);
-      if (error) reject(error);
-      else resolve();
-    };
-    child.once('error', (cause) => settle(new Error("ZetaSQL's server cannot be started", { cause })));
-    child.once('exit', (code, signal) => settle(new Error(`ZetaSQL's server ended at start: ${code ?? signal}`)));
-    child.stdout?.on('data', (text) => {
-      if (String(text).includes('listening')) settle();
-    });
-  });
-}
-
-function keepTail(child: ChildProcess): { text: string } {
-  const tail = { text: '' };
-  child.stderr?.on('data', (text) => {
-    tail.text = (tail.text + String(text)).slice(-STDERR_KEPT_CHARACTERS);
-  });
-  return tail;
 }
 
 function unaryCall(client: Client, method: string, request: Buffer): Promise<Buffer> {

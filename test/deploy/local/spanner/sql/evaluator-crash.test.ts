@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { emptySchema } from '../../../../../deploy/local/spanner/ddl/empty-schema.ts';
@@ -36,6 +38,24 @@ test('close() ends the process and refuses queries', async () => {
   assert.equal(isAlive(pid), false);
   assert.equal(evaluator.pid, undefined);
   await assert.rejects(evaluator.query(ask('SELECT 1')), /The SQL evaluator is closed/);
+});
+
+test('the process ends with the one that opened it, even when that is killed', async () => {
+  const path = new URL('../../../../../deploy/local/spanner/sql/evaluator.ts', import.meta.url);
+  const script = `const { openSqlEvaluator } = await import(${JSON.stringify(path.href)});
+    console.log((await openSqlEvaluator()).pid);`;
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(owner.stdout, 'data');
+  const pid = Number(String(line));
+  assert.ok(isAlive(pid));
+  owner.kill('SIGKILL');
+  const deadline = Date.now() + 5000;
+  while (isAlive(pid)) {
+    assert.ok(Date.now() < deadline, `process ${pid} outlived its owner`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 });
 
 function isAlive(pid: number): boolean {

@@ -1,5 +1,6 @@
 import type { DeadLetterHead, DeadLetterRow } from '../../shared/adapters/spanner/overview-store.ts';
 import type { DeadLetterView } from './view-model.ts';
+import { showHidden } from './words.ts';
 
 const PREVIEW_CHARACTERS = 120;
 const REASON_CHARACTERS = 300;
@@ -18,9 +19,9 @@ export function viewDeadLetter(letter: DeadLetterRow, head: DeadLetterHead | und
     pipeline: letter.pipeline,
     id: letter.id,
     source: letter.source,
-    coordinates: coordinatesOf(letter),
+    coordinates: showHidden(coordinatesOf(letter)),
     class: letter.class,
-    reason: cut(letter.reason, REASON_CHARACTERS),
+    reason: cut(showHidden(letter.reason), REASON_CHARACTERS),
     preview: head?.value === undefined ? null : previewBytes(head.value),
     key: head?.key === undefined ? null : previewBytes(head.key),
     valueBytes: letter.valueBytes,
@@ -28,17 +29,27 @@ export function viewDeadLetter(letter: DeadLetterRow, head: DeadLetterHead | und
   };
 }
 
-/** Bytes as text where they are text: what cannot be seen, or could turn the line around, is shown as its number. */
+/**
+ * Bytes as text where they are UTF-8, else as ASCII with every other byte as its number: a reader can tell what was
+ * there.
+ */
 export function previewBytes(bytes: Uint8Array): string {
-  const text = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(bytes);
-  const visible = text.replace(/[\p{C}\p{Zl}\p{Zp}\uFFFD]/gu, escapeCharacter);
-  return cut(visible, PREVIEW_CHARACTERS);
+  const text = readUtf8(bytes) ?? Array.from(bytes, readAscii).join('');
+  return cut(showHidden(text), PREVIEW_CHARACTERS);
 }
 
-function escapeCharacter(character: string): string {
-  if (character === '\uFFFD') return '\uFFFD';
-  const code = character.codePointAt(0) ?? 0;
-  return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+/** The bytes may have been cut within their last character, which is then left out. */
+function readUtf8(bytes: Uint8Array): string | undefined {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  try {
+    return decoder.decode(bytes, { stream: true });
+  } catch {
+    return undefined;
+  }
+}
+
+function readAscii(byte: number): string {
+  return byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16)}`;
 }
 
 function coordinatesOf({ topic, partition, offset, eventId }: DeadLetterRow): string {

@@ -1,5 +1,6 @@
 import type { EpochRow, ShardRow } from '../../shared/adapters/spanner/overview-store.ts';
 import type { EpochSummary, EpochView, Health, ShardState } from './view-model.ts';
+import { showHidden } from './words.ts';
 
 const MAX_FAILURES = 20;
 const shardStates: readonly ShardState[] = ['waiting', 'reading', 'done', 'failed'];
@@ -20,7 +21,7 @@ export function summarizeEpoch(row: EpochRow): EpochSummary {
     shardCount: row.shardCount,
     rowCount: row.rowCount ?? null,
     batchCount: row.batchCount ?? null,
-    error: row.error ?? null,
+    error: row.error === undefined ? null : showHidden(row.error),
   };
 }
 
@@ -46,7 +47,7 @@ export function viewEpoch(row: EpochRow, shards: readonly ShardRow[], nowMs: num
     failures: shards
       .filter(({ state }) => state === 'failed')
       .slice(0, MAX_FAILURES)
-      .map(({ shard, error }) => ({ shard, error: error ?? 'No reason was recorded' })),
+      .map(({ shard, error }) => ({ shard, error: showHidden(error ?? 'No reason was recorded') })),
     contains: readContents(row.manifest),
   };
 }

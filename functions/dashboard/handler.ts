@@ -45,7 +45,8 @@ export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindin
     } catch (error) {
       return refuse(c, error, dependencies);
     }
-    if (c.req.method !== 'GET') return problem(c, 405, 'Only GET and HEAD are answered here', { allow: 'GET, HEAD' });
+    if (!['GET', 'HEAD'].includes(c.req.method))
+      return problem(c, 405, 'Only GET and HEAD are answered here', { allow: 'GET, HEAD' });
     return next();
   });
   app.get('/', async (c) => servePage(c, await overview(), assets));

@@ -1,5 +1,6 @@
 import type { TrainerProgress } from './trainer-progress.ts';
 import type { Health, ModelView } from './view-model.ts';
+import { showHidden } from './words.ts';
 
 const healthOf: Readonly<Record<string, Health>> = { receiving: 'ok', training: 'ok', trained: 'ok', failed: 'bad' };
 
@@ -14,7 +15,7 @@ export function viewModel(
     epoch: epochId,
     state: progress?.state ?? 'unknown',
     health: progress ? (healthOf[progress.state] ?? 'unknown') : 'unknown',
-    error: progress?.error ?? null,
+    error: progress?.error === undefined ? null : showHidden(progress.error),
     pass: progress?.pass ?? 0,
     batch: progress?.batch ?? 0,
     passes: progress?.passes ?? 0,

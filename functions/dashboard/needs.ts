@@ -1,6 +1,6 @@
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import type { DeadLetters, EpochSummary, EpochView, ModelView, Need, PipelineView } from './view-model.ts';
-import { sayCount, sayDuration, sayMany } from './words.ts';
+import { quoteForShell, sayCount, sayDuration, sayMany } from './words.ts';
 
 /** An epoch may be this late before anyone is told: schedulers are not exact. */
 const LATE_GRACE_MS = 120_000;
@@ -39,7 +39,7 @@ export function lateByMs(everyMs: number | undefined, newest: EpochSummary | und
 
 function pipelineNeeds(pipeline: PipelineView): Need[] {
   const about = { id: `pipeline-${pipeline.name}`, href: '#pipelines' };
-  const run = `npx penstock run kafka-sink --pipeline ${pipeline.name}`;
+  const run = `npx penstock run kafka-sink --pipeline ${quoteForShell(pipeline.name)}`;
   switch (pipeline.state) {
     case 'losing':
       return [{ ...about, health: 'bad', ...describeBreak(pipeline) }];
@@ -87,7 +87,7 @@ function describeBreak({ name, lost, doubled, partitions }: PipelineView): Pick<
   return {
     title: `${name}: ${sayCount(BigInt(lost))} lost, ${sayCount(BigInt(doubled))} doubled`,
     detail: `${where}Stop the pipeline before it goes further, and look at the commits around the break.`,
-    command: `SELECT * FROM PenstockLineage WHERE Pipeline = '${name}' ORDER BY PartitionId, FromOffset`,
+    command: `SELECT * FROM PenstockLineage WHERE Pipeline = ${JSON.stringify(name)} ORDER BY PartitionId, FromOffset`,
   };
 }
 
@@ -121,7 +121,7 @@ function epochNeeds({ declaration, epoch, epochs, nowMs }: NeedFacts): Need[] {
         health: 'warn',
         title: `The epoch of ${feed.name} is ${sayDuration(lateMs)} late`,
         detail: 'It was not planned when its schedule said. Is the scheduler running?',
-        command: `npx penstock epoch start ${feed.name}`,
+        command: `npx penstock epoch start ${quoteForShell(feed.name)}`,
         href: '#epochs',
       });
     }
@@ -137,7 +137,7 @@ function failedEpoch(epoch: EpochView): Need {
     health: 'bad',
     title: epoch.shards.failed > 0 ? `${shards} of epoch ${epoch.id} failed` : `Epoch ${epoch.id} failed`,
     detail: first ? `Shard ${first.shard}: ${first.error}` : (epoch.error ?? 'No reason was recorded.'),
-    command: `npx penstock epoch show ${epoch.id}`,
+    command: `npx penstock epoch show ${quoteForShell(epoch.id)}`,
     href: '#epochs',
   };
 }
@@ -148,14 +148,14 @@ function failedSummary({ id, error }: EpochSummary): Need {
     health: 'bad',
     title: `Epoch ${id} failed`,
     detail: error ?? 'No reason was recorded.',
-    command: `npx penstock epoch show ${id}`,
+    command: `npx penstock epoch show ${quoteForShell(id)}`,
     href: '#epochs',
   };
 }
 
 function modelNeeds({ model, epoch }: NeedFacts): Need[] {
   if (!model) return [];
-  const command = `npx penstock epoch show ${model.epoch}`;
+  const command = `npx penstock epoch show ${quoteForShell(model.epoch)}`;
   if (model.state === 'failed') {
     const detail = model.error ?? 'The trainer gave no reason.';
     return [{ id: 'model', health: 'bad', title: 'The training failed', detail, command, href: '#model' }];

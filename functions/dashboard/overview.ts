@@ -7,7 +7,7 @@ import { viewPipeline } from './pipeline-view.ts';
 import type { Sources } from './sources.ts';
 import { countBroken, viewStages } from './stages.ts';
 import type { DeadLetters, Health, Overview, PipelineView } from './view-model.ts';
-import { sayCount, sayMany, sayNumber, sayShare } from './words.ts';
+import { quoteForShell, sayCount, sayMany, sayNumber, sayShare } from './words.ts';
 
 /** Letters that the page lists. */
 export const maxListedDeadLetters = 50;
@@ -83,7 +83,12 @@ function firstSteps(declaration: Declaration): Overview['firstSteps'] {
     { text: 'Let events become rows.', command: 'npx penstock run kafka-sink' },
     ...(feed === undefined
       ? []
-      : [{ text: 'Then feed a snapshot of them to the model.', command: `npx penstock epoch start ${feed} --wait` }]),
+      : [
+          {
+            text: 'Then feed a snapshot of them to the model.',
+            command: `npx penstock epoch start ${quoteForShell(feed)} --wait`,
+          },
+        ]),
   ];
 }
 
@@ -113,15 +118,19 @@ function describeDeclared({ declaration }: NeedFacts): string {
 }
 
 function describeWell({ pipelines, epoch, model }: NeedFacts): string {
-  const well = pipelines.filter(({ health }) => health === 'ok' || health === 'idle').length;
-  const parts = [
-    well === pipelines.length
-      ? `All ${sayMany(pipelines.length, 'pipeline')} are well`
-      : `${sayCount(well)} of ${sayMany(pipelines.length, 'pipeline')} ${well === 1 ? 'is' : 'are'} well`,
-  ];
+  const parts = describePipelines(pipelines);
   if (epoch) parts.push(describeEpoch(epoch.state, epoch.share));
   if (model) parts.push(describeModel(model.state));
-  return `${parts.join(', ')}.`;
+  const text = parts.join(', ');
+  return text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function describePipelines(pipelines: readonly PipelineView[]): string[] {
+  const well = pipelines.filter(({ health }) => health === 'ok' || health === 'idle').length;
+  if (pipelines.length === 0) return [];
+  if (pipelines.length === 1) return [well === 1 ? 'the pipeline is well' : 'the pipeline is not well'];
+  if (well === pipelines.length) return [`all ${sayCount(well)} pipelines are well`];
+  return [`${sayCount(well)} of ${sayCount(pipelines.length)} pipelines ${well === 1 ? 'is' : 'are'} well`];
 }
 
 function describeEpoch(state: string, share: number): string {

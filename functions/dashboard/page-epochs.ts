@@ -118,9 +118,9 @@ ${points > 1 ? lossCurve(model) : html`<p class="muted">${sayMany(model.batches,
 ${points > 1 ? html`<ul class="legend" aria-label="Losses"><li><i class="k-train"></i>training ${lastLoss === null ? '–' : sayLoss(lastLoss)}</li><li><i class="k-eval"></i>held out ${heldOut === undefined ? '–' : sayLoss(heldOut)}</li></ul>` : ''}
 <dl class="facts">
 <dt>AUC</dt><dd>${auc(model)}</dd>
-<dt>Position</dt><dd>${model.state === 'trained' ? `all ${sayMany(model.passes, 'pass', 'passes')}` : `pass ${sayCount(model.pass + 1)} of ${sayCount(model.passes)}, batch ${sayCount(model.batch)}`}</dd>
+<dt>Position</dt><dd>${model.state === 'trained' ? `all ${sayMany(model.passes, 'pass', 'passes')}` : `pass ${sayCount(Math.min(model.pass + 1, model.passes))}/${sayCount(model.passes)}, batch ${sayCount(model.batch)}`}</dd>
 <dt>Steps</dt><dd>${sayCount(model.steps)}</dd>
-<dt>Rows seen once</dt><dd>${sayCount(model.rowsSeenOnce)} of ${sayCount(model.rows)}</dd>
+<dt>Seen once</dt><dd>${sayCount(model.rowsSeenOnce)} of ${sayMany(model.rows, 'row')}</dd>
 <dt>Waited for batches</dt><dd>${model.waitShare === null ? '–' : sayShare(model.waitShare)}</dd>
 </dl>
 ${evaluations.length === 0 ? '' : evaluationTable(model)}`;

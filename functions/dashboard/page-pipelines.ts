@@ -23,7 +23,7 @@ export function pipelinesSection(pipelines: readonly PipelineView[], options: Pa
 ${filters(pipelines, options)}
 <div class="scroll"><table id="pipelines-table">
 <caption class="visually-hidden">Pipelines with their state, lag, rate and records set aside</caption>
-<thead><tr><th scope="col">Pipeline</th><th scope="col" class="wide">State</th><th scope="col" class="num">Lag</th><th scope="col" class="wide">30 min</th><th scope="col" class="num">Rows/s</th><th scope="col" class="num">Set aside</th></tr></thead>
+<thead><tr><th scope="col">Pipeline</th><th scope="col" class="wide">State</th><th scope="col" class="num">Lag</th><th scope="col" class="wide">30 min</th><th scope="col" class="num">Rows/s</th><th scope="col" class="num wide">Set aside</th></tr></thead>
 <tbody>${listed.map(pipelineRow)}</tbody>
 </table></div>
 ${tail(pipelines.length, shown.length, listed.length)}
@@ -65,12 +65,12 @@ function pipelineRow(pipeline: PipelineView): Html {
   const { name, source, table, health, stateText, rowsPerSecond, rowsByMinute } = pipeline;
   const state = html`<span class="state">${bareIcon(health)}<span>${stateText}</span></span>`;
   return html`<tr class="${health}">
-<th scope="row"><span class="name">${name}</span><span class="sub">${source} → ${table}</span><span class="narrow">${state}</span></th>
+<th scope="row"><span class="name">${name}</span><span class="sub">${source} → ${table}</span><span class="narrow">${state}${pipeline.setAside > 0 ? html`, ${setAside(pipeline)} set aside` : ''}</span></th>
 <td class="wide">${state}</td>
 <td class="num">${lagCell(pipeline)}</td>
 <td class="wide">${sparkline(rowsByMinute)}</td>
 <td class="num">${rowsPerSecond === null ? html`<span class="muted">not known</span>` : sayRate(rowsPerSecond)}</td>
-<td class="num">${setAside(pipeline)}</td>
+<td class="num wide">${setAside(pipeline)}</td>
 </tr>`;
 }
 

@@ -50,14 +50,16 @@ ${overview.firstSteps.length > 0 ? firstSteps(overview) : ''}
 ${way(overview.stages)}
 ${needs(overview.needs)}
 <div class="cols">
+<div class="stack">
 ${pipelinesSection(overview.pipelines, options)}
+${epochsSection(overview.epochs, base)}
+</div>
 <div class="stack">
 ${epochCard(overview.epoch, base)}
 ${modelCard(overview.model)}
 </div>
 </div>
 ${deadLettersSection(overview.deadLetters, base)}
-${epochsSection(overview.epochs, base)}
 </main>
 <footer><span>This page as JSON: <a href="${base}/api/overview">/api/overview</a></span><span>Times in UTC</span><span>One look reads Spanner once, at one timestamp</span></footer>
 </body>

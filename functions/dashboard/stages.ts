@@ -2,6 +2,8 @@ import { lateByMs, type NeedFacts } from './needs.ts';
 import type { ModelView, PipelineView, Stage } from './view-model.ts';
 import { sayCount, sayDuration, sayLoss, sayMany, sayRate, sayShare, sayTime } from './words.ts';
 
+const lagging: ReadonlySet<string> = new Set(['falling-behind', 'stalled', 'not-started']);
+
 type Answer = Omit<Stage, 'name' | 'question'>;
 
 /** The way of the data in four stretches, each with the one question that it answers. */
@@ -42,7 +44,7 @@ function answerLag(pipelines: readonly PipelineView[]): Answer {
     return { rate, answer: 'Not known', health: 'idle', detail, link };
   }
   const behind = known.filter(({ lagRecords }) => (lagRecords ?? 0) > 0);
-  const health = kafka.some(({ health }) => health === 'bad' || health === 'warn') ? 'warn' : 'ok';
+  const health = kafka.some(({ state }) => lagging.has(state)) ? 'warn' : 'ok';
   const waiting = known.reduce((sum, { lagRecords }) => sum + (lagRecords ?? 0), 0);
   if (behind.length === 0) return { rate, answer: 'No', health, detail: 'Every record in Kafka is a row.', link };
   const trend = worst.state === 'falling-behind' ? ', and growing' : '';
@@ -91,8 +93,10 @@ function answerEpoch({ declaration, epoch, epochs, nowMs }: NeedFacts): Answer {
   const time = sayTime(Date.parse(epoch.readTimestamp));
   const shards = `${sayCount(epoch.shards.done)} of ${sayMany(epoch.shardCount, 'shard')}`;
   if (epoch.health === 'bad') {
-    const detail = `${shards} done, ${sayCount(epoch.shards.failed)} failed.`;
-    return { rate, answer: 'Failed', health: 'bad', detail, link };
+    const { failed } = epoch.shards;
+    const answer = failed > 0 ? `${sayMany(failed, 'shard')} failed` : 'Failed';
+    const detail = `${shards} done.`;
+    return { rate, answer, health: 'bad', detail, link };
   }
   if (epoch.state === 'delivered') {
     const detail = `${sayMany(epoch.rowCount ?? epoch.rowsDelivered, 'row')} as of ${time}, ${sayMany(epoch.shardCount, 'shard')}.`;

@@ -28,7 +28,7 @@ export function sayDuration(durationMs: number): string {
   const ms = Math.max(0, durationMs);
   if (ms < 9_950) return `${(Math.round(ms / 100) / 10).toString()} s`;
   if (ms < MINUTE - 500) return `${Math.round(ms / SECOND)} s`;
-  if (ms < HOUR) return twoUnits(ms, MINUTE, 'm', SECOND, 's');
+  if (ms < HOUR) return twoUnits(Math.max(ms, MINUTE), MINUTE, 'm', SECOND, 's');
   if (ms < DAY) return twoUnits(ms, HOUR, 'h', MINUTE, 'm');
   return twoUnits(ms, DAY, 'd', HOUR, 'h');
 }
@@ -78,6 +78,20 @@ export function sayBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const [value, unit] = bytes < 1024 * 1024 ? [bytes / 1024, 'KiB'] : [bytes / 1024 / 1024, 'MiB'];
   return `${value < 10 ? value.toFixed(1) : sayCount(value)} ${unit}`;
+}
+
+/** Text from data with what cannot be seen, or would turn the line around, shown as its number: `\x1f`, `\u{202e}`. */
+export function showHidden(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** A word of a command that people copy into a shell: what is not plain is quoted, so that data never runs there. */
+export function quoteForShell(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  return `'${showHidden(word).replaceAll("'", `'\\''`)}'`;
 }
 
 function twoUnits(ms: number, large: number, largeName: string, small: number, smallName: string): string {

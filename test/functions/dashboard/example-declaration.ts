@@ -3,7 +3,10 @@ import type { Declaration, Feed, Pipeline } from '../../../shared/model/config/d
 /** A declaration with these pipelines and one feed. */
 export function exampleDeclaration(
   pipelines: Readonly<Record<string, Pipeline['source']>>,
-  { database = 'projects/demo/instances/main/databases/flights', feeds = { delays: 'http://127.0.0.1:9' } } = {},
+  {
+    database = 'projects/demo/instances/main/databases/flights',
+    feeds = { delays: 'http://127.0.0.1:9' },
+  }: { database?: string; feeds?: Readonly<Record<string, string>> } = {},
 ): Declaration {
   return {
     version: 1,

@@ -105,18 +105,16 @@ async function fillCourse(
     });
     await database.table('PenstockLineage').insert(rows);
     const waiting = quietMs > MINUTE ? 231_559 : 40 + partition * 7;
-    await database
-      .table('PenstockCheckpoints')
-      .insert(
-        checkpointRow({
-          pipeline,
-          topic,
-          partition,
-          next: offset,
-          end: offset + waiting,
-          updatedAtMs: nowMs - quietMs,
-        }),
-      );
+    await database.table('PenstockCheckpoints').insert(
+      checkpointRow({
+        pipeline,
+        topic,
+        partition,
+        next: offset,
+        end: offset + waiting,
+        updatedAtMs: nowMs - quietMs,
+      }),
+    );
     found.push({ partition, lowOffset: 0n, endOffset: BigInt(offset + waiting) });
   }
   if (!ends.has(topic)) ends.set(topic, found);

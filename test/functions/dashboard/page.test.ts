@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { viewOverview } from '../../../functions/dashboard/overview.ts';
+import { type PageOptions, renderNotice, renderPage } from '../../../functions/dashboard/page.ts';
+import type { Sources } from '../../../functions/dashboard/sources.ts';
+import { exampleDeclaration, kafka, pubsub } from './example-declaration.ts';
+import { deadLetter, epochRow, kafkaSource, NOW, shardRows, sourcesOf, trainer } from './example-sources.ts';
+
+const declaration = exampleDeclaration({ flights: kafka('flights'), airports: pubsub('airports') });
+const assets = { css: '/assets/page.css', morph: '/assets/m.js', script: '/assets/page.js', icon: '/assets/icon.svg' };
+const options: PageOptions = { base: '', assets, search: '', filter: 'all', paused: false };
+
+const render = async (parts: Partial<Sources> = {}, changed: Partial<PageOptions> = {}) =>
+  String(await renderPage(viewOverview(sourcesOf(declaration, parts)), { ...options, ...changed }));
+
+/** Tags as an HTML tokenizer finds them: text that was escaped holds none. */
+const tagsOf = (page: string) => [...page.matchAll(/<\/?([a-z][a-z0-9]*)/gi)].map(([, name]) => name?.toLowerCase());
+
+function busy(text: string): Partial<Sources> {
+  const letter = deadLetter(text, 1_000, { reason: text, topic: text, class: text, pipeline: text });
+  const source = kafkaSource(
+    [
+      {
+        commits: [
+          [0, 40],
+          [50, 60],
+        ],
+      },
+    ],
+    { deadLetters: [letter] },
+  );
+  return {
+    pipelines: new Map([['flights', source]]),
+    epochs: [
+      epochRow(text, 60_000, {
+        state: text,
+        feed: 'delays',
+        error: text,
+        manifest: { checkpoints: [{ pipeline: text, topic: text, partition: text, nextOffset: text }] },
+      }),
+    ],
+    shards: shardRows('done', 'failed').map((shard) => (shard.error === undefined ? shard : { ...shard, error: text })),
+    trainer: trainer({ state: text, error: text }),
+    deadLetterHeads: [{ pipeline: text, id: text, key: Buffer.from(text), value: Buffer.from(text) }],
+  };
+}
+
+test('renderPage() makes the same tags whatever the data says', async () => {
+  const plain = tagsOf(await render(busy('plain')));
+  const hostile = `"'\`><img src=x onerror=alert(1)><script>alert(1)</script></title></textarea><!--\${7*7}&lt;`;
+  assert.deepEqual(tagsOf(await render(busy(hostile))), plain);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.string({
+        unit: fc.constantFrom('<', '>', '"', "'", '&', 'a', '/', '=', '`', '\n'),
+        minLength: 1,
+        maxLength: 30,
+      }),
+      async (text) => {
+        assert.deepEqual(tagsOf(await render(busy(text))), plain);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('renderPage() lets no data out of an attribute', async () => {
+  const page = await render(busy('" onmouseover="alert(1)" x="'), { search: '" autofocus onfocus="alert(1)' });
+  const outsideOfQuotes = page.replaceAll(/"[^"<>]*"/g, '""');
+  const handlers = [...outsideOfQuotes.matchAll(/<[^>]*\s(on[a-z]+|style|autofocus)\b[^>]*>/gi)].map(([tag]) => tag);
+  assert.deepEqual(handlers, []);
+});
+
+test('renderPage() says each state in words beside its sign', async () => {
+  const page = await render(busy('plain'));
+  assert.match(page, /10 lost/);
+  assert.match(page, /Broken:/);
+  assert.match(page, /1 shard failed/);
+});
+
+test('renderPage() has one h1, a caption for each table, and a name for each picture', async () => {
+  const page = await render(busy('plain'));
+  assert.equal(page.match(/<h1/g)?.length, 1);
+  assert.equal(page.match(/<table/g)?.length, page.match(/<caption/g)?.length);
+  for (const [picture] of page.matchAll(/<svg[^>]*>/g)) assert.match(picture, /aria-hidden="true"|aria-label="[^"]+"/);
+});
+
+test('renderPage() filters by name and by state, and keeps what was typed', async () => {
+  const parts = {
+    pipelines: new Map([
+      ['flights', kafkaSource([{ commits: [[0, 40]] }])],
+      ['airports', kafkaSource([])],
+    ]),
+  };
+  const found = await render(parts, { search: 'AIR' });
+  assert.match(found, /<span class="name">airports</);
+  assert.doesNotMatch(found, /<span class="name">flights</);
+  assert.match(found, /value="AIR"/);
+  assert.match(await render(parts, { search: 'nothing' }), /No pipeline matches/);
+  assert.doesNotMatch(await render(parts, { filter: 'attention' }), /<span class="name">/);
+  assert.match(await render(parts, { filter: 'flowing' }), /aria-current="true">Flowing 1/);
+});
+
+test('renderPage() loads itself again without a script, unless it is paused', async () => {
+  assert.match(await render(), /<noscript><meta http-equiv="refresh"/);
+  const paused = await render({}, { paused: true });
+  assert.doesNotMatch(paused, /http-equiv="refresh"/);
+  assert.match(paused, />Resume<\/button>/);
+});
+
+test('renderPage() draws 10,000 shards in a few KB', async () => {
+  const states = Array.from({ length: 10_000 }, (_, n) => (n % 997 === 0 ? 'failed' : n < 6_800 ? 'done' : 'waiting'));
+  const page = await render({ epochs: [epochRow('e1', 60_000, { shardCount: 10_000 })], shards: shardRows(...states) });
+  const map = /<svg class="shards[^>]*>.*?<\/svg>/s.exec(page)?.[0] ?? '';
+  assert.ok(map.length < 14_000, `${map.length} characters`);
+  assert.match(map, /aria-label="10,000 shards in key order: 6,793 done, 3,196 waiting, 11 failed"/);
+});
+
+test('renderPage() shows an empty house with what to do in it', async () => {
+  const page = await render();
+  assert.match(page, /Ready\. Nothing has started yet\./);
+  assert.match(page, /npx penstock run kafka-sink/);
+  assert.match(page, /No epoch yet/);
+  assert.match(page, new RegExp(new Date(NOW).toISOString().slice(11, 19)));
+});
+
+test('renderNotice() escapes what it tells', async () => {
+  const notice = String(await renderNotice({ title: '<b>', detail: '<i>', command: '<u>', retry: true }, assets));
+  assert.doesNotMatch(notice, /<[biu]>/);
+  assert.match(notice, /http-equiv="refresh"/);
+});

@@ -29,8 +29,8 @@ export interface Announcement {
   canonical: string;
 }
 
-/** One-hot times matrix costs rows × categories, so an embedding has an upper size. */
-const MAX_CATEGORIES = 16_384;
+/** Adam goes over an embedding's whole table at each step, so the table has an upper size. */
+const MAX_CATEGORIES = 65_536;
 const MAX_WIDTH = 16_384;
 
 const dtypes: Readonly<Record<string, Dtype>> = {

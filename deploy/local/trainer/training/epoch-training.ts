@@ -23,7 +23,7 @@ export interface EpochTrainingSettings {
   now: () => number;
 }
 
-const LEARNING_RATE = 0.005;
+const LEARNING_RATE = 0.003;
 /** The rate falls in a straight line to this share of it, so that the last steps settle. */
 const LAST_RATE_SHARE = 0.1;
 const SCORE_ROWS = 2048;

@@ -1,9 +1,7 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
+import { lookUp, multiply, type Tensorflow } from './gradients.ts';
 import { openRandom } from './random.ts';
 import type { Layout, Rows } from './rows.ts';
-import type { openTensorflow } from './tensorflow.ts';
-
-type Tensorflow = Awaited<ReturnType<typeof openTensorflow>>;
 
 /** One parameter of the model with the optimizer's two moments of it, as plain numbers. */
 export interface Weight {
@@ -28,6 +26,8 @@ export interface Model {
 
 interface Slot {
   name: string;
+  /** Decoupled from the gradient: https://arxiv.org/abs/1711.05101 */
+  decay: number;
   value: Variable;
   firstMoment: Variable;
   secondMoment: Variable;
@@ -38,6 +38,8 @@ const HIDDEN_SIZES = [64, 32] as const;
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-7;
+/** Share of an embedding that is lost with each unit of learning rate: ids seen seldom are otherwise learnt by heart. */
+const EMBEDDING_DECAY = 5;
 
 /** The weights of a model that has learnt nothing, the same for the same seed. */
 export function initialWeights(layout: Layout, seed: string): Weight[] {
@@ -64,11 +66,12 @@ function initialWeight(name: string, shape: readonly number[], bound: number, se
 
 /** Puts a model with these weights into TensorFlow.js. */
 export function openModel(tf: Tensorflow, layout: Layout, weights: readonly Weight[]): Model {
-  const slots = weights.map(({ name, shape, value, firstMoment, secondMoment }): Slot => {
+  const slots = weights.map(({ name, shape, value, firstMoment, secondMoment }, index): Slot => {
     const place = (numbers: Float32Array, trainable: boolean) =>
       tf.tidy(() => tf.variable(tf.tensor(numbers, [...shape]), trainable));
     return {
       name,
+      decay: index < layout.ids.length ? EMBEDDING_DECAY : 0,
       value: place(value, true),
       firstMoment: place(firstMoment, false),
       secondMoment: place(secondMoment, false),
@@ -78,7 +81,7 @@ export function openModel(tf: Tensorflow, layout: Layout, weights: readonly Weig
   const variables = slots.map(({ value }) => value);
   return {
     learn(rows, step, learningRate) {
-      return tf.tidy(() => {
+      const before = tf.tidy(() => {
         const labels = tf.tensor1d(rows.labels);
         const crossEntropy = (): Scalar => {
           const logits = score(rows);
@@ -89,15 +92,23 @@ export function openModel(tf: Tensorflow, layout: Layout, weights: readonly Weig
           const gradient = grads[slot.value.name];
           if (gradient !== undefined) applyAdam(tf, slot, gradient, { step, learningRate });
         }
-        return value.dataSync<'float32'>()[0] ?? Number.NaN;
+        return value;
       });
+      return takeNumbers(before)[0] ?? Number.NaN;
     },
-    score: (rows) => tf.tidy(() => Float32Array.from(score(rows).dataSync<'float32'>())),
+    score: (rows) => takeNumbers(tf.tidy(() => score(rows))),
     weights: () => slots.map(readSlot),
     close() {
       for (const { value, firstMoment, secondMoment } of slots) tf.dispose([value, firstMoment, secondMoment]);
     },
   };
+}
+
+/** Outside of a tidy(): that would look for tensors in each of the numbers that it returns. */
+function takeNumbers(tensor: Tensor): Float32Array {
+  const numbers = Float32Array.from(tensor.dataSync<'float32'>());
+  tensor.dispose();
+  return numbers;
 }
 
 function readSlot({ name, value, firstMoment, secondMoment }: Slot): Weight {
@@ -118,15 +129,11 @@ function scoreRows(tf: Tensorflow, layout: Layout, slots: readonly Slot[], rows:
     if (value === undefined) throw new Error(`The model has no weight ${index} of ${values.length}`);
     return value;
   };
-  // WebAssembly has no kernel for the gradient of a lookup, so an embedding is one-hot rows times its matrix.
-  const embedded = layout.ids.map(({ categories }, index) => {
-    const hot = tf.oneHot(tf.tensor1d(rows.ids[index] ?? [], 'int32'), categories, 1, 0, 'float32');
-    return tf.matMul(hot, valueAt(index));
-  });
+  const embedded = layout.ids.map((_, index) => lookUp(tf, valueAt(index), rows.ids[index] ?? new Int32Array(0)));
   const dense = layout.denseWidth > 0 ? [tf.tensor2d(rows.dense, [rows.count, layout.denseWidth])] : [];
   let flow: Tensor = tf.concat<Tensor>([...dense, ...embedded], 1);
   for (let layer = layout.ids.length; layer < values.length; layer += 2) {
-    const sum = tf.add(tf.matMul(flow, valueAt(layer)), valueAt(layer + 1));
+    const sum = tf.add(multiply(tf, flow, valueAt(layer)), valueAt(layer + 1));
     flow = layer + 2 < values.length ? tf.relu(sum) : sum;
   }
   return tf.reshape(flow, [-1]);
@@ -140,7 +147,7 @@ function scoreRows(tf: Tensorflow, layout: Layout, slots: readonly Slot[], rows:
  */
 function applyAdam(
   tf: Tensorflow,
-  { value, firstMoment, secondMoment }: Slot,
+  { value, decay, firstMoment, secondMoment }: Slot,
   gradient: Tensor,
   { step, learningRate }: { step: number; learningRate: number },
 ): void {
@@ -150,5 +157,5 @@ function applyAdam(
   const change = tf.mul(tf.div(first, tf.add(tf.sqrt(second), EPSILON)), rate);
   firstMoment.assign(first);
   secondMoment.assign(second);
-  value.assign(tf.sub(value, change));
+  value.assign(tf.sub(decay === 0 ? value : tf.mul(value, 1 - learningRate * decay), change));
 }

@@ -78,11 +78,11 @@ export function checkNotNull(store: TableStore, row: readonly Cell[]): void {
 }
 
 /** Refuses a key over 8 KiB. */
-export function checkKeySize(table: string, key: string): void {
+export function checkKeySize(tableOrIndex: string, key: string): void {
   if (key.length <= MAX_KEY_BYTES) return;
   throw new RpcError(
     status.FAILED_PRECONDITION,
-    `Key of table ${table} is ${key.length} bytes: the limit is ${MAX_KEY_BYTES} bytes.`,
+    `A key of ${tableOrIndex} is ${key.length} bytes: the limit is ${MAX_KEY_BYTES} bytes.`,
   );
 }
 

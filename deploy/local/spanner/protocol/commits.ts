@@ -2,7 +2,7 @@ import type { google as types } from '@google-cloud/spanner-api/build/protos/pro
 import { status } from '@grpc/grpc-js';
 import { type CallContext, type Method, RpcError, serverStream, unary } from '../../grpc.ts';
 import { aborted, type CommitResult } from '../engine/database.ts';
-import { checkRequestSize, google, spanner, strict } from './messages.ts';
+import { google, spanner, strict } from './messages.ts';
 import { beginTransaction } from './read-views.ts';
 import type { Sessions } from './sessions.ts';
 import { toTimestamp } from './timestamps.ts';
@@ -23,7 +23,8 @@ export function commitMethods(sessions: Sessions, shouldAbort: AbortDecision): M
       strict(spanner.BeginTransactionRequest),
       strict(spanner.Transaction),
       async ({ session, options }, context) => {
-        checkRequestSize(context);
+        // Clients send one of the commit's mutations along (mutation_key), so its limit holds here too.
+        checkCommitSize(context);
         const { message } = await beginTransaction(sessions.open(session), options, context.signal);
         return spanner.Transaction.create(message);
       },

@@ -5,9 +5,16 @@ import { splitRow } from './split-row.ts';
 import { ValueWriter } from './value-writer.ts';
 import { type WireForm, wireForm } from './wire-form.ts';
 
-const MESSAGE_BYTES = 128 * 1024;
-const MAX_ROW_BYTES = 1024 * 1024;
-const PIECE_CHARACTERS = 256 * 1024;
+/** How large messages become. */
+export interface MessageSizes {
+  /** A message ends with the row that takes it over this. */
+  readonly messageBytes: number;
+  /** A row over this is cut into pieces. */
+  readonly rowBytes: number;
+  readonly pieceCharacters: number;
+}
+
+const SIZES: MessageSizes = { messageBytes: 128 * 1024, rowBytes: 1024 * 1024, pieceCharacters: 256 * 1024 };
 
 /** Fields of `google.spanner.v1.PartialResultSet`. */
 const METADATA = 0x0a;
@@ -45,29 +52,30 @@ export interface ResultStreamOptions {
   readonly stats?: Uint8Array | undefined;
   /** Encoded `MultiplexedSessionPrecommitToken`, sent with every message. */
   readonly precommitToken?: Uint8Array | undefined;
+  readonly sizes?: MessageSizes;
 }
 
 /** Encodes rows as PartialResultSets of bounded size, each with a token that lets the stream go on behind it. */
 export function* resultStream(options: ResultStreamOptions): Generator<Buffer, void, undefined> {
-  const { places, types } = options;
-  const writer = new ValueWriter(MESSAGE_BYTES * 2);
+  const { places, types, sizes = SIZES } = options;
+  const writer = new ValueWriter(sizes.messageBytes * 2);
   const finish = (position: StreamPosition, isLast: boolean): Buffer =>
     finishMessage(writer, options, position, isLast);
   let position = options.position;
   writer.field(METADATA, options.metadata);
   let skipPieces = position.pieces;
   for (const [key, cells] of options.rows) {
-    if (writer.length > MESSAGE_BYTES) yield finish(position, false);
+    if (writer.length > sizes.messageBytes) yield finish(position, false);
     const start = writer.length;
     for (let i = 0; i < places.length; i++) {
       writer.value(VALUES, wireForm(cells[places[i] as number] ?? null, types[i] as SpannerType));
     }
     const after = { timestamp: position.timestamp, rows: position.rows + 1, pieces: 0, key };
-    if (writer.length - start > MAX_ROW_BYTES) {
+    if (writer.length - start > sizes.rowBytes) {
       writer.truncate(start);
       if (position.rows > options.position.rows) yield finish(position, false);
       const row = places.map((place, i) => wireForm(cells[place] ?? null, types[i] as SpannerType));
-      yield* largeRow(row, { writer, before: position, skip: skipPieces, finish });
+      yield* largeRow(row, { writer, before: position, skip: skipPieces, size: sizes.pieceCharacters, finish });
       // The last piece stays in the writer and is sent with what follows.
     }
     skipPieces = 0;
@@ -82,14 +90,15 @@ function* largeRow(
     writer: ValueWriter;
     before: StreamPosition;
     skip: number;
+    size: number;
     finish: (position: StreamPosition, isLast: boolean) => Buffer;
   },
 ): Generator<Buffer, void, undefined> {
-  const { writer, before, skip, finish } = options;
+  const { writer, before, skip, size, finish } = options;
   let pieces = 0;
   let pending = false;
   let chunked = false;
-  for (const piece of splitRow(row, PIECE_CHARACTERS)) {
+  for (const piece of splitRow(row, size)) {
     if (pending) {
       if (chunked) writer.flag(CHUNKED_VALUE);
       yield finish({ ...before, pieces }, false);

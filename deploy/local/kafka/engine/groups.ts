@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { errorCode } from '../protocol/error-code.ts';
+import { type ErrorCode, errorCode } from '../protocol/error-code.ts';
 import { Group } from './group.ts';
-import { KafkaError } from './kafka-error.ts';
 
 const MAX_MEMBERS = 1000;
 const MAX_GROUPS = 10_000;
@@ -26,11 +25,13 @@ export class Groups {
     return [...this.groups.keys()];
   }
 
-  /**
-   * Does something to a group, made when missing, and sets its timer anew.
-   *
-   * @throws {KafkaError} the id is empty, or there are too many groups
-   */
+  /** Why a group of this id cannot be had: it has no id, or it would be one too many. */
+  refuse(id: string): ErrorCode {
+    if (id === '') return errorCode.invalidGroupId;
+    return this.groups.has(id) || this.groups.size < MAX_GROUPS ? errorCode.none : errorCode.policyViolation;
+  }
+
+  /** Does something to a group, made when missing, and sets its timer anew. */
   act<T>(id: string, action: (group: Group, now: number) => T): T {
     const entry = this.groups.get(id) ?? this.make(id);
     try {
@@ -57,10 +58,6 @@ export class Groups {
   }
 
   private make(id: string): { group: Group; timer: NodeJS.Timeout | undefined } {
-    if (id === '') throw new KafkaError(errorCode.invalidGroupId, 'A group needs an id that is not empty');
-    if (this.groups.size >= MAX_GROUPS) {
-      throw new KafkaError(errorCode.coordinatorNotAvailable, `There are ${MAX_GROUPS} groups already: delete some`);
-    }
     const newMemberId = (prefix: string): string => `${prefix}-${randomUUID()}`;
     const group = new Group({ initialDelayMs: this.initialDelayMs, maxMembers: MAX_MEMBERS, newMemberId });
     const entry = { group, timer: undefined };

@@ -33,9 +33,11 @@ export class TransactionIndex {
     }
   }
 
-  /** The aborted transactions with records in `[from, to)`. */
+  /** The aborted transactions with records in `[from, to)`, by their first offsets, as clients walk along them. */
   abortedIn(from: number, to: number): AbortedTransaction[] {
-    return this.aborted.filter(({ firstOffset, lastOffset }) => lastOffset >= from && firstOffset < to);
+    return this.aborted
+      .filter(({ firstOffset, lastOffset }) => lastOffset >= from && firstOffset < to)
+      .sort((one, other) => one.firstOffset - other.firstOffset);
   }
 
   /** Forgets what lies wholly below the log's start. */

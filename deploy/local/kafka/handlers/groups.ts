@@ -1,4 +1,4 @@
-import { NODE_ID } from '../engine/broker.ts';
+import { type Broker, NODE_ID } from '../engine/broker.ts';
 import { type JoinAnswer, joinError } from '../engine/group-member.ts';
 import type { RequestOf, ResponseOf } from '../protocol/api.ts';
 import { type ErrorCode, errorCode } from '../protocol/error-code.ts';
@@ -33,7 +33,7 @@ export async function answerJoinGroup(
   { broker, version, clientId, clientHost }: Call,
 ): Promise<ResponseOf<typeof joinGroup>> {
   const { groupId, memberId, sessionTimeoutMs, protocolType } = request;
-  const refusal = refuseJoin(groupId, sessionTimeoutMs);
+  const refusal = refuseJoin(broker, groupId, sessionTimeoutMs);
   if (refusal !== errorCode.none) return joinResponse(joinError(refusal, memberId), null);
   const rebalanceTimeoutMs = request.rebalanceTimeoutMs < 0 ? sessionTimeoutMs : request.rebalanceTimeoutMs;
   const answer = await new Promise<JoinAnswer>((resolve) => {
@@ -95,8 +95,9 @@ export function answerLeaveGroup(
   return { errorCode: errorCode.none, members };
 }
 
-function refuseJoin(groupId: string, sessionTimeoutMs: number): ErrorCode {
-  if (groupId === '') return errorCode.invalidGroupId;
+function refuseJoin(broker: Broker, groupId: string, sessionTimeoutMs: number): ErrorCode {
+  const refusal = broker.groups.refuse(groupId);
+  if (refusal !== errorCode.none) return refusal;
   const allowed = sessionTimeoutMs >= MIN_SESSION_MS && sessionTimeoutMs <= MAX_SESSION_MS;
   return allowed ? errorCode.none : errorCode.invalidSessionTimeout;
 }

@@ -83,7 +83,8 @@ export function refuseCommit(
   groupId: string,
   caller: { memberId: string; instanceId: string | null; generation: number },
 ): ErrorCode {
-  if (groupId === '') return errorCode.invalidGroupId;
+  const refusal = broker.groups.refuse(groupId);
+  if (refusal !== errorCode.none) return refusal;
   if (!broker.groups.find(groupId) && caller.generation >= 0) return errorCode.illegalGeneration;
   return broker.groups.act(groupId, (group, now) => group.mayCommit(caller, now));
 }

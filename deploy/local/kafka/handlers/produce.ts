@@ -11,13 +11,20 @@ const ZSTD_FROM_VERSION = 7;
 type Request = RequestOf<typeof produce>;
 type PartitionAnswer = ResponseOf<typeof produce>['topics'][number]['partitions'][number];
 
-/** Answers Produce; with acks 0 the client wants no answer. */
+/**
+ * Answers Produce; with acks 0 the client wants no answer.
+ *
+ * @throws {KafkaError} a batch with acks 0 was refused: only a closed connection can tell its producer
+ */
 export function answerProduce(request: Request, call: Call): ResponseOf<typeof produce> | undefined {
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map((partition) => append(request, name, partition, call)),
   }));
-  return request.acks === 0 ? undefined : { topics };
+  if (request.acks !== 0) return { topics };
+  const failed = topics.flatMap(({ partitions }) => partitions).find((answer) => answer.errorCode !== errorCode.none);
+  if (failed) throw new KafkaError(errorCode.unknownServerError, `A batch with acks 0: ${failed.errorMessage}`);
+  return undefined;
 }
 
 function append(

@@ -143,6 +143,36 @@ suite('openKafkaServer() with kafkajs', () => {
     assert.equal(await create('grown', []), false);
   });
 
+  test('makes a missing topic only where it was told to', async () => {
+    const producer = kafka.producer({ retry: { retries: 0 } });
+    await producer.connect();
+    const send = (sender: typeof producer) => sender.send({ topic: 'unmade', messages: [{ value: 'x' }] });
+    await assert.rejects(send(producer), /does not host this topic-partition/);
+    await producer.disconnect();
+    const willing = await openKafkaServer({ autoCreateTopics: true, defaultPartitions: 3 });
+    const other = new Kafka({ brokers: [willing.address], logLevel: logLevel.NOTHING });
+    const [maker, asker] = [other.producer(), other.admin()];
+    await Promise.all([maker.connect(), asker.connect()]);
+    await send(maker);
+    assert.equal((await asker.fetchTopicOffsets('unmade')).length, 3);
+    await Promise.all([maker.disconnect(), asker.disconnect()]);
+    await willing.close();
+  });
+
+  test('takes a batch with acks 0 without an answer', async () => {
+    await admin.createTopics({ topics: [{ topic: 'unasked', numPartitions: 1 }] });
+    const producer = kafka.producer();
+    await producer.connect();
+    const values = Array.from({ length: 5 }, (_, n) => `v${n}`);
+    for (const value of values) await producer.send({ topic: 'unasked', acks: 0, messages: [{ value }] });
+    const got = await consumeAll(kafka, { topic: 'unasked', count: values.length });
+    assert.deepEqual(
+      got.map(({ message }) => String(message.value)),
+      values,
+    );
+    await producer.disconnect();
+  });
+
   test('describes, lists and deletes groups', async () => {
     await fill('listed', { topic: 'listed', messages: [{ value: 'x', partition: 0 }] });
     await consumeAll(kafka, { topic: 'listed', count: 1, groupId: 'done' });

@@ -9,8 +9,8 @@ import {
   BATCH_HEADER_BYTES,
   placeBatch,
   readBatchHeader,
-  sealBatch,
 } from '../../../../../deploy/local/kafka/storage/record-batch.ts';
+import { makeBatch } from '../make-batch.ts';
 
 const SEGMENT_BYTES = 10_000;
 
@@ -18,21 +18,6 @@ interface ModelBatch {
   readonly from: number;
   readonly to: number;
   readonly bytes: Buffer;
-}
-
-/** A batch with a header that is right and a payload that nobody reads. */
-function makeBatch(recordCount: number, payloadBytes: number, timestamp: number): Buffer {
-  const batch = Buffer.alloc(BATCH_HEADER_BYTES + payloadBytes, recordCount);
-  batch.fill(0, 0, BATCH_HEADER_BYTES);
-  batch.writeInt32BE(batch.length - 12, 8);
-  batch.writeInt8(2, 16);
-  batch.writeInt32BE(recordCount - 1, 23);
-  batch.writeBigInt64BE(BigInt(timestamp), 27);
-  batch.writeBigInt64BE(BigInt(timestamp), 35);
-  batch.writeBigInt64BE(-1n, 43);
-  batch.writeInt32BE(recordCount, 57);
-  sealBatch(batch);
-  return batch;
 }
 
 function append(log: PartitionLog, batch: Buffer): ModelBatch {

@@ -58,7 +58,7 @@ CREATE TABLE PenstockDeadLetters (
   ValueBytes INT64 NOT NULL,
   OccurredAt TIMESTAMP,
   RecordedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
-  RedrivenAt TIMESTAMP,
+  RedrivenAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (Pipeline, DeadLetterId, Part);
 
 -- One row per epoch: the pinned read timestamp and the manifest.

@@ -1,4 +1,4 @@
-import { migrateControlTables } from '../open-database.ts';
+import { migrateControlTables } from '../migrate-control-tables.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
 

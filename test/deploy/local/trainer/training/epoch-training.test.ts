@@ -56,12 +56,9 @@ test('two epochs are received side by side and trained in the order in which the
   for (const { id, announcement } of [a, b]) assert.equal((await client.announce(id, announcement)).status, 201);
   await deliver(client, b);
   await deliver(client, a);
-  const first = await client.until(
-    'a',
-    ({ state, steps }) => (state === 'training' && steps === 0) || state === 'trained',
-  );
+  assert.equal((await client.until('a', ({ steps }) => steps > 0)).rows, 600);
+  assert.equal((await client.show('b')).state, 'trained');
   await client.until('a', ({ state }) => state === 'trained');
-  assert.equal((await client.show('b')).state, 'trained', `a was ${first.state} before b`);
 });
 
 test('the same seed gives the same losses, another one others', async (t) => {
@@ -150,7 +147,7 @@ test('an epoch without held-out rows, with an empty batch, or with one label amo
 test('a batch whose bytes change under the training fails the epoch, and is asked for again after a restart', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'training-'));
   const epoch = flightsEpoch({ id: 'e', shards: 1, limit: 300 });
-  const before = await openTrainer({ dir, training: { passes: 1_000 } });
+  const before = await openTrainer({ dir, training: { passes: 40 } });
   const client = trainerClient(before.url);
   await deliver(client, epoch);
   await client.until('e', ({ steps }) => steps > 0);

@@ -48,7 +48,13 @@ export async function openSpannerServer(options: SpannerServerOptions = {}): Pro
   let journal: Journal = noJournal;
   let evaluator: Promise<SqlEvaluator> | undefined;
   const openEvaluator = (): Promise<SqlEvaluator> => {
-    evaluator ??= import('./sql/evaluator.ts').then(({ openSqlEvaluator }) => openSqlEvaluator());
+    evaluator ??= import('./sql/evaluator.ts')
+      .then(({ openSqlEvaluator }) => openSqlEvaluator())
+      .catch((error: unknown) => {
+        // The next query tries again.
+        evaluator = undefined;
+        throw error;
+      });
     return evaluator;
   };
   const catalog = new Catalog({

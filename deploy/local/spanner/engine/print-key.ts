@@ -2,6 +2,9 @@ import { pick, type TableStore } from '../storage/stores.ts';
 import type { Cell } from '../values.ts';
 import { printTimestamp } from './parse-time.ts';
 
+/** A status travels in HTTP headers, which are short. */
+const MAX_CHARACTERS = 200;
+
 /** A row's key for an error message, as `[1,abc]`. */
 export function printKey(store: TableStore, cells: readonly Cell[]): string {
   return printCells(
@@ -18,5 +21,6 @@ export function printCells(cells: readonly Cell[], codes: readonly string[]): st
 function printCell(cell: Cell, code: string | undefined): string {
   if (cell === null) return 'NULL';
   if (code === 'TIMESTAMP' && typeof cell === 'bigint') return printTimestamp(cell);
-  return Buffer.isBuffer(cell) ? cell.toString('base64') : String(cell);
+  const text = Buffer.isBuffer(cell) ? cell.toString('base64') : String(cell);
+  return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
 }

@@ -1,3 +1,4 @@
+import { RpcError } from '../../grpc.ts';
 import { columnPlace, type TableStore } from '../storage/stores.ts';
 import type { Catalog } from './catalog.ts';
 import type { Database } from './database.ts';
@@ -20,12 +21,26 @@ export function sweepExpiredRows(catalog: Catalog): number {
 function sweepTable(database: Database, name: string): number {
   const store = database.stores.tables.get(name);
   const keys = store ? expiredKeys(store, database.clock.nowMicros()) : [];
+  if (!store) return 0;
+  let deleted = 0;
   for (let at = 0; at < keys.length; at += ROWS_PER_COMMIT) {
-    database.deleteRows((log) => {
-      for (const key of keys.slice(at, at + ROWS_PER_COMMIT)) if (store) deleteRow(log, store, key);
-    });
+    deleted += deleteKeys(database, store, keys.slice(at, at + ROWS_PER_COMMIT));
   }
-  return keys.length;
+  return deleted;
+}
+
+/** A row that has children without CASCADE stays until they are gone, and holds up no other. */
+function deleteKeys(database: Database, store: TableStore, keys: readonly string[]): number {
+  try {
+    database.deleteRows((log) => {
+      for (const key of keys) deleteRow(log, store, key);
+    });
+    return keys.length;
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    if (keys.length === 1) return 0;
+    return keys.reduce((deleted, key) => deleted + deleteKeys(database, store, [key]), 0);
+  }
 }
 
 function expiredKeys(store: TableStore, nowMicros: number): string[] {

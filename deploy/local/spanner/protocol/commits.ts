@@ -5,12 +5,13 @@ import { aborted, type CommitResult } from '../engine/database.ts';
 import { google, spanner, strict } from './messages.ts';
 import { beginTransaction } from './read-views.ts';
 import type { Sessions } from './sessions.ts';
-import { toTimestamp } from './timestamps.ts';
+import { fromDuration, toTimestamp } from './timestamps.ts';
 
 type ICommitRequest = types.spanner.v1.ICommitRequest;
 
 const SERVICE = '/google.spanner.v1.Spanner';
 const MAX_COMMIT_BYTES = 100 * 1024 * 1024;
+const MAX_COMMIT_DELAY_MICROS = 500_000;
 
 /** Decides which commits are aborted on purpose; called once for each. */
 export type AbortDecision = () => boolean;
@@ -67,6 +68,7 @@ export function commitMethods(sessions: Sessions, shouldAbort: AbortDecision): M
 async function commit(sessions: Sessions, request: ICommitRequest, shouldAbort: AbortDecision): Promise<CommitResult> {
   const { database, transactions, session } = sessions.open(request.session);
   const mutations = request.mutations ?? [];
+  checkCommitDelay(request);
   const id = text(request.transactionId);
   if (!id && !request.singleUseTransaction?.readWrite) {
     throw new RpcError(
@@ -112,6 +114,13 @@ function checkPrecommitToken(
 ): void {
   if (!token?.precommitToken?.length || text(token.precommitToken) === `pc-${id}`) return;
   throw new RpcError(status.INVALID_ARGUMENT, 'The precommit token belongs to another transaction.');
+}
+
+/** A delay is a leave to wait, which a server without other machines has no use for. */
+function checkCommitDelay({ maxCommitDelay }: ICommitRequest): void {
+  const micros = maxCommitDelay ? fromDuration(maxCommitDelay) : 0;
+  if (micros >= 0 && micros <= MAX_COMMIT_DELAY_MICROS) return;
+  throw new RpcError(status.INVALID_ARGUMENT, `max_commit_delay is ${micros / 1000} ms: it must be from 0 to 500 ms.`);
 }
 
 function checkCommitSize(context: CallContext): void {

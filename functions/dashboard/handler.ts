@@ -22,11 +22,13 @@ export interface DashboardDependencies {
   readonly epoch: (id: string) => Promise<EpochView | undefined>;
   readonly assets: Readonly<Record<AssetName, Asset>>;
   readonly log: Log;
+  /** The path of the function's own address, without a slash at its end; a proxy takes it off before we see it. */
+  readonly base: string;
 }
 
-/** What the adapter under functions-framework hands on of Node's request; Express adds where it is mounted. */
+/** What the adapter under functions-framework hands on of Node's request. */
 interface Bindings {
-  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string | undefined }; readonly baseUrl?: unknown };
+  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string | undefined } };
 }
 
 type DashboardContext = Context<{ Bindings: Bindings }>;
@@ -34,7 +36,7 @@ type Answered = Response | Promise<Response>;
 
 /** Serves the page, its files and the API. Every request is let in, or not, before anything else. */
 export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindings: Bindings }> {
-  const { access, overview, assets } = dependencies;
+  const { access, overview } = dependencies;
   const app = new Hono<{ Bindings: Bindings }>();
   app.use(async (c, next) => {
     const { incoming } = c.env ?? {};
@@ -49,8 +51,8 @@ export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindin
       return problem(c, 405, 'Only GET and HEAD are answered here', { allow: 'GET, HEAD' });
     return next();
   });
-  app.get('/', async (c) => servePage(c, await overview(), assets));
-  app.get('/assets/:name', (c) => serveAsset(c, assets));
+  app.get('/', async (c) => servePage(c, await overview(), dependencies));
+  app.get('/assets/:name', (c) => serveAsset(c, dependencies));
   app.get('/api/epochs/:id', (c) => serveEpoch(c, dependencies));
   app.get('/api/:path', async (c) => {
     const found = answerApi(c.req.param('path'), new URL(c.req.url).searchParams, await overview());
@@ -64,12 +66,12 @@ export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindin
 async function servePage(
   c: DashboardContext,
   overview: Overview,
-  assets: DashboardDependencies['assets'],
+  { assets, base }: DashboardDependencies,
 ): Promise<Response> {
   const filter = filters.find((known) => known === c.req.query('state')) ?? 'all';
   const options: PageOptions = {
-    base: baseOf(c),
-    assets: assetAddresses(c, assets),
+    base,
+    assets: assetAddresses(assets, base),
     search: (c.req.query('q') ?? '').slice(0, MAX_SEARCH_CHARACTERS),
     filter,
     paused: c.req.query('paused') === '1',
@@ -82,7 +84,7 @@ async function servePage(
   });
 }
 
-function serveAsset(c: DashboardContext, assets: DashboardDependencies['assets']): Answered {
+function serveAsset(c: DashboardContext, { assets }: DashboardDependencies): Answered {
   const asset = Object.values(assets).find(({ name }) => name === c.req.param('name'));
   if (!asset) return problem(c, 404, 'There is no such file');
   const isCurrent = c.req.query('v') === asset.version;
@@ -124,12 +126,12 @@ function refuse(c: DashboardContext, error: unknown, { log }: DashboardDependenc
   return sendNotice(c, status, renderNotice(notice, undefined), headers);
 }
 
-function fail(c: DashboardContext, error: unknown, { log, assets }: DashboardDependencies): Answered {
+function fail(c: DashboardContext, error: unknown, { log, assets, base }: DashboardDependencies): Answered {
   const trouble = explainTrouble(error);
   log(trouble.expected ? 'WARNING' : 'ERROR', trouble.title, { error: messageOf(error) });
   const headers = { 'retry-after': '5' };
   if (isApi(c)) return problem(c, 503, `${trouble.title}. ${trouble.detail}`, headers);
-  return sendNotice(c, 503, renderNotice({ ...trouble, retry: true }, assetAddresses(c, assets)), headers);
+  return sendNotice(c, 503, renderNotice({ ...trouble, retry: true }, assetAddresses(assets, base)), headers);
 }
 
 async function sendNotice(
@@ -162,8 +164,8 @@ function pageContent(status: number, body: string, headers: Record<string, strin
   return { status, type: 'text/html; charset=utf-8', body, headers };
 }
 
-function assetAddresses(c: DashboardContext, assets: DashboardDependencies['assets']): PageOptions['assets'] {
-  const address = ({ name, version }: Asset) => `${baseOf(c)}/assets/${name}?v=${version}`;
+function assetAddresses(assets: DashboardDependencies['assets'], base: string): PageOptions['assets'] {
+  const address = ({ name, version }: Asset) => `${base}/assets/${name}?v=${version}`;
   return {
     css: address(assets.css),
     morph: address(assets.morph),
@@ -174,10 +176,4 @@ function assetAddresses(c: DashboardContext, assets: DashboardDependencies['asse
 
 function isApi(c: DashboardContext): boolean {
   return c.req.path.startsWith('/api/');
-}
-
-/** Where Express has mounted the function; nowhere when it is served alone. */
-function baseOf(c: DashboardContext): string {
-  const baseUrl = c.env?.incoming?.baseUrl;
-  return typeof baseUrl === 'string' && /^(\/[\w.~-]+)*$/.test(baseUrl) ? baseUrl : '';
 }

@@ -65,6 +65,7 @@ export function openDashboard(
   const app = dashboardApp({
     access,
     assets: loadAssets(),
+    base: basePathOf(env.PENSTOCK_AUDIENCE),
     log,
     overview: shareLoad({ keepMs: KEEP_MS, waitMs: WAIT_MS, clock }, async () => viewOverview(await gather())),
     epoch: (id) =>
@@ -116,6 +117,11 @@ function openDatabase({ spanner: { database: name } }: Declaration) {
   }
   const spanner = new Spanner({ projectId });
   return { spanner, database: spanner.instance(instance).database(database) };
+}
+
+/** Our own URL may have a path, as when `penstock serve` puts every function on one port. */
+function basePathOf(audience: string | undefined): string {
+  return audience && URL.canParse(audience) ? new URL(audience).pathname.replace(/\/+$/, '') : '';
 }
 
 function openEnds({ kafka }: Declaration): EndOffsets | undefined {

@@ -32,11 +32,14 @@ export function openEndOffsets(brokers: readonly string[], deadlineMs: number): 
     retry: { retries: 0 },
   });
   let connection: Promise<Admin> | undefined;
+  let leaving: Promise<unknown> = Promise.resolve();
 
-  async function forget(): Promise<void> {
+  function forget(): Promise<unknown> {
     const lost = connection;
     connection = undefined;
-    await (await lost?.catch(() => undefined))?.disconnect().catch(() => {});
+    const left = lost?.then((admin) => admin.disconnect()).catch(() => {});
+    leaving = Promise.all([leaving, left]);
+    return leaving;
   }
   async function readTopic(admin: Admin, topic: string): Promise<[string, PartitionEnd[] | undefined]> {
     const offsets = await admin.fetchTopicOffsets(topic).catch(() => undefined);
@@ -54,14 +57,22 @@ export function openEndOffsets(brokers: readonly string[], deadlineMs: number): 
       if (!ends || ![...ends.values()].some((found) => found !== undefined)) void forget();
       return ends ?? new Map(topics.map((topic) => [topic, undefined]));
     },
-    close: forget,
+    async close() {
+      await forget();
+    },
   };
 }
 
 async function connect(kafka: Kafka): Promise<Admin> {
   const admin = kafka.admin();
-  await admin.connect();
-  return admin;
+  try {
+    await admin.connect();
+    return admin;
+  } catch (error) {
+    // A handshake that failed leaves its socket open.
+    await admin.disconnect();
+    throw error;
+  }
 }
 
 function toEnd({ partition, low, high }: { partition: number; low: string; high: string }): PartitionEnd {

@@ -36,6 +36,7 @@ before(async () => {
     overview: () => overview(),
     epoch: async (id) => (id === 'older' ? viewEpoch(epochRow('older', 90_000), shardRows('done'), NOW) : undefined),
     assets: loadAssets(),
+    base: '',
     log: noLog,
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });

@@ -43,6 +43,7 @@ export async function serveDashboard(
   const app = dashboardApp({
     access: localAccess(),
     assets: loadAssets(),
+    base: '',
     log: noLog,
     overview: shareLoad({ keepMs: 100, waitMs: 8_000, clock: Date.now }, async () => viewOverview(await gather())),
     epoch: (id) =>

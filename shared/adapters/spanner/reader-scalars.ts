@@ -1,0 +1,122 @@
+import { DecodeError } from './reader-error.ts';
+
+const TWO_32 = 0x1_0000_0000;
+const ZERO = 0x30;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const DAY_SECONDS = 86_400;
+const MAX_INT64 = 2n ** 63n - 1n;
+const MIN_INT64 = -(2n ** 63n);
+/** Digits that a double holds exactly. */
+const EXACT_DIGITS = 15;
+
+/**
+ * Reads decimal digits straight into a 64-bit slot.
+ *
+ * @param halves the slots as pairs of low and high halves
+ * @throws {DecodeError} for anything but an INT64
+ */
+export function readInt64(bytes: Buffer, from: number, to: number, halves: Int32Array, slot: number): void {
+  const isNegative = bytes[from] === MINUS;
+  const first = isNegative ? from + 1 : from;
+  if (to - first > EXACT_DIGITS || to <= first) {
+    readWideInt64(bytes, from, to, halves, slot);
+    return;
+  }
+  let value = 0;
+  for (let at = first; at < to; at += 1) value = value * 10 + digit(bytes, at);
+  if (isNegative) value = -value;
+  // Floor, so that the low half of a negative number is its two's complement.
+  const high = Math.floor(value / TWO_32);
+  halves[slot * 2] = value - high * TWO_32;
+  halves[slot * 2 + 1] = high;
+}
+
+function readWideInt64(bytes: Buffer, from: number, to: number, halves: Int32Array, slot: number): void {
+  const text = bytes.toString('latin1', from, to);
+  if (!/^-?\d{1,19}$/.test(text)) throw new DecodeError('an INT64 is no decimal number');
+  const value = BigInt(text);
+  if (value > MAX_INT64 || value < MIN_INT64) throw new DecodeError('an INT64 is out of range');
+  halves[slot * 2] = Number(BigInt.asIntN(32, value));
+  halves[slot * 2 + 1] = Number(value >> 32n);
+}
+
+/** Reads what a FLOAT that is no finite number travels as. */
+export function readFloatText(bytes: Buffer, from: number, to: number): number {
+  const text = bytes.toString('latin1', from, Math.min(to, from + 16));
+  if (text === 'NaN' || text === 'Infinity' || text === '-Infinity') return Number(text);
+  throw new DecodeError('a FLOAT is neither a number nor NaN nor an infinity');
+}
+
+/**
+ * Reads `YYYY-MM-DDTHH:MM:SS[.fraction]Z` into a slot.
+ *
+ * @throws {DecodeError} for anything else, and for days and times that do not exist
+ */
+export function readTimestamp(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  into: { readonly seconds: Float64Array; readonly nanos: Int32Array },
+  slot: number,
+): void {
+  if (to - from < 20 || to - from > 30 || bytes[to - 1] !== 0x5a || !hasSeparators(bytes, from)) throw badTimestamp();
+  const year = digits(bytes, from, 4);
+  const month = digits(bytes, from + 5, 2);
+  const day = digits(bytes, from + 8, 2);
+  const time = digits(bytes, from + 11, 2) * 3600 + digits(bytes, from + 14, 2) * 60 + digits(bytes, from + 17, 2);
+  const isTime =
+    digits(bytes, from + 11, 2) < 24 && digits(bytes, from + 14, 2) < 60 && digits(bytes, from + 17, 2) < 60;
+  if (!isTime || year < 1 || month < 1 || month > 12 || day < 1 || day > daysOfMonth(year, month)) throw badTimestamp();
+  into.seconds[slot] = daysSince1970(year, month, day) * DAY_SECONDS + time;
+  into.nanos[slot] = to - from === 20 ? 0 : readFraction(bytes, from + 19, to - 1);
+}
+
+function hasSeparators(bytes: Buffer, from: number): boolean {
+  return (
+    bytes[from + 4] === MINUS &&
+    bytes[from + 7] === MINUS &&
+    bytes[from + 10] === 0x54 &&
+    bytes[from + 13] === 0x3a &&
+    bytes[from + 16] === 0x3a
+  );
+}
+
+function readFraction(bytes: Buffer, from: number, to: number): number {
+  const count = to - from - 1;
+  if (bytes[from] !== DOT || count < 1 || count > 9) throw badTimestamp();
+  return digits(bytes, from + 1, count) * 10 ** (9 - count);
+}
+
+function digits(bytes: Buffer, from: number, count: number): number {
+  let value = 0;
+  for (let at = from; at < from + count; at += 1) value = value * 10 + digit(bytes, at);
+  return value;
+}
+
+function digit(bytes: Buffer, at: number): number {
+  const value = (bytes[at] ?? 0) - ZERO;
+  if (value < 0 || value > 9) throw new DecodeError('there is another character where a digit must be');
+  return value;
+}
+
+function badTimestamp(): DecodeError {
+  return new DecodeError('a TIMESTAMP is not of the form YYYY-MM-DDTHH:MM:SS.fffffffffZ');
+}
+
+function daysOfMonth(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+/** Howard Hinnant's `days_from_civil`. https://howardhinnant.github.io/date_algorithms.html */
+function daysSince1970(year: number, month: number, day: number): number {
+  const march = month > 2 ? month - 3 : month + 9;
+  const shifted = month > 2 ? year : year - 1;
+  const era = Math.floor(shifted / 400);
+  const yearOfEra = shifted - era * 400;
+  const dayOfYear = Math.floor((153 * march + 2) / 5) + day - 1;
+  return (
+    era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
+  );
+}

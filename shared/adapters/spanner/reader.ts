@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { protos } from '@google-cloud/spanner';
+import type { Key, KeyPart } from '../../model/epochs/key.ts';
+import { keyAt } from '../../model/epochs/key-at.ts';
+import type { KeyRange } from '../../model/epochs/key-range.ts';
+import type { ColumnBlock } from '../../model/tensors/column-vector.ts';
+import type { SpannerChannel } from './channel.ts';
+import { type ResultDecoder, resultDecoder } from './reader-decoder.ts';
+import { DecodeError, ReadRefusedError, ReadUnavailableError } from './reader-error.ts';
+
+const { ReadRequest } = protos.google.spanner.v1;
+
+const NOT_FOUND = 5;
+/** UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE: the same read may succeed. */
+const RETRYABLE_CODES = new Set([2, 4, 8, 10, 13, 14]);
+/** Tries in a row that give no whole row. */
+const MAX_FRUITLESS_TRIES = 6;
+const FIRST_PAUSE_MS = 50;
+/** A stream that gives nothing for so long is cut and opened again. */
+const SILENCE_MS = 60_000;
+
+/** Rows of a key range of a table, as of one timestamp, in key order. */
+export interface RangeRead {
+  readonly table: string;
+  /** Those of the primary key first, in its order. */
+  readonly columns: readonly string[];
+  readonly keyLength: number;
+  readonly range: KeyRange;
+  /** Only rows behind this one. */
+  readonly afterKey?: Key | undefined;
+  /** RFC 3339 with nanoseconds. */
+  readonly readTimestamp: string;
+  /** Rows of each block but the last. */
+  readonly blockRows: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads a key range in blocks of `blockRows` rows, straight from the bytes on the wire.
+ *
+ * A broken stream is opened again behind the last whole row: the blocks are the same as without the break. While the
+ * caller works on a block the socket waits, so that memory holds one block and one window.
+ *
+ * @throws {ReadUnavailableError} after 6 tries in a row that gave no row
+ * @throws {ReadRefusedError} when Spanner refuses: no such table or column, or a timestamp behind the retention period
+ * @throws {DecodeError} for bytes that are no result
+ */
+export async function* readRange(
+  channel: SpannerChannel,
+  read: RangeRead,
+): AsyncGenerator<ColumnBlock, void, undefined> {
+  const decoder = resultDecoder(read.columns, read.blockRows);
+  let afterKey = read.afterKey;
+  for (let tries = 1; ; tries += 1) {
+    const broken: { error?: unknown } = {};
+    for await (const block of readOnce(channel, { ...read, afterKey }, decoder, broken)) {
+      tries = 1;
+      afterKey = keyAt(block, read.keyLength, block.rowCount - 1);
+      yield block;
+    }
+    if (broken.error === undefined) break;
+    const partial = decoder.view();
+    if (partial.rowCount > 0) {
+      const lastKey = keyAt(partial, read.keyLength, partial.rowCount - 1);
+      if (JSON.stringify(lastKey) !== JSON.stringify(afterKey)) tries = 1;
+      afterKey = lastKey;
+    }
+    await pauseOrThrow(read, broken.error, tries);
+  }
+  const last = decoder.finish();
+  if (last) yield last;
+}
+
+/** One stream, until its end or its break, which is put into `broken`. */
+async function* readOnce(
+  channel: SpannerChannel,
+  read: RangeRead,
+  decoder: ResultDecoder,
+  broken: { error?: unknown },
+): AsyncGenerator<ColumnBlock, void, undefined> {
+  let session = '';
+  try {
+    session = await channel.session();
+    for await (const message of messages(channel, encodeRead(read, session), read.signal)) {
+      yield* decoder.push(message);
+    }
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    read.signal?.throwIfAborted();
+    if (isLostSession(error)) channel.forgetSession(session);
+    broken.error = error;
+  }
+}
+
+async function* messages(
+  channel: SpannerChannel,
+  request: Uint8Array,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  signal?.throwIfAborted();
+  const call = channel.stream('StreamingRead', request, {});
+  const cancel = (): void => call.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  let timer = setTimeout(cancel, SILENCE_MS);
+  try {
+    for await (const message of call as AsyncIterable<Buffer>) {
+      clearTimeout(timer);
+      yield message;
+      timer = setTimeout(cancel, SILENCE_MS);
+    }
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cancel);
+    call.cancel();
+  }
+}
+
+async function pauseOrThrow(read: RangeRead, error: unknown, tries: number): Promise<void> {
+  const code = codeOf(error);
+  const isOurCancel = code === 1;
+  const mayRetry = isOurCancel || isLostSession(error) || (code !== undefined && RETRYABLE_CODES.has(code));
+  if (!mayRetry) throw code === undefined ? error : new ReadRefusedError(read.table, error);
+  if (tries >= MAX_FRUITLESS_TRIES) throw new ReadUnavailableError(read.table, error);
+  await sleep(
+    FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 + Math.random()),
+    undefined,
+    read.signal ? { signal: read.signal } : {},
+  );
+}
+
+function isLostSession(error: unknown): boolean {
+  return codeOf(error) === NOT_FOUND && error instanceof Error && /session/i.test(error.message);
+}
+
+function codeOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'number' ? error.code : undefined;
+}
+
+function encodeRead(read: RangeRead, session: string): Uint8Array {
+  return ReadRequest.encode({
+    session,
+    transaction: { singleUse: { readOnly: { readTimestamp: wireTimestamp(read.readTimestamp) } } },
+    table: read.table,
+    columns: [...read.columns],
+    keySet: keySetOf(read),
+    requestOptions: { priority: 1 },
+  }).finish();
+}
+
+/** An empty list is a prefix of every key: it leaves that side unbounded. */
+function keySetOf({ range, afterKey }: RangeRead): protos.google.spanner.v1.IKeySet {
+  if (range.from === undefined && range.to === undefined && afterKey === undefined) return { all: true };
+  const start = afterKey !== undefined ? { startOpen: wireKey(afterKey) } : { startClosed: wireKey(range.from ?? []) };
+  const end = range.to !== undefined ? { endOpen: wireKey(range.to) } : { endClosed: wireKey([]) };
+  return { ranges: [{ ...start, ...end }] };
+}
+
+function wireKey(key: Key): protos.google.protobuf.IListValue {
+  return { values: key.map(wirePart) };
+}
+
+function wirePart(part: KeyPart): protos.google.protobuf.IValue {
+  if (part === null) return { nullValue: 0 };
+  if (typeof part === 'boolean') return { boolValue: part };
+  return typeof part === 'number' ? { numberValue: part } : { stringValue: part };
+}
+
+function wireTimestamp(text: string): protos.google.protobuf.ITimestamp {
+  const fraction = /\.(\d{1,9})Z$/.exec(text)?.[1] ?? '';
+  return { seconds: Date.parse(`${text.slice(0, 19)}Z`) / 1000, nanos: Number(fraction.padEnd(9, '0')) };
+}

@@ -1,19 +1,11 @@
-import { backoffMs, callJob, checkRetry } from './call-job.ts';
+import { checkRetry } from './call-job.ts';
+import { JobRunner, nextTickMs, type RunResult } from './job-runner.ts';
 import { type Job, type JobState, openJobStates } from './job-state.ts';
 import { parseSchedule } from './schedule.ts';
-import { waitUntil } from './wait-until.ts';
 
-const DEFAULT_DEADLINE_MS = 180_000;
 const MAX_JOBS = 1000;
 const MAX_SLEEP_MS = 60_000;
 const INJECTED_CLOCK_POLL_MS = 10;
-
-/** How a run ended. */
-export interface RunResult {
-  /** Of the last attempt; undefined when there was no answer. */
-  readonly status: number | undefined;
-  readonly attempts: number;
-}
 
 /** Calls HTTP functions when they are due. */
 export interface Scheduler {
@@ -24,12 +16,6 @@ export interface Scheduler {
   run(name: string): Promise<RunResult>;
   delete(name: string): void;
   close(): Promise<void>;
-}
-
-interface Running {
-  readonly stop: AbortController;
-  loop: Promise<void>;
-  isRunning: boolean;
 }
 
 /**
@@ -50,96 +36,49 @@ export function openScheduler(options: {
   const now = options.now ?? Date.now;
   const maxSleepMs = options.now ? INJECTED_CLOCK_POLL_MS : MAX_SLEEP_MS;
   const { states, save } = openJobStates(options.dir);
-  const running = new Map<string, Running>();
+  const runners = new Map<string, JobRunner>();
 
   const stateOf = (name: string): JobState => {
     const state = states.get(name);
-    if (state === undefined)
-      throw new RangeError(`There is no job ${name}: the jobs are ${[...states.keys()].join(', ') || 'none'}`);
-    return state;
+    if (state) return state;
+    throw new RangeError(`There is no job ${name}: the jobs are ${[...states.keys()].join(', ') || 'none'}`);
   };
-  const update = (name: string, changes: Partial<JobState>): void => {
-    const state = states.get(name);
-    if (state === undefined) return;
-    states.set(name, { ...state, ...changes });
+  const put = (state: JobState): void => {
+    states.set(state.job.name, state);
     save();
   };
-  const nextTick = ({ job, createdAtMs, lastTickMs }: JobState): number =>
-    parseSchedule(job.schedule, { zone: job.zone, anchorMs: createdAtMs }).nextAfter(Math.max(now(), lastTickMs ?? 0));
-
-  const runTick = async (name: string, tickMs: number, signal: AbortSignal): Promise<RunResult> => {
-    update(name, { lastTickMs: tickMs, isDone: false });
-    const { job } = stateOf(name);
-    const attempts = 1 + (job.retry?.retryCount ?? 0);
-    let status: number | undefined;
-    for (let attempt = 1; ; attempt += 1) {
-      status = await attemptOnce(job, { tickMs, signal, mintIdToken: options.mintIdToken });
-      signal.throwIfAborted();
-      const isOver = isSuccess(status) || attempt === attempts;
-      if (isOver) {
-        update(name, { isDone: true, lastStatus: status ?? null });
-        return { status, attempts: attempt };
-      }
-      await waitUntil(now() + backoffMs(job.retry ?? {}, attempt), { now, maxSleepMs, signal });
-    }
-  };
-
-  const loop = async (name: string, self: Running): Promise<void> => {
-    const { signal } = self.stop;
-    const exclusively = async (tickMs: number): Promise<void> => {
-      if (self.isRunning) return;
-      self.isRunning = true;
-      await runTick(name, tickMs, signal).finally(() => {
-        self.isRunning = false;
-      });
-    };
-    const { isDone, lastTickMs } = stateOf(name);
-    if (!isDone && lastTickMs !== null) await exclusively(lastTickMs);
-    for (;;) {
-      const tickMs = nextTick(stateOf(name));
-      await waitUntil(tickMs, { now, maxSleepMs, signal });
-      await exclusively(tickMs);
-    }
-  };
-
   const start = (name: string): void => {
-    const self: Running = { stop: new AbortController(), loop: Promise.resolve(), isRunning: false };
-    running.set(name, self);
-    self.loop = loop(name, self).catch((error) => {
-      if (!self.stop.signal.aborted) throw error;
+    const runner: JobRunner = new JobRunner({
+      now,
+      maxSleepMs,
+      mintIdToken: options.mintIdToken,
+      state: () => stateOf(name),
+      update: (changes) => put({ ...stateOf(name), ...changes }),
     });
+    runners.set(name, runner);
   };
-  const stop = (name: string): Promise<void> => {
-    const self = running.get(name);
-    running.delete(name);
-    self?.stop.abort();
-    return self?.loop ?? Promise.resolve();
+  const stop = async (name: string): Promise<void> => {
+    const runner = runners.get(name);
+    runners.delete(name);
+    await runner?.close();
   };
 
   for (const name of states.keys()) start(name);
-
   return {
     create(job) {
       checkJob(job, now());
-      if (!states.has(job.name) && states.size >= MAX_JOBS)
-        throw new RangeError(`There are ${MAX_JOBS} jobs already: delete one`);
+      const current = states.get(job.name);
+      if (!current && states.size >= MAX_JOBS) throw new RangeError(`There are ${MAX_JOBS} jobs already: delete one`);
       void stop(job.name);
-      const fresh = { createdAtMs: now(), lastTickMs: null, isDone: true, lastStatus: null };
-      states.set(job.name, { ...fresh, ...states.get(job.name), job });
-      save();
+      put({ createdAtMs: now(), lastTickMs: null, isDone: true, lastStatus: null, ...current, job });
       start(job.name);
     },
-    list: () => [...states.values()].map((state) => ({ ...state, nextTickMs: nextTick(state) })),
+    list: () => [...states.values()].map((state) => ({ ...state, nextTickMs: nextTickMs(state, now()) })),
     async run(name) {
       stateOf(name);
-      const self = running.get(name);
-      if (self === undefined || self.isRunning) throw new Error(`Job ${name} is running: wait for its end`);
-      self.isRunning = true;
-      try {
-        return await runTick(name, now(), self.stop.signal);
-      } finally {
-        self.isRunning = false;
-      }
+      const runner = runners.get(name);
+      if (!runner || runner.isRunning) throw new Error(`Job ${name} is running: wait for its end`);
+      return runner.run(now());
     },
     delete(name) {
       stateOf(name);
@@ -148,37 +87,15 @@ export function openScheduler(options: {
       save();
     },
     async close() {
-      await Promise.all([...running.keys()].map(stop));
+      await Promise.all([...runners.keys()].map(stop));
     },
   };
 }
 
-async function attemptOnce(
-  job: Job,
-  options: {
-    tickMs: number;
-    signal: AbortSignal;
-    mintIdToken: (serviceAccount: string, audience: string) => Promise<string>;
-  },
-): Promise<number | undefined> {
-  let token: string | undefined;
-  try {
-    token = job.oidc && (await options.mintIdToken(job.oidc.serviceAccount, job.oidc.audience));
-  } catch {
-    return undefined;
-  }
-  const deadline = AbortSignal.timeout(job.attemptDeadlineMs ?? DEFAULT_DEADLINE_MS);
-  const signal = AbortSignal.any([options.signal, deadline]);
-  return callJob({ name: job.name, tickMs: options.tickMs, http: job.http, token, signal });
-}
-
-function isSuccess(status: number | undefined): boolean {
-  return status !== undefined && status >= 200 && status < 300;
-}
-
 function checkJob(job: Job, nowMs: number): void {
-  if (!/^[\w-]{1,500}$/.test(job.name))
+  if (!/^[\w-]{1,500}$/.test(job.name)) {
     throw new RangeError(`Job name "${job.name}" is not made of letters, digits, - and _`);
+  }
   if (!URL.canParse(job.http.url) || !/^https?:$/.test(new URL(job.http.url).protocol)) {
     throw new RangeError(`Job ${job.name} calls "${job.http.url}", wanted an http or https URL`);
   }

@@ -3,6 +3,7 @@ import { serveGrpc } from '../grpc.ts';
 import { type Journal, noJournal, openJournal } from '../journal.ts';
 import { Catalog } from './engine/catalog.ts';
 import { sweepExpiredRows } from './engine/row-deletion.ts';
+import { snapshotRecords } from './engine/snapshot-records.ts';
 import { AbortInjector } from './protocol/abort-injector.ts';
 import { commitMethods } from './protocol/commits.ts';
 import { databaseAdminMethods } from './protocol/database-admin.ts';
@@ -16,6 +17,7 @@ import type { SqlEvaluator } from './sql/evaluator.ts';
 import { decodeRecord, encodeRecord } from './storage/journal-record.ts';
 
 const SWEEP_INTERVAL_MS = 10_000;
+const COMPACT_BYTES = 16 * 1024 * 1024;
 
 export interface SpannerServerOptions {
   /** 0 or absent for a free one. */
@@ -42,6 +44,23 @@ export interface SpannerServer {
   close(): Promise<void>;
 }
 
+/** Opens the journal, and rewrites it where most of what it tells is past every retention. */
+function openCompacted(path: string, catalog: Catalog): Journal {
+  let bytes = 0;
+  let replayedRows = 0;
+  const journal = openJournal(path, (frame) => {
+    const record = decodeRecord(frame);
+    bytes += frame.length;
+    if (record.kind === 'commit') replayedRows += record.rows.length;
+    catalog.replay(record);
+  });
+  for (const { database } of catalog.databases.values()) database.collect();
+  if (bytes > COMPACT_BYTES && replayedRows > 2 * catalog.versionCount) {
+    journal.rewrite(snapshotRecords(catalog).map(encodeRecord));
+  }
+  return journal;
+}
+
 /** Starts the laptop's Spanner on 127.0.0.1. */
 export async function openSpannerServer(options: SpannerServerOptions = {}): Promise<SpannerServer> {
   const now = options.now ?? Date.now;
@@ -62,9 +81,7 @@ export async function openSpannerServer(options: SpannerServerOptions = {}): Pro
     evaluate: async (sql, type) => (await openEvaluator()).expression(sql, type),
     append: (record) => journal.append(encodeRecord(record)),
   });
-  if (options.dir) {
-    journal = openJournal(join(options.dir, 'spanner.journal'), (bytes) => catalog.replay(decodeRecord(bytes)));
-  }
+  if (options.dir) journal = openCompacted(join(options.dir, 'spanner.journal'), catalog);
   const sessions = new Sessions(catalog, now);
   const operations = new Operations();
   const aborts = new AbortInjector(options);

@@ -50,6 +50,16 @@ export class Catalog {
     this.replay(record);
   }
 
+  /** Row versions that are kept, deletions included. */
+  get versionCount(): number {
+    let count = 0;
+    for (const { database } of this.databases.values()) {
+      count += database.supersededCount;
+      for (const { rows } of database.stores.tables.values()) count += rows.size;
+    }
+    return count;
+  }
+
   nowMicros(): number {
     return Math.floor(this.#options.now() * 1000);
   }

@@ -100,6 +100,11 @@ export class Transactions {
     transaction.outcome = 'rolled-back';
   }
 
+  /** The ids of transactions that committed lately, by their timestamps in microseconds. */
+  committedAt(): ReadonlyMap<number, string> {
+    return new Map([...this.#committed].map(([id, { timestamp }]) => [timestamp, id]));
+  }
+
   /** Ends a transaction as a conflict would; false where it has begun to commit. */
   abort(id: string): boolean {
     const transaction = this.#open.get(id);

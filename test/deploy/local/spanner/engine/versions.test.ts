@@ -4,6 +4,7 @@ import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { Catalog } from '../../../../../deploy/local/spanner/engine/catalog.ts';
 import type { Database } from '../../../../../deploy/local/spanner/engine/database.ts';
+import { snapshotRecords } from '../../../../../deploy/local/spanner/engine/snapshot-records.ts';
 import type { JournalRecord } from '../../../../../deploy/local/spanner/storage/journal-record.ts';
 import { decodeRecord, encodeRecord } from '../../../../../deploy/local/spanner/storage/journal-record.ts';
 import { keys, NAME, openDatabase, read, remove, write } from '../open-database.ts';
@@ -148,6 +149,41 @@ test('a database is the same after its journal is replayed, in all its versions'
   assert.deepEqual(read(restored, { table: 'T', columns }), read(database, { table: 'T', columns }));
   assert.deepEqual(rowsAt(restored, timestamp, 'ByV'), rowsAt(database, timestamp, 'ByV'));
   assert.ok(restored.clock.nextCommit() > database.clock.lastCommit);
+});
+
+test('a compacted journal gives the same database in all versions kept, and remembers who committed', async () => {
+  const clock = { now: 1_700_000_000_000 };
+  const journal: JournalRecord[] = [];
+  const catalog = new Catalog({
+    now: () => clock.now,
+    evaluate: async () => null,
+    append: (record) => journal.push(record),
+  });
+  catalog.record({ kind: 'instance', name: 'projects/p/instances/i', config: 'c', displayName: 'I' });
+  catalog.record({ kind: 'database', name: NAME, createdAt: catalog.nowMicros() });
+  catalog.record({ kind: 'session', name: `${NAME}/sessions/s`, multiplexed: true, createdAt: clock.now });
+  const { database, transactions } = catalog.database(NAME);
+  for (const statement of SCHEMA) await database.changeSchema(statement);
+  for (let i = 0n; i < 50n; i++)
+    await database.commit({ mutations: [write('insertOrUpdate', 'T', { K: i % 5n, V: `v${i}` })] });
+  clock.now += HOUR_MS + 1000;
+  const { id } = transactions.begin('s');
+  const { timestamp } = await transactions.commit(id, 's', [
+    write('update', 'T', { K: 1n, V: 'new' }),
+    remove('T', [2n]),
+  ]);
+  await database.commit({ mutations: [write('update', 'T', { K: 1n, V: 'newest' })] });
+  const compacted = [...snapshotRecords(catalog)];
+  assert.ok(compacted.length < journal.length / 4, `${compacted.length} of ${journal.length} records`);
+  const again = new Catalog({ now: () => clock.now, evaluate: async () => null, append: () => undefined });
+  for (const record of compacted) again.replay(decodeRecord(encodeRecord(record)));
+  const restored = again.database(NAME);
+  for (const at of [timestamp - 1, timestamp, database.clock.lastCommit]) {
+    assert.deepEqual(rowsAt(restored.database, at, 'ByV'), rowsAt(database, at, 'ByV'));
+  }
+  assert.equal((await restored.transactions.commit(id, 's', [])).timestamp, timestamp);
+  assert.deepEqual([...again.sessions], [...catalog.sessions]);
+  assert.deepEqual([...again.instances.keys()], [...catalog.instances.keys()]);
 });
 
 function rowsAt(database: Database, timestamp: number, index = ''): unknown[][] {

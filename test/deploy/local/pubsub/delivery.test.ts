@@ -175,3 +175,35 @@ test('messages past their retention are gone', () =>
     advance(61_000);
     assert.deepEqual(texts(await pull(subscriber)), ['new']);
   }));
+
+test('the official client publishes and receives many keys, each in its order', () =>
+  withPubSub({}, async ({ client }) => {
+    const [topic] = await client.createTopic('events');
+    await topic.createSubscription('events', { enableMessageOrdering: true });
+    const ordered = client.topic('events', { messageOrdering: true });
+    const publishing: Promise<string>[] = [];
+    for (let at = 0; at < 300; at += 1) {
+      publishing.push(ordered.publishMessage({ data: Buffer.from(String(at)), orderingKey: `key-${at % 7}` }));
+    }
+    await Promise.all(publishing);
+    const subscription = client.subscription('events', { batching: { maxMilliseconds: 5 } });
+    const seen = new Map<string, number[]>();
+    let count = 0;
+    await new Promise<void>((resolve, reject) => {
+      subscription.on('error', reject);
+      subscription.on('message', (message) => {
+        const numbers = seen.get(message.orderingKey ?? '') ?? [];
+        seen.set(message.orderingKey ?? '', [...numbers, Number(message.data.toString())]);
+        message.ack();
+        count += 1;
+        if (count === 300) resolve();
+      });
+    });
+    await subscription.close();
+    assert.equal(seen.size, 7);
+    for (const numbers of seen.values())
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((a, b) => a - b),
+      );
+  }));

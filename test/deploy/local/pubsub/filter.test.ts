@@ -62,18 +62,14 @@ test('parseFilter() agrees with the values that its text was made from', () => {
         text: `NOT (${inner.text})`,
         holds: (a: Record<string, string>) => !inner.holds(a),
       })),
-      fc
-        .tuple(tie('tree'), tie('tree'))
-        .map(([l, r]) => ({
-          text: `(${l.text}) AND (${r.text})`,
-          holds: (a: Record<string, string>) => l.holds(a) && r.holds(a),
-        })),
-      fc
-        .tuple(tie('tree'), tie('tree'))
-        .map(([l, r]) => ({
-          text: `(${l.text}) OR (${r.text})`,
-          holds: (a: Record<string, string>) => l.holds(a) || r.holds(a),
-        })),
+      fc.tuple(tie('tree'), tie('tree')).map(([l, r]) => ({
+        text: `(${l.text}) AND (${r.text})`,
+        holds: (a: Record<string, string>) => l.holds(a) && r.holds(a),
+      })),
+      fc.tuple(tie('tree'), tie('tree')).map(([l, r]) => ({
+        text: `(${l.text}) OR (${r.text})`,
+        holds: (a: Record<string, string>) => l.holds(a) || r.holds(a),
+      })),
     ),
   }));
   fc.assert(

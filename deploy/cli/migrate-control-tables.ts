@@ -1,7 +1,6 @@
 import { Spanner } from '@google-cloud/spanner';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { controlSchema, createOnEmulator, migrate } from '../gcp/migrate.ts';
-import { quietOnEmulator } from './read-config.ts';
 
 /**
  * Creates or updates the control tables; on an emulator the instance and the database too.
@@ -10,7 +9,6 @@ import { quietOnEmulator } from './read-config.ts';
  * @returns the statements that were applied
  */
 export async function migrateControlTables(path: string): Promise<string[]> {
-  quietOnEmulator();
   if (process.env.SPANNER_EMULATOR_HOST) {
     const spanner = new Spanner({ projectId: path.split('/')[1] ?? '' });
     await createOnEmulator(spanner, path);

@@ -163,10 +163,16 @@ function addDeadLetterCommands(program: Command): void {
     );
 }
 
+/** An emulator asks for no credentials: without this Google's libraries search for a metadata server, and warn. */
+function quietOnEmulator(env: NodeJS.ProcessEnv): void {
+  if (env.SPANNER_EMULATOR_HOST && !env.GCE_METADATA_HOST) env.METADATA_SERVER_DETECTION ??= 'none';
+}
+
 async function main(): Promise<void> {
   const [major] = process.versions.node.split('.');
   if (major !== '24')
     throw new Error(`penstock runs on Node 24, not ${process.version}: start it with \`npx penstock\``);
+  quietOnEmulator(process.env);
   const program = buildProgram();
   try {
     await program.parseAsync();

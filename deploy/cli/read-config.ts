@@ -20,8 +20,3 @@ export async function readConfig(file: string, sections: readonly string[]): Pro
   });
   return readDeclaration({ file, text, env: process.env, sections });
 }
-
-/** An emulator asks for no credentials: without this Google's libraries search for a metadata server, and warn. */
-export function quietOnEmulator(): void {
-  if (process.env.SPANNER_EMULATOR_HOST) process.env.METADATA_SERVER_DETECTION ??= 'none';
-}

@@ -12,7 +12,7 @@ import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { checkTable, missingTable } from '../../../shared/model/events/check-table.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../shared/model/events/compile-pipeline.ts';
 import type { Output } from '../output.ts';
-import { quietOnEmulator, readConfig } from '../read-config.ts';
+import { readConfig } from '../read-config.ts';
 
 /** Redriving all takes at most this many at once; say it again for more. */
 const MAX_REDRIVEN = 10_000;
@@ -83,7 +83,6 @@ async function withDatabase(
   use: (open: OpenDatabase, declaration: Declaration) => Promise<void>,
 ): Promise<void> {
   const { declaration } = await readConfig(config, ['spanner']);
-  quietOnEmulator();
   const open = openDatabase(declaration.spanner.database);
   try {
     await use(open, declaration);

@@ -56,7 +56,8 @@
     document.title = parsed.title;
     Idiomorph.morph(document.body, parsed.body, {
       morphStyle: 'outerHTML',
-      ignoreActiveValue: true,
+      // Only for a field: of any other focused part the morph would leave its text as it was.
+      ignoreActiveValue: document.activeElement?.localName === 'input',
       callbacks: {
         // What a reader has opened stays open.
         beforeAttributeUpdated: (name, node) => !(name === 'open' && node.localName === 'details'),

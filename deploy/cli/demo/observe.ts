@@ -70,7 +70,7 @@ export async function epochIds(database: Database, feed: string): Promise<string
 /** @returns undefined while there is no such epoch */
 export async function epochProgress(database: Database, id: string): Promise<EpochProgress | undefined> {
   const epochSql =
-    'SELECT State, CAST(ReadTimestamp AS STRING) AS ReadTimestamp, Error FROM PenstockEpochs WHERE EpochId = @id';
+    "SELECT State, FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E*SZ', ReadTimestamp, 'UTC') AS ReadTimestamp, Error FROM PenstockEpochs WHERE EpochId = @id";
   const [epoch] = await query(database, epochSql, { id });
   if (!epoch) return undefined;
   const shardSql =

@@ -37,8 +37,11 @@ export type RedriveOutcome =
   | { readonly outcome: 'redriven' | 'skipped' | 'already-redriven' }
   | { readonly outcome: 'poison'; readonly reason: string };
 
+const RFC_3339 = "'%Y-%m-%dT%H:%M:%E*SZ'";
+
 const SUMMARY = `SELECT Pipeline, DeadLetterId, Source, Topic, PartitionId, CAST(RecordOffset AS STRING) AS RecordOffset, EventId, Class,
-  Reason, ValueBytes, CAST(RecordedAt AS STRING) AS RecordedAt, CAST(RedrivenAt AS STRING) AS RedrivenAt
+  Reason, ValueBytes, FORMAT_TIMESTAMP(${RFC_3339}, RecordedAt, 'UTC') AS RecordedAt,
+  FORMAT_TIMESTAMP(${RFC_3339}, RedrivenAt, 'UTC') AS RedrivenAt
   FROM PenstockDeadLetters WHERE Part = 0`;
 
 /** Lists dead letters, newest first. */

@@ -58,9 +58,12 @@ function replaceOnce(source: string, text: string, by: string, path: string): st
 }
 
 /** Bundles one function with everything that it deploys with. */
-async function buildFunction(name: string): Promise<number> {
+async function buildFunction(
+  name: string,
+  { dist, plugins }: { readonly dist: string; readonly plugins: readonly Plugin[] },
+): Promise<number> {
   const source = join(root, 'functions', name);
-  const out = join(root, 'dist', name);
+  const out = join(dist, name);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const entries = ['index', 'worker'].filter((entry) => existsSync(join(source, `${entry}.ts`)));
@@ -73,7 +76,7 @@ async function buildFunction(name: string): Promise<number> {
     format: 'cjs',
     external: EXTERNAL,
     define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
-    plugins: [protosBesideBundle],
+    plugins: [...plugins, protosBesideBundle],
     sourcemap: 'linked',
     sourcesContent: false,
     // Measured: minified bundles start slower, since Node compiles lazily by function.
@@ -136,10 +139,25 @@ function isStale(): boolean {
  * @returns bytes of JavaScript by function; empty when nothing was stale
  */
 export async function buildFunctions(options: { readonly ifStale?: boolean } = {}): Promise<Map<string, number>> {
+  if (options.ifStale && !isStale()) return new Map();
+  const dist = join(root, 'dist');
+  const sizes = await buildInto(dist, readdirSync(join(root, 'functions')));
+  writeFileSync(join(dist, '.built'), '');
+  return sizes;
+}
+
+/**
+ * Builds some functions into a folder of their own, below the project so that they find its packages.
+ *
+ * @param plugins change what is bundled, to try what breaks without it
+ */
+export async function buildInto(
+  dist: string,
+  names: readonly string[],
+  plugins: readonly Plugin[] = [],
+): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
-  if (options.ifStale && !isStale()) return sizes;
-  for (const name of readdirSync(join(root, 'functions'))) sizes.set(name, await buildFunction(name));
-  writeFileSync(join(root, 'dist/.built'), '');
+  for (const name of names) sizes.set(name, await buildFunction(name, { dist, plugins }));
   return sizes;
 }
 

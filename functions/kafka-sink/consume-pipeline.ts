@@ -16,6 +16,7 @@ export interface ConsumeContext {
   readonly compiled: CompiledPipeline;
   readonly source: KafkaSource;
   readonly untilCaughtUp: boolean;
+  readonly sessionTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly onProgress: (progress: SinkProgress) => void;
@@ -64,7 +65,12 @@ async function consumeOnce(context: ConsumeContext, targets: ReadonlyMap<number,
   let subscription: Subscription | undefined;
   try {
     subscription = await driver.subscribe(
-      { group: source.group, topic: source.topic, maxWaitMs: compiled.pipeline.batch.lingerMs },
+      {
+        group: source.group,
+        topic: source.topic,
+        maxWaitMs: compiled.pipeline.batch.lingerMs,
+        sessionTimeoutMs: context.sessionTimeoutMs,
+      },
       {
         onAssigned: owner.assign,
         onBatch: owner.take,

@@ -26,7 +26,11 @@ export interface KafkaSinkOptions {
   readonly onProgress?: (progress: SinkProgress) => void;
   /** Who writes, for lineage: a service account's e-mail. */
   readonly identity: string;
+  /** After how long without a sign of life a worker loses its partitions, in milliseconds; 30,000 unless given. */
+  readonly sessionTimeoutMs?: number;
 }
+
+const SESSION_TIMEOUT_MS = 30_000;
 
 type KafkaPipeline = Pipeline & { readonly source: KafkaSource };
 
@@ -66,14 +70,15 @@ async function runPipeline(
   driver: KafkaDriver,
   store: EventStore,
 ): Promise<void> {
-  const { signal, log, untilCaughtUp } = options;
+  const { signal, log, untilCaughtUp, sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
   const onProgress = options.onProgress ?? (() => {});
   const { source } = pipeline;
   for (;;) {
     const [compiled] = (await preparePipelines(store, [pipeline], { signal, log })) ?? [];
     if (!compiled) return;
     try {
-      return await consumePipeline({ driver, store, compiled, source, untilCaughtUp, signal, log, onProgress });
+      const context = { driver, store, compiled, source, untilCaughtUp, sessionTimeoutMs, signal, log, onProgress };
+      return await consumePipeline(context);
     } catch (error) {
       if (!(error instanceof TableChangedError)) throw error;
       log('WARNING', error.message);

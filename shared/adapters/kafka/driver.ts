@@ -47,6 +47,8 @@ export interface SubscriptionOptions {
   readonly topic: string;
   /** How long the broker may wait for records to arrive, in milliseconds. */
   readonly maxWaitMs: number;
+  /** How long the group waits for a member that says nothing before it gives its partitions away, in milliseconds. */
+  readonly sessionTimeoutMs: number;
 }
 
 /** Membership in a consumer group. */

@@ -4,10 +4,10 @@ import type { PartitionBatch, Subscription, SubscriptionHandlers, SubscriptionOp
 
 const MIB = 1024 * 1024;
 /** Bytes of one fetch and of one partition in it. A larger record still comes, alone: the broker sends at least one. */
-const MAX_FETCH_BYTES = 8 * MIB;
-const MAX_PARTITION_BYTES = 2 * MIB;
-const SESSION_TIMEOUT_MS = 30_000;
-const HEARTBEAT_MS = 3_000;
+const MAX_FETCH_BYTES = 2 * MIB;
+const MAX_PARTITION_BYTES = MIB / 2;
+/** Heartbeats in a session, so that a few may be lost. */
+const HEARTBEATS = 10;
 const CONCURRENT_PARTITIONS = 4;
 /** A crash ends the subscription: its owner decides when to come back. */
 const RETRY = { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: async () => false };
@@ -16,13 +16,13 @@ const NO_HEADERS: readonly RecordHeader[] = [];
 /** Joins a group with kafkajs; Spanner, not Kafka, decides where each partition begins. */
 export async function subscribe(
   kafka: Kafka,
-  { group, topic, maxWaitMs }: SubscriptionOptions,
+  { group, topic, maxWaitMs, sessionTimeoutMs }: SubscriptionOptions,
   handlers: SubscriptionHandlers,
 ): Promise<Subscription> {
   const consumer = kafka.consumer({
     groupId: group,
-    sessionTimeout: SESSION_TIMEOUT_MS,
-    heartbeatInterval: HEARTBEAT_MS,
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: Math.round(sessionTimeoutMs / HEARTBEATS),
     allowAutoTopicCreation: false,
     readUncommitted: false,
     maxBytes: MAX_FETCH_BYTES,

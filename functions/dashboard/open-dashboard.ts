@@ -1,7 +1,7 @@
-import { Spanner } from '@google-cloud/spanner';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { type EndOffsets, openEndOffsets } from '../../shared/adapters/kafka/end-offsets.ts';
+import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { openOverviewStore } from '../../shared/adapters/spanner/overview-store.ts';
 import { type Clock, systemClock } from '../../shared/base/clock.ts';
 import { type Environment, list, readEnvironment, text } from '../../shared/base/environment.ts';
@@ -50,8 +50,8 @@ export function openDashboard(
   { log, clock = systemClock }: { log: Log; clock?: Clock },
 ): Dashboard {
   const access = chooseAccess(env);
-  const { spanner, database } = openDatabase(declaration);
-  const store = openOverviewStore(database);
+  const opened = openDatabase(declaration.spanner.database);
+  const store = openOverviewStore(opened.database);
   const endOffsets = openEnds(declaration);
   const tokens = openIdTokens();
   const gather = sourceGatherer({
@@ -78,8 +78,7 @@ export function openDashboard(
     app,
     async close() {
       await endOffsets?.close();
-      await database.close();
-      spanner.close();
+      await opened.close();
     },
   };
 }
@@ -106,17 +105,6 @@ function chooseAccess(env: Environment): Access {
   ];
   if (problems.length > 0) throw new ConfigError(problems);
   return tokenAccess(tokenVerifier({ issuer, audiences: [audience], callers }));
-}
-
-function openDatabase({ spanner: { database: name } }: Declaration) {
-  const [, projectId, instance, database] =
-    /^projects\/([^/]+)\/instances\/([^/]+)\/databases\/([^/]+)$/.exec(name) ?? [];
-  if (projectId === undefined || instance === undefined || database === undefined) {
-    const remedy = 'Write it as projects/P/instances/I/databases/D';
-    throw new ConfigError([{ path: 'spanner.database', message: `is ${JSON.stringify(name)}`, remedy }]);
-  }
-  const spanner = new Spanner({ projectId });
-  return { spanner, database: spanner.instance(instance).database(database) };
 }
 
 /** Our own URL may have a path, as when `penstock serve` puts every function on one port. */

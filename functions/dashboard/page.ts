@@ -121,7 +121,7 @@ function verdict({ verdict }: Overview): Html {
   return html`<section class="verdict" aria-label="Verdict">
 <span class="sign">${icon(verdict.health)}</span>
 <h1>${verdict.title}</h1>
-<p>${verdict.detail}</p>
+<p>${keepUnits(verdict.detail)}</p>
 </section>`;
 }
 
@@ -137,7 +137,7 @@ function way(stages: readonly Stage[]): Html {
     (stage) => html`<li class="${stage.health}">
 <h2 class="pipe"><span>${stage.name}</span><span class="rate">${stage.rate}</span></h2>
 <p class="q">${stage.question}</p>
-<p class="a">${icon(stage.health)}<span>${stage.answer}</span></p>
+<p class="a">${icon(stage.health)}<span>${keepUnits(stage.answer)}</span></p>
 <p class="d">${stage.detail}${stage.link ? html` <a href="${stage.link.href}">${stage.link.text}</a>` : ''}</p>
 </li>`,
   )}</ol></section>`;
@@ -157,6 +157,11 @@ ${icon(need.health)}
 </li>`,
   )}</ul>
 </section>`;
+}
+
+/** A figure and its unit stay on one line. */
+function keepUnits(text: string): string {
+  return text.replace(/(\d) (?=%|[smhd]\b)/g, '$1\u00a0');
 }
 
 function brandMark(): Html {

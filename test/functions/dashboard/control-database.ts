@@ -20,7 +20,7 @@ export async function openControlDatabase(statements?: readonly string[]): Promi
   const [instance, created] = await spanner.createInstance('main', { config: 'emulator-config', nodes: 1 });
   await created.promise();
   const [database, operation] = await instance.createDatabase('flights', {
-    schema: [...(statements ?? (await readSchema()))],
+    schema: [...(statements ?? (await controlStatements()))],
   });
   await operation.promise();
   return {
@@ -34,7 +34,8 @@ export async function openControlDatabase(statements?: readonly string[]): Promi
   };
 }
 
-async function readSchema(): Promise<string[]> {
+/** The statements of deploy/gcp/schema.sql, one by one. */
+export async function controlStatements(): Promise<string[]> {
   const sql = await readFile(new URL('../../../deploy/gcp/schema.sql', import.meta.url), 'utf8');
   return sql
     .replaceAll(/^\s*--.*$/gm, '')

@@ -1,11 +1,13 @@
 import { openTrainer } from './server.ts';
 
-/** Reads a whole number from the environment, or stops with what is wanted. */
-function readPort(text: string | undefined): number {
-  const port = Number(text ?? '0');
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`PORT is ${text}: give 0 to 65535`);
-  return port;
-}
+/*
+ * The trainer as a process. From the environment:
+ *   PENSTOCK_TRAINER_DIR             where epochs and checkpoints are kept
+ *   PENSTOCK_OIDC_ISSUER             whose tokens are good, for the trainer's own URL as audience
+ *   PENSTOCK_CALLERS                 emails that may call, with commas between; all of the issuer's when not set
+ *   PORT                             0 or not set: a free one
+ *   PENSTOCK_TRAINER_SAVE_EVERY_MS   longest time between two checkpoints; 0: after each batch
+ */
 
 function need(name: string): string {
   const value = process.env[name];
@@ -13,14 +15,21 @@ function need(name: string): string {
   return value;
 }
 
+function readNumber(name: string, otherwise: number, max: number): number {
+  const text = process.env[name] ?? '';
+  const value = text === '' ? otherwise : Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw new Error(`${name} is ${text}: give a whole number from 0 to ${max}`);
+}
+
 async function main(): Promise<void> {
-  const callers = process.env.PENSTOCK_CALLERS?.split(',')
-    .map((email) => email.trim())
-    .filter((email) => email !== '');
+  const emails = (process.env.PENSTOCK_CALLERS ?? '').split(',').map((email) => email.trim());
+  const callers = emails.filter((email) => email !== '');
   const trainer = await openTrainer({
-    port: readPort(process.env.PORT),
+    port: readNumber('PORT', 0, 65_535),
     dir: need('PENSTOCK_TRAINER_DIR'),
-    verify: { issuer: need('PENSTOCK_OIDC_ISSUER'), ...(callers === undefined ? {} : { callers }) },
+    verify: { issuer: need('PENSTOCK_OIDC_ISSUER'), ...(callers.length === 0 ? {} : { callers }) },
+    training: { saveEveryMs: readNumber('PENSTOCK_TRAINER_SAVE_EVERY_MS', 1_000, 3_600_000) },
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void trainer.close());
   console.log(JSON.stringify({ ready: true, url: trainer.url }));

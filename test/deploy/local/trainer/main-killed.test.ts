@@ -8,7 +8,7 @@ import { loadCheckpoint } from '../../../../deploy/local/trainer/training/checkp
 import { deliver, flightsEpoch } from './flights-epoch.ts';
 import { openTestIssuer, type TestIssuer } from './test-issuer.ts';
 import { trainerClient } from './trainer-client.ts';
-import { startTrainerProcess } from './trainer-process.ts';
+import { endTrainerProcesses, startTrainerProcess } from './trainer-process.ts';
 
 let issuer: TestIssuer;
 let root: string;
@@ -19,12 +19,13 @@ before(async () => {
 });
 
 after(async () => {
+  endTrainerProcesses();
   await issuer.close();
   await rm(root, { recursive: true });
 });
 
-async function weightsIn(dir: string) {
-  return (await loadCheckpoint(join(dir, 'epochs', 'e1', 'checkpoint.safetensors')))?.weights;
+function checkpointIn(dir: string) {
+  return loadCheckpoint(join(dir, 'epochs', 'e1', 'checkpoint.safetensors'));
 }
 
 test('main.ts killed with -9 again and again trains each batch once a pass, to the very weights of a run without kills', async () => {
@@ -35,23 +36,28 @@ test('main.ts killed with -9 again and again trains each batch once a pass, to t
   const wanted = await trainerClient(quiet.url).until('e1', ({ state }) => state === 'trained');
   await quiet.close();
 
-  let current = await startTrainerProcess(killed, issuer);
+  // Saved after each batch, so that kills fall into the middle of passes, and of saves.
+  const eachBatch = { PENSTOCK_TRAINER_SAVE_EVERY_MS: '0' };
+  let current = await startTrainerProcess(killed, issuer, eachBatch);
   await deliver(current.client, epoch);
+  let midPass = 0;
   for (let kills = 1; kills <= 3; kills += 1) {
     const share = kills / 4;
     await current.client.until('e1', ({ steps }) => steps >= share * wanted.steps);
     assert.equal(await current.end('SIGKILL'), null);
-    current = await startTrainerProcess(killed, issuer);
-    const resumed = await current.client.show('e1');
-    assert.ok(resumed.steps < wanted.steps, 'the kill came after the end, so it proves nothing');
+    const saved = await checkpointIn(killed);
+    midPass += Number((saved?.state.position.batch ?? 0) > 0);
+    assert.ok((saved?.state.steps ?? 0) < wanted.steps, 'the kill came after the end, so it proves nothing');
+    current = await startTrainerProcess(killed, issuer, eachBatch);
   }
+  assert.ok(midPass > 0, 'no kill fell into a pass');
   const reached = await current.client.until('e1', ({ state }) => state === 'trained');
   assert.equal(reached.rowsSeenOnce, epoch.rows);
   assert.equal(reached.rows, epoch.rows);
   assert.ok(Number.isFinite(reached.training.lastLoss));
   assert.equal(await current.end('SIGTERM'), 0);
   assert.deepEqual({ ...reached, waitShare: 0 }, { ...wanted, waitShare: 0 });
-  assert.deepEqual(await weightsIn(killed), await weightsIn(calm));
+  assert.deepEqual((await checkpointIn(killed))?.weights, (await checkpointIn(calm))?.weights);
 });
 
 test('main.ts killed with -9 while batches come has every batch that it accepted', async () => {

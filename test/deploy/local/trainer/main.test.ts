@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { loadCheckpoint } from '../../../../deploy/local/trainer/training/checkpoint.ts';
 import { deliver, flightsEpoch } from './flights-epoch.ts';
 import { openTestIssuer, type TestIssuer } from './test-issuer.ts';
-import { spawnTrainer, startTrainerProcess } from './trainer-process.ts';
+import { endTrainerProcesses, spawnTrainer, startTrainerProcess } from './trainer-process.ts';
 
 let issuer: TestIssuer;
 let root: string;
@@ -18,6 +18,7 @@ before(async () => {
 });
 
 after(async () => {
+  endTrainerProcesses();
   await issuer.close();
   await rm(root, { recursive: true });
 });

@@ -18,8 +18,17 @@ export interface TrainerProcess {
 }
 
 /** Starts the trainer as its own process and waits until it says where it is. */
-export async function startTrainerProcess(dir: string, issuer: TestIssuer): Promise<TrainerProcess> {
-  const child = spawnTrainer({ PENSTOCK_TRAINER_DIR: dir, PENSTOCK_OIDC_ISSUER: issuer.url, PENSTOCK_CALLERS: reader });
+export async function startTrainerProcess(
+  dir: string,
+  issuer: TestIssuer,
+  env: Record<string, string> = {},
+): Promise<TrainerProcess> {
+  const child = spawnTrainer({
+    PENSTOCK_TRAINER_DIR: dir,
+    PENSTOCK_OIDC_ISSUER: issuer.url,
+    PENSTOCK_CALLERS: reader,
+    ...env,
+  });
   const said: string[] = [];
   child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
   const gone = once(child, 'close').then(() => Promise.reject(new Error(`The trainer ended: ${said.join('')}`)));
@@ -30,8 +39,18 @@ export async function startTrainerProcess(dir: string, issuer: TestIssuer): Prom
   return { client: trainerClient(url, token), said, end: (signal) => endProcess(child, signal) };
 }
 
+const running = new Set<ChildProcess>();
+
+/** Kills what a failed test has left: a process that lives on would keep the test runner waiting for ever. */
+export function endTrainerProcesses(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 export function spawnTrainer(env: Record<string, string>) {
-  return spawn(process.execPath, [entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
 }
 
 async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {

@@ -6,7 +6,8 @@ import { answer, type Content } from './answer.ts';
 import { answerApi, answerEpoch } from './api.ts';
 import type { Asset, AssetName } from './assets.ts';
 import type { Html } from './html.ts';
-import { type PageOptions, type PipelineFilter, renderNotice, renderPage } from './page.ts';
+import { renderNotice, renderPage } from './page.ts';
+import type { PageOptions, PipelineFilter } from './page-options.ts';
 import { explainTrouble } from './trouble.ts';
 import type { EpochView, Overview } from './view-model.ts';
 

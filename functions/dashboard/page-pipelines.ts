@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { sparkline } from './charts.ts';
 import type { Html } from './html.ts';
 import { bareIcon } from './icons.ts';
-import type { PageOptions, PipelineFilter } from './page.ts';
+import type { PageOptions, PipelineFilter } from './page-options.ts';
 import type { Health, PipelineView } from './view-model.ts';
 import { sayCount, sayDuration, sayMany, sayRate } from './words.ts';
 

@@ -3,22 +3,10 @@ import type { Html } from './html.ts';
 import { icon, sprite } from './icons.ts';
 import { deadLettersSection } from './page-dead-letters.ts';
 import { epochCard, epochsSection, modelCard } from './page-epochs.ts';
+import type { PageOptions } from './page-options.ts';
 import { pipelinesSection } from './page-pipelines.ts';
 import type { Need, Overview, Stage } from './view-model.ts';
 import { sayCount } from './words.ts';
-
-export type PipelineFilter = 'all' | 'attention' | 'flowing' | 'idle';
-
-/** What the request adds to the content: where the page lives and what its reader chose. */
-export interface PageOptions {
-  /** The path that the function is mounted at, without a slash at its end. */
-  readonly base: string;
-  /** Files by name, as addresses that change with their content. */
-  readonly assets: Readonly<Record<'css' | 'morph' | 'script' | 'icon', string>>;
-  readonly search: string;
-  readonly filter: PipelineFilter;
-  readonly paused: boolean;
-}
 
 /** Seconds after which a page without JavaScript loads itself again. */
 const REFRESH_SECONDS = 10;
@@ -83,6 +71,7 @@ ${assets ? html`<link rel="icon" href="${assets.icon}" type="image/svg+xml"><lin
 </head>
 <body>
 <main id="main" class="notice">
+<p class="brand">${brandMark()}Penstock</p>
 <h1>${notice.title}</h1>
 <p>${notice.detail}</p>
 ${notice.command === undefined ? '' : html`<p><code class="cmd">${notice.command}</code></p>`}

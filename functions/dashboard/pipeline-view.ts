@@ -160,7 +160,7 @@ function decideState(facts: Facts): Decided {
   const { lag, lost, doubled, lastCommitAtMs, hasStarted, nowMs } = facts;
   if (lost > 0n) return say('losing', 'bad', `${sayCount(lost)} lost`);
   if (doubled > 0n) return say('losing', 'bad', `${sayCount(doubled)} doubled`);
-  if (lag.lagRecords === null) return say('unknown', 'unknown', 'Kafka not reached');
+  if (lag.lagRecords === null) return say('unknown', 'unknown', 'Lag not known');
   if (lag.lagRecords > 0 && !hasStarted && lastCommitAtMs < nowMs - STALLED_AFTER_MS) {
     return say('not-started', 'warn', 'Not started');
   }

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { sendProblem } from './problem.ts';
+import { problemOf, sendProblem } from './problem.ts';
 
 /** Cloud Run kills an instance 10 s after SIGTERM. */
 const GRACE_MS = 9_000;
@@ -13,7 +13,10 @@ export type SignalSource = Pick<EventEmitter, 'on' | 'removeListener'> & { exit(
 export interface Graceful {
   /** Aborted at SIGTERM: finish the piece in hand, save, answer. */
   readonly signal: AbortSignal;
-  /** Wraps a request handler: counts it until its answer has left, and refuses new ones with 503 while ending. */
+  /**
+   * Wraps a request handler: counts it until its answer has left, answers what it throws as a
+   * problem, and refuses new requests with 503 while ending.
+   */
   wrap<Q extends IncomingMessage, R extends ServerResponse>(
     handle: (request: Q, response: R) => Promise<void>,
   ): (request: Q, response: R) => Promise<void>;
@@ -48,7 +51,7 @@ export function installGracefulShutdown(
       const answered = new Promise<void>((resolve) => response.once('close', () => resolve()));
       inFlight.add(answered);
       void answered.then(() => inFlight.delete(answered));
-      await handle(request, response);
+      await handle(request, response).catch((error: unknown) => sendProblem(response, problemOf(error)));
     },
   };
 }

@@ -1,0 +1,76 @@
+import { http } from '@google-cloud/functions-framework';
+import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
+import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
+import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
+import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
+import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
+import { openEpochStore } from '../../shared/adapters/spanner/epoch-store.ts';
+import { pinSnapshot } from '../../shared/adapters/spanner/epoch-store-snapshot.ts';
+import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
+import { list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
+import { jsonLog } from '../../shared/base/log.ts';
+import { versionsOf } from '../../shared/model/epochs/manifest.ts';
+import { planHandler } from './handler.ts';
+import { planEpoch } from './plan-epoch.ts';
+
+const settings = {
+  issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
+  audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
+  callers: list('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
+  project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
+  topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
+  identity: text('PENSTOCK_IDENTITY', 'Set it to this function’s service account', 'ask'),
+  roomMs: wholeNumber('PENSTOCK_EPOCH_ROOM_MS', { min: 60_000, max: 604_800_000, fallback: 1_800_000 }),
+};
+
+type Opened = Awaited<ReturnType<typeof open>>;
+
+let opened: Promise<Opened> | undefined;
+
+/** Opened at the first request, so that a start without Spanner recovers; a failure is tried again by the next one. */
+function openOnce(): Promise<Opened> {
+  opened ??= open().catch((error: unknown) => {
+    opened = undefined;
+    throw error;
+  });
+  return opened;
+}
+
+async function open() {
+  const given = readEnvironment(settings, process.env);
+  const declaration = await loadDeclaration(process.env);
+  const identity = given.identity === 'ask' ? await openIdTokens().email() : given.identity;
+  const database = openDatabase(declaration.spanner.database);
+  const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const jobs = openShardJobs(given.topic, given.project);
+  const tools = {
+    store: openEpochStore(database.database),
+    channel,
+    pin: (table: string, pipelines: readonly string[]) => pinSnapshot(database.database, table, pipelines),
+    publish: jobs.publish,
+    identity,
+    versions: versionsOf(process.versions),
+    roomMs: given.roomMs,
+    signal: graceful.signal,
+  };
+  const handle = planHandler({
+    verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
+    plan: (feed, tick) => planEpoch(declaration, feed, tick, tools),
+    nowMs: Date.now,
+    log: jsonLog('plan-epoch'),
+  });
+  return { handle, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
+}
+
+const graceful = installGracefulShutdown(async () => {
+  await (await opened)?.close();
+});
+
+http(
+  'plan-epoch',
+  graceful.wrap(async (request, response) => {
+    const { handle } = await openOnce();
+    await handle(request, response);
+  }),
+);

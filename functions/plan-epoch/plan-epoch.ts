@@ -1,0 +1,169 @@
+import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
+import { type EpochStore, maxShards, type StoredEpoch } from '../../shared/adapters/spanner/epoch-store.ts';
+import type { PinnedSnapshot } from '../../shared/adapters/spanner/epoch-store-snapshot.ts';
+import { PenstockError } from '../../shared/base/errors.ts';
+import { maxBatchBytes } from '../../shared/base/limits.ts';
+import type { Declaration, Feed } from '../../shared/model/config/declaration.ts';
+import { batchesPerBlock, shardOrder } from '../../shared/model/epochs/cut-block.ts';
+import { type EpochTick, epochId } from '../../shared/model/epochs/epoch-id.ts';
+import { cutKeyRange } from '../../shared/model/epochs/key-range.ts';
+import { buildManifest, type Manifest, type Plan, type Versions } from '../../shared/model/epochs/manifest.ts';
+import { fitSplit } from '../../shared/model/tensors/fit-transforms.ts';
+import { rowBytes } from '../../shared/model/tensors/safetensors.ts';
+import { checkFeed } from './check-feed.ts';
+import { type Survey, surveyTable } from './survey-table.ts';
+
+/** Of a batch's body: names, shapes, metadata. */
+const HEADER_BYTES = 256 * 1024;
+
+/** What planning takes. */
+export interface PlanTools {
+  readonly store: EpochStore;
+  readonly channel: SpannerChannel;
+  /** Pins the read timestamp; see `pinSnapshot`. */
+  readonly pin: (table: string, pipelines: readonly string[]) => Promise<PinnedSnapshot>;
+  /** Publishes shard jobs in this order; undefined when the shards are read by whoever planned them. */
+  readonly publish: ((epoch: string, shards: Iterable<number>) => Promise<void>) | undefined;
+  /** Service account that plans. */
+  readonly identity: string;
+  readonly versions: Versions;
+  /** How long the epoch may take to be read: its versions must be kept for so long. */
+  readonly roomMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** An epoch that is planned and whose shards may be read. */
+export interface PlannedEpoch {
+  readonly epoch: string;
+  readonly manifest: Manifest;
+  /** Shard numbers in the order in which they are handed out. */
+  readonly shards: readonly number[];
+  /** False when the same tick had planned it before. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Plans an epoch of a feed: pins a read timestamp, fits the transforms, cuts the shards, writes the manifest, and publishes
+ * a job for each shard. The same tick gives the same epoch, whose jobs are published again only when the one before may
+ * have died between its commit and its publishing.
+ *
+ * The trainer is not told here but by each reader, before its first batch: planning needs no trainer that is up.
+ *
+ * @throws {PenstockError} with code `NOT_FOUND` when there is no such feed
+ * @throws {ConfigError} when the table does not have what the feed is made of
+ * @throws {TensorError} when its rows do not
+ */
+export async function planEpoch(
+  declaration: Declaration,
+  feedName: string,
+  tick: EpochTick,
+  tools: PlanTools,
+): Promise<PlannedEpoch> {
+  const feed = Object.hasOwn(declaration.feeds, feedName) ? declaration.feeds[feedName] : undefined;
+  if (!feed) throw unknownFeed(feedName, Object.keys(declaration.feeds));
+  const epoch = epochId(feed.name, tick);
+  const known = await tools.store.find(epoch);
+  const stored = known ?? (await tools.store.save(await makeManifest(declaration, feed, epoch, tools)));
+  const { manifest } = stored;
+  const shards = [...shardOrder(manifest.plan.seed, manifest.plan.cuts.length + 1)];
+  await publishJobs(stored, shards, tools);
+  return { epoch, manifest, shards, isNew: known === undefined };
+}
+
+async function publishJobs(
+  { state, manifest }: StoredEpoch,
+  shards: readonly number[],
+  { store, publish }: PlanTools,
+): Promise<void> {
+  if (state !== 'planned' || publish === undefined) return;
+  const open = new Set(await store.openShards(manifest.epoch));
+  await publish(
+    manifest.epoch,
+    shards.filter((shard) => open.has(shard)),
+  );
+  await store.markReading(manifest.epoch);
+}
+
+async function makeManifest(declaration: Declaration, feed: Feed, epoch: string, tools: PlanTools): Promise<Manifest> {
+  const pinned = await tools.pin(feed.table, pipelinesInto(declaration, feed.table));
+  const readableUntil = readableUntilOf(pinned, tools.roomMs);
+  const columns = checkFeed(feed, pinned);
+  const survey = await surveyTable(tools.channel, feed, {
+    table: feed.table,
+    columns,
+    keyLength: pinned.key.length,
+    readTimestamp: pinned.readTimestamp,
+    signal: tools.signal,
+  });
+  const manifest = buildManifest({
+    epoch,
+    readTimestamp: pinned.readTimestamp,
+    readableUntil,
+    plannedBy: tools.identity,
+    rowCount: survey.rowCount,
+    plan: makePlan(feed, columns, pinned, survey, tools.versions),
+    checkpoints: pinned.checkpoints,
+  });
+  checkBatchBytes(feed, manifest);
+  return manifest;
+}
+
+function makePlan(
+  feed: Feed,
+  columns: readonly string[],
+  pinned: PinnedSnapshot,
+  survey: Survey,
+  versions: Versions,
+): Plan {
+  const wanted = feed.shards ?? Math.ceil(survey.rowCount / (feed.shardRows ?? Math.max(1, survey.rowCount)));
+  const ranges = cutKeyRange(survey.samples, Math.min(maxShards, Math.max(1, wanted)));
+  return {
+    feed: feed.name,
+    table: feed.table,
+    columns,
+    key: pinned.key,
+    transforms: survey.transforms,
+    split: fitSplit(feed) ?? null,
+    seed: feed.seed,
+    batchRows: feed.batchRows,
+    batchesPerBlock,
+    cuts: ranges.flatMap(({ to }) => (to === undefined ? [] : [to])),
+    versions,
+  };
+}
+
+/** Names of the Kafka pipelines that write a table: their offsets say what it holds. */
+function pipelinesInto(declaration: Declaration, table: string): string[] {
+  return Object.values(declaration.pipelines)
+    .filter((pipeline) => pipeline.source.kind === 'kafka' && pipeline.table.toLowerCase() === table.toLowerCase())
+    .map(({ name }) => name);
+}
+
+function readableUntilOf({ readTimestamp, retentionMs }: PinnedSnapshot, roomMs: number): string {
+  if (retentionMs < roomMs) {
+    throw new PenstockError(`Versions are kept for ${retentionMs} ms, and an epoch may take ${roomMs} ms`, {
+      code: 'RETENTION_TOO_SHORT',
+      remedy: 'Raise version_retention_period with ALTER DATABASE, or lower PENSTOCK_EPOCH_ROOM_MS',
+      retryable: false,
+    });
+  }
+  return new Date(Date.parse(readTimestamp) + retentionMs).toISOString();
+}
+
+function checkBatchBytes(feed: Feed, { tensors }: Manifest): void {
+  const bytes = rowBytes(tensors) * feed.batchRows + HEADER_BYTES;
+  if (bytes <= maxBatchBytes) return;
+  throw new PenstockError(`A batch of feed ${feed.name} would have ${bytes} bytes, more than ${maxBatchBytes}`, {
+    code: 'BATCH_TOO_LARGE',
+    remedy: `Lower batchRows to ${Math.floor((maxBatchBytes - HEADER_BYTES) / rowBytes(tensors))}`,
+    retryable: false,
+  });
+}
+
+function unknownFeed(name: string, known: readonly string[]): PenstockError {
+  return new PenstockError(`There is no feed ${JSON.stringify(name)}`, {
+    code: 'NOT_FOUND',
+    remedy: known.length === 0 ? 'Declare one under feeds' : `Name one of ${known.join(', ')}`,
+    retryable: false,
+  });
+}

@@ -1,0 +1,62 @@
+import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
+import { readRange } from '../../shared/adapters/spanner/reader.ts';
+import type { Feed } from '../../shared/model/config/declaration.ts';
+import type { Key } from '../../shared/model/epochs/key.ts';
+import { keyAt } from '../../shared/model/epochs/key-at.ts';
+import { type KeySampler, keySampler } from '../../shared/model/epochs/key-sampler.ts';
+import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
+import { fitTransforms } from '../../shared/model/tensors/fit-transforms.ts';
+import type { FittedTransform } from '../../shared/model/tensors/fitted.ts';
+
+/** Keys kept: enough for 5,000 shards that differ by a few percent. */
+const MAX_SAMPLES = 65_536;
+const BLOCK_ROWS = 8_192;
+
+/** What one pass over the table at the read timestamp learns. */
+export interface Survey {
+  readonly rowCount: number;
+  /** Evenly spaced, in key order. */
+  readonly samples: readonly Key[];
+  readonly transforms: readonly FittedTransform[];
+}
+
+/**
+ * Reads the feed's columns of all rows at the timestamp once: counts them, samples their keys and fits the transforms.
+ *
+ * It costs one scan of those columns, by one stream, in bounded memory. Exact counts and exactly fitted state are worth it:
+ * both belong to the plan, and a shard then holds the rows that it was planned to hold.
+ *
+ * @param columns those of the key first
+ */
+export async function surveyTable(
+  channel: SpannerChannel,
+  feed: Feed,
+  source: {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly keyLength: number;
+    readonly readTimestamp: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<Survey> {
+  const sampler = keySampler(MAX_SAMPLES);
+  const fit = fitTransforms(feed, source.columns);
+  const range = { from: undefined, to: undefined };
+  for await (const block of readRange(channel, { ...source, range, blockRows: BLOCK_ROWS })) {
+    fit.add(block);
+    sampleKeys(sampler, block, source.keyLength);
+  }
+  return { rowCount: sampler.rowCount, samples: sampler.samples(), transforms: fit.finish() };
+}
+
+function sampleKeys(sampler: KeySampler, block: ColumnBlock, keyLength: number): void {
+  let row = 0;
+  while (row < block.rowCount) {
+    const passed = Math.min(sampler.rowsUntilNext, block.rowCount - row);
+    sampler.skip(passed);
+    row += passed;
+    if (row === block.rowCount) return;
+    sampler.take(keyAt(block, keyLength, row));
+    row += 1;
+  }
+}

@@ -1,0 +1,114 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import type { ShardOutcome } from './read-shard.ts';
+
+const MAX_RETRY_AFTER_SECONDS = 60;
+
+/** A request as the functions framework gives it, with its body parsed. */
+export interface PushRequest extends IncomingMessage {
+  readonly body?: unknown;
+}
+
+/** What the handler acts with. */
+export interface ReadDoor {
+  readonly verify: (authorization: string | undefined) => Promise<unknown>;
+  readonly read: (epoch: string, shard: number, signal: AbortSignal) => Promise<ShardOutcome>;
+  /** Publishes the remainder of a shard as a new job. */
+  readonly handOn: (epoch: string, shard: number) => Promise<void>;
+  readonly nowMs: () => number;
+  /** A push that takes longer is handed on. */
+  readonly deadlineMs: number;
+  /** Aborted at SIGTERM. */
+  readonly ending: AbortSignal;
+  readonly log: Log;
+}
+
+/**
+ * Answers a Pub/Sub push whose data is `{"epoch":…,"shard":n}`.
+ *
+ * 204: the shard is delivered, or its remainder is handed on, or it failed for good and that is recorded. 503: another reader
+ * is at it, something it needs is down, or this instance ends; Pub/Sub sends the job again.
+ */
+export function readHandler(door: ReadDoor): (request: PushRequest, response: ServerResponse) => Promise<void> {
+  return async (request, response) => {
+    try {
+      await door.verify(request.headers.authorization);
+      const { epoch, shard } = jobOf(request.body);
+      const signal = AbortSignal.any([door.ending, AbortSignal.timeout(door.deadlineMs)]);
+      const outcome = await door.read(epoch, shard, signal);
+      door.log('INFO', `shard ${outcome.status}`, { epoch, shard, ...outcome });
+      await answer(response, outcome, { epoch, shard }, door);
+    } catch (error) {
+      refuse(response, error, door.log);
+    }
+  };
+}
+
+async function answer(
+  response: ServerResponse,
+  outcome: ShardOutcome,
+  { epoch, shard }: { epoch: string; shard: number },
+  door: ReadDoor,
+): Promise<void> {
+  if (outcome.status === 'leased') {
+    const seconds = Math.ceil((outcome.expiresAtMs - door.nowMs()) / 1000);
+    const retryAfterSeconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, seconds));
+    return sendProblem(response, later('LEASED', 'Another reader is at this shard', retryAfterSeconds));
+  }
+  if (outcome.status === 'stopped') {
+    if (door.ending.aborted) return sendProblem(response, later('ENDING', 'This instance is shutting down', 1));
+    await door.handOn(epoch, shard);
+  }
+  response.statusCode = 204;
+  response.end();
+}
+
+function later(code: string, detail: string, retryAfterSeconds: number) {
+  return { status: 503, title: 'Try again', detail, code, remedy: 'Send the job again', retryAfterSeconds };
+}
+
+function refuse(response: ServerResponse, error: unknown, log: Log): void {
+  const problem = problemOf(error);
+  if (problem.status >= 500) log('ERROR', 'reading failed', { error: messageOf(error), code: problem.code });
+  if (problem.status === 500 && error instanceof PenstockError && error.code !== 'CONFIG') {
+    // It is recorded with the shard; the same job again would only fail again.
+    response.statusCode = 204;
+    response.end();
+    return;
+  }
+  sendProblem(response, problem);
+}
+
+function jobOf(body: unknown): { epoch: string; shard: number } {
+  const message = fieldOf(body, 'message');
+  const data = fieldOf(message, 'data');
+  if (typeof data !== 'string') throw badJob('it carries no message with data');
+  const job = parse(Buffer.from(data, 'base64').toString());
+  const epoch = fieldOf(job, 'epoch');
+  const shard = fieldOf(job, 'shard');
+  if (typeof epoch !== 'string' || epoch === '' || epoch.length > 128) throw badJob('it names no epoch');
+  if (typeof shard !== 'number' || !Number.isInteger(shard) || shard < 0) throw badJob('it names no shard');
+  return { epoch, shard };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badJob('its data is no JSON');
+  }
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.getOwnPropertyDescriptor(value, name)?.value;
+}
+
+function badJob(problem: string): BadRequestError {
+  return new BadRequestError(
+    `The push is no shard job: ${problem}`,
+    'Send what Pub/Sub pushes, with {"epoch":"ID","shard":0} as its data',
+  );
+}

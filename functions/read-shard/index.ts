@@ -1,0 +1,83 @@
+import { hostname } from 'node:os';
+import { http } from '@google-cloud/functions-framework';
+import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
+import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
+import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
+import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
+import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
+import { openEpochStore } from '../../shared/adapters/spanner/epoch-store.ts';
+import { openShardLeases } from '../../shared/adapters/spanner/epoch-store-leases.ts';
+import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
+import { list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
+import { jsonLog } from '../../shared/base/log.ts';
+import { versionsOf } from '../../shared/model/epochs/manifest.ts';
+import { readHandler } from './handler.ts';
+import { readShard } from './read-shard.ts';
+import { trainerOfFeed } from './trainer-of-feed.ts';
+
+const settings = {
+  issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
+  audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
+  callers: list('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
+  project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
+  topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
+  deadlineMs: wholeNumber('PENSTOCK_SHARD_DEADLINE_MS', { min: 1_000, max: 590_000, fallback: 540_000 }),
+  leaseMs: wholeNumber('PENSTOCK_LEASE_MS', { min: 1_000, max: 600_000, fallback: 60_000 }),
+};
+
+type Opened = Awaited<ReturnType<typeof open>>;
+
+let opened: Promise<Opened> | undefined;
+
+/** Opened at the first request, so that a start without Spanner recovers; a failure is tried again by the next one. */
+function openOnce(): Promise<Opened> {
+  opened ??= open().catch((error: unknown) => {
+    opened = undefined;
+    throw error;
+  });
+  return opened;
+}
+
+async function open() {
+  const given = readEnvironment(settings, process.env);
+  const declaration = await loadDeclaration(process.env);
+  const database = openDatabase(declaration.spanner.database);
+  const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const jobs = openShardJobs(given.topic, given.project);
+  const tools = {
+    store: openEpochStore(database.database),
+    leases: openShardLeases(database.database, {
+      owner: `${hostname()}/${process.pid}`,
+      leaseMs: given.leaseMs,
+      clock: Date.now,
+    }),
+    channel,
+    trainerOf: trainerOfFeed(declaration, openIdTokens()),
+    versions: versionsOf(process.versions),
+    clock: Date.now,
+    renewWithinMs: given.leaseMs / 2,
+  };
+  const handle = readHandler({
+    verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
+    read: (epoch, shard, signal) => readShard(epoch, shard, { ...tools, signal }),
+    handOn: (epoch, shard) => jobs.publish(epoch, [shard]),
+    nowMs: Date.now,
+    deadlineMs: given.deadlineMs,
+    ending: graceful.signal,
+    log: jsonLog('read-shard'),
+  });
+  return { handle, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
+}
+
+const graceful = installGracefulShutdown(async () => {
+  await (await opened)?.close();
+});
+
+http(
+  'read-shard',
+  graceful.wrap(async (request, response) => {
+    const { handle } = await openOnce();
+    await handle(request, response);
+  }),
+);

@@ -1,0 +1,209 @@
+import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
+import type { EpochStore } from '../../shared/adapters/spanner/epoch-store.ts';
+import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epoch-store-leases.ts';
+import { readRange } from '../../shared/adapters/spanner/reader.ts';
+import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
+import type { Clock } from '../../shared/base/clock.ts';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import { cutBlock, type Position } from '../../shared/model/epochs/cut-block.ts';
+import { keyAt } from '../../shared/model/epochs/key-at.ts';
+import {
+  announcementOf,
+  batchMetadata,
+  blockRows,
+  type Manifest,
+  shardRanges,
+  type Versions,
+} from '../../shared/model/epochs/manifest.ts';
+import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
+import { type BatchEncoder, batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
+import { splitRows } from '../../shared/model/tensors/split-rows.ts';
+
+/** What reading takes. */
+export interface ReadTools {
+  readonly store: EpochStore;
+  readonly leases: ShardLeases;
+  readonly channel: SpannerChannel;
+  /** Makes the client of the epoch's trainer; `signal` ends its waiting. */
+  readonly trainerOf: (manifest: Manifest, signal: AbortSignal) => TrainerClient;
+  readonly versions: Versions;
+  readonly clock: Clock;
+  /** A lease that ends within so long is renewed before the next batch. */
+  readonly renewWithinMs: number;
+  /** Aborted when time runs out: the batch in hand is finished, the position saved, the lease given up. */
+  readonly signal: AbortSignal;
+  /** Told after each batch. */
+  readonly onBatch?: (batch: { readonly shard: number; readonly sequence: number; readonly rows: number }) => void;
+}
+
+/** What became of a shard job. */
+export type ShardOutcome =
+  | { readonly status: 'done'; readonly rows: number; readonly batches: number }
+  /** It was done before; an epoch that was left without its end has it now. */
+  | { readonly status: 'done-before' }
+  /** Another reader is at it until then, unless it renews. */
+  | { readonly status: 'leased'; readonly expiresAtMs: number }
+  /** Stopped at `signal`: the remainder is for the next reader. */
+  | { readonly status: 'stopped'; readonly position: Position };
+
+/**
+ * Reads one shard at the epoch's timestamp and delivers its batches, from where the reader before stopped.
+ *
+ * A batch's bytes depend on the plan and its number only, so that batches sent again after a crash are duplicates to the
+ * trainer, never other rows. When the last shard is done, the epoch is ended.
+ *
+ * @throws {PenstockError} with code `NOT_FOUND` for a shard that was never planned, `PLAN_VERSIONS` when this process would
+ *   make other bytes; with `retryable` false after the shard was recorded as failed
+ */
+export async function readShard(epoch: string, shard: number, tools: ReadTools): Promise<ShardOutcome> {
+  const stored = await tools.store.find(epoch);
+  if (!stored) throw notPlanned(epoch, shard);
+  const { manifest } = stored;
+  checkVersions(manifest, tools.versions);
+  const taken = await tools.leases.take(epoch, shard);
+  if (taken.status === 'unknown') throw notPlanned(epoch, shard);
+  if (taken.status === 'leased') return { status: 'leased', expiresAtMs: taken.expiresAtMs };
+  const trainer = tools.trainerOf(manifest, tools.signal);
+  if (taken.status === 'done') {
+    await endWhenComplete(manifest, trainer, tools);
+    return { status: 'done-before' };
+  }
+  const reading = new ShardReading(manifest, taken.lease, trainer, tools);
+  try {
+    return await reading.run();
+  } catch (error) {
+    if (tools.signal.aborted) return await reading.stop();
+    await giveUp(reading.lease, error, tools);
+    throw error;
+  }
+}
+
+/** One reader's way through one shard. */
+class ShardReading {
+  readonly #manifest: Manifest;
+  readonly #trainer: TrainerClient;
+  readonly #tools: ReadTools;
+  readonly #encoder: BatchEncoder;
+  lease: ShardLease;
+
+  constructor(manifest: Manifest, lease: ShardLease, trainer: TrainerClient, tools: ReadTools) {
+    this.#manifest = manifest;
+    this.#trainer = trainer;
+    this.#tools = tools;
+    this.#encoder = batchEncoder(manifest.plan.transforms, manifest.plan.columns);
+    this.lease = lease;
+  }
+
+  async run(): Promise<ShardOutcome> {
+    const { epoch, shard } = this.lease;
+    await this.#trainer.announce(epoch, announcementOf(this.#manifest));
+    for await (const block of this.#blocks()) {
+      await this.#deliver(block);
+      if (this.#tools.signal.aborted) return await this.stop();
+    }
+    const { rows, nextSequence: batches } = this.lease.position;
+    await this.#trainer.endShard(epoch, shard, { rows, batches });
+    await this.#tools.leases.finish(this.lease, { rows, batches });
+    await endWhenComplete(this.#manifest, this.#trainer, this.#tools);
+    return { status: 'done', rows, batches };
+  }
+
+  async stop(): Promise<ShardOutcome> {
+    await this.#tools.leases.release(this.lease);
+    return { status: 'stopped', position: this.lease.position };
+  }
+
+  #blocks(): AsyncGenerator<ColumnBlock, void, undefined> {
+    const { plan, readTimestamp } = this.#manifest;
+    const range = shardRanges(plan)[this.lease.shard];
+    if (range === undefined) throw notPlanned(this.lease.epoch, this.lease.shard);
+    return readRange(this.#tools.channel, {
+      table: plan.table,
+      columns: plan.columns,
+      keyLength: plan.key.length,
+      range,
+      afterKey: this.lease.position.afterKey,
+      readTimestamp,
+      blockRows: blockRows(plan),
+      signal: this.#tools.signal,
+    });
+  }
+
+  async #deliver(block: ColumnBlock): Promise<void> {
+    const { plan } = this.#manifest;
+    const { position, epoch, shard } = this.lease;
+    const place = {
+      seed: plan.seed,
+      shard,
+      block: position.block,
+      rowCount: block.rowCount,
+      batchRows: plan.batchRows,
+      firstSequence: position.nextSequence,
+    };
+    const batches = cutBlock(place, this.#isEvaluate(block));
+    for (const { sequence, role, rows } of batches) {
+      await this.#holdLease();
+      const span = { rowFrom: position.rows, rowTo: position.rows + block.rowCount };
+      const metadata = batchMetadata(this.#manifest, { shard, sequence, role, rows: rows.length, ...span });
+      await this.#trainer.putBatch({ epoch, shard, sequence }, this.#encoder.encode(block, rows, metadata));
+      this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
+    }
+    this.lease = await this.#tools.leases.save(this.lease, {
+      block: position.block + 1,
+      afterKey: keyAt(block, plan.key.length, block.rowCount - 1),
+      nextSequence: position.nextSequence + batches.length,
+      rows: position.rows + block.rowCount,
+    });
+  }
+
+  #isEvaluate(block: ColumnBlock): (row: number) => boolean {
+    const { split, columns } = this.#manifest.plan;
+    const vector = split ? block.columns[columns.indexOf(split.by)] : undefined;
+    return split && vector ? splitRows(split, vector) : () => false;
+  }
+
+  /** Before each batch: one that slept past its lease finds out here that another has taken over, and sends nothing. */
+  async #holdLease(): Promise<void> {
+    const { leases, clock, renewWithinMs, signal } = this.#tools;
+    signal.throwIfAborted();
+    if (clock() + renewWithinMs >= this.lease.expiresAtMs) this.lease = await leases.renew(this.lease);
+  }
+}
+
+async function endWhenComplete(manifest: Manifest, trainer: TrainerClient, { store }: ReadTools): Promise<void> {
+  const { epoch } = manifest;
+  if ((await store.openShards(epoch)).length > 0) return;
+  const stored = await store.find(epoch);
+  if (stored?.state === 'delivered') return;
+  await trainer.endEpoch(epoch);
+  await store.markDelivered(epoch);
+}
+
+/** What another try cannot mend is recorded; all else is left for the next reader, at once. */
+async function giveUp(lease: ShardLease, error: unknown, { leases }: ReadTools): Promise<void> {
+  if (error instanceof PenstockError && !error.retryable) await leases.fail(lease, messageOf(error));
+  else await leases.release(lease).catch(() => {});
+}
+
+function checkVersions(manifest: Manifest, ours: Versions): void {
+  const { node, icu, tz } = manifest.plan.versions;
+  if (node === ours.node && icu === ours.icu && tz === ours.tz) return;
+  const theirs = `Node ${node}, ICU ${icu}, time zones ${tz}`;
+  throw new PenstockError(
+    `Epoch ${manifest.epoch} was planned with ${theirs}; here are ${ours.node}, ${ours.icu}, ${ours.tz}`,
+    {
+      code: 'PLAN_VERSIONS',
+      remedy:
+        'Deploy plan-epoch and read-shard of one build; an instance of the right version may still take the shard',
+      retryable: true,
+    },
+  );
+}
+
+function notPlanned(epoch: string, shard: number): PenstockError {
+  return new PenstockError(`There is no shard ${shard} of an epoch ${epoch}`, {
+    code: 'NOT_FOUND',
+    remedy: 'Plan the epoch in this database first',
+    retryable: false,
+  });
+}

@@ -1,0 +1,138 @@
+import type { Database, Snapshot } from '@google-cloud/spanner';
+import { ConfigError, PenstockError } from '../../base/errors.ts';
+import type { KeyCode, KeyColumn } from '../../model/epochs/key.ts';
+import type { ContainedOffsets } from '../../model/epochs/manifest.ts';
+import { numberOf, textOf } from './epoch-store-rows.ts';
+
+const KEY_COLUMNS = `
+  SELECT c.COLUMN_NAME AS name, c.COLUMN_ORDERING AS ordering, c.SPANNER_TYPE AS typeText
+  FROM INFORMATION_SCHEMA.INDEX_COLUMNS AS c
+  WHERE c.TABLE_CATALOG = '' AND c.TABLE_SCHEMA = '' AND c.INDEX_TYPE = 'PRIMARY_KEY'
+    AND LOWER(c.TABLE_NAME) = LOWER(@table) AND c.ORDINAL_POSITION IS NOT NULL
+  ORDER BY c.ORDINAL_POSITION`;
+const COLUMNS = `
+  SELECT c.COLUMN_NAME AS name, c.SPANNER_TYPE AS typeText
+  FROM INFORMATION_SCHEMA.COLUMNS AS c
+  WHERE c.TABLE_CATALOG = '' AND c.TABLE_SCHEMA = '' AND LOWER(c.TABLE_NAME) = LOWER(@table)`;
+const RETENTION = `
+  SELECT o.OPTION_VALUE AS retention
+  FROM INFORMATION_SCHEMA.DATABASE_OPTIONS AS o
+  WHERE o.OPTION_NAME = 'version_retention_period'`;
+
+/** Spanner's own default. */
+const DEFAULT_RETENTION = '1h';
+const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 };
+const keyCodes = ['BOOL', 'INT64', 'FLOAT32', 'FLOAT64', 'NUMERIC', 'STRING', 'BYTES', 'DATE', 'TIMESTAMP', 'UUID'];
+
+/** A moment of the database, and what it says of one table and of the pipelines that write it. */
+export interface PinnedSnapshot {
+  /** RFC 3339 with nanoseconds. */
+  readonly readTimestamp: string;
+  readonly key: readonly KeyColumn[];
+  /** Type of each column as the database spells it, by its lower-case name. */
+  readonly types: ReadonlyMap<string, string>;
+  /** For how long after the read timestamp its versions are kept. */
+  readonly retentionMs: number;
+  readonly checkpoints: readonly ContainedOffsets[];
+}
+
+/**
+ * Pins a read timestamp: one strong read-only transaction gives it, the checkpoints as of it, and the table's key.
+ *
+ * @param pipelines names of the Kafka pipelines that write the table
+ * @throws {ConfigError} when there is no such table
+ */
+export async function pinSnapshot(
+  database: Database,
+  table: string,
+  pipelines: readonly string[],
+): Promise<PinnedSnapshot> {
+  const [snapshot] = await database.getSnapshot({ strong: true, returnReadTimestamp: true });
+  try {
+    const { readTimestamp } = snapshot;
+    if (readTimestamp === undefined) throw noTimestamp();
+    const checkpoints = await readCheckpoints(snapshot, pipelines);
+    const columns = await query(snapshot, COLUMNS, { table });
+    if (columns.length === 0) throw noTable(table);
+    const key = (await query(snapshot, KEY_COLUMNS, { table })).map((row) => keyColumn(table, row));
+    const retention = textOf((await query(snapshot, RETENTION, {}))[0], 'retention') || DEFAULT_RETENTION;
+    return {
+      readTimestamp: readTimestamp.toISOString(),
+      key,
+      types: new Map(columns.map((row) => [textOf(row, 'name').toLowerCase(), textOf(row, 'typeText')])),
+      retentionMs: durationMs(retention),
+      checkpoints,
+    };
+  } finally {
+    snapshot.end();
+  }
+}
+
+async function query(snapshot: Snapshot, sql: string, params: Readonly<Record<string, string>>): Promise<unknown[]> {
+  const [rows] = await snapshot.run({ sql, params: { ...params }, json: true });
+  return rows;
+}
+
+async function readCheckpoints(snapshot: Snapshot, pipelines: readonly string[]): Promise<ContainedOffsets[]> {
+  if (pipelines.length === 0) return [];
+  const [rows] = await snapshot.read('PenstockCheckpoints', {
+    ranges: pipelines.map((pipeline) => ({ startClosed: [pipeline], endClosed: [pipeline] })),
+    columns: ['Pipeline', 'Topic', 'PartitionId', 'TopicId', 'NextOffset'],
+    json: true,
+    jsonOptions: { wrapNumbers: true },
+  });
+  return rows.map((row: unknown) => ({
+    pipeline: textOf(row, 'Pipeline'),
+    topic: textOf(row, 'Topic'),
+    partition: numberOf(wrapped(row), 'PartitionId'),
+    topicId: textOf(row, 'TopicId'),
+    nextOffset: textOf(wrapped(row), 'NextOffset'),
+  }));
+}
+
+/** INT64 come as `{ value: '123' }` where numbers are wrapped. */
+function wrapped(row: unknown): unknown {
+  if (typeof row !== 'object' || row === null) return row;
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]: [string, unknown]) => [
+      name,
+      typeof value === 'object' && value !== null && 'value' in value ? value.value : value,
+    ]),
+  );
+}
+
+function keyColumn(table: string, row: unknown): KeyColumn {
+  const name = textOf(row, 'name');
+  const type = textOf(row, 'typeText').replace(/\(.*$/, '');
+  const code = keyCodes.find((known) => known === type);
+  if (!isKeyCode(code)) {
+    const message = `${table} has ${name} of type ${type} in its primary key`;
+    throw new ConfigError([{ path: 'feeds', message, remedy: `A feed ranges over keys of ${keyCodes.join(', ')}` }]);
+  }
+  return { name, code, descending: textOf(row, 'ordering') === 'DESC' };
+}
+
+function isKeyCode(code: string | undefined): code is KeyCode {
+  return code !== undefined;
+}
+
+/** `1h`, `7d`, `90m`, `3600s`. */
+function durationMs(text: string): number {
+  const match = /^(\d+)([dhms])$/.exec(text);
+  const unit = unitMs[match?.[2] ?? ''];
+  if (unit === undefined) throw new TypeError(`version_retention_period ${JSON.stringify(text)} is no duration`);
+  return Number(match?.[1]) * unit;
+}
+
+function noTable(table: string): ConfigError {
+  const message = `the database has no table ${table}`;
+  return new ConfigError([{ path: 'feeds', message, remedy: 'Create the table, or name one that is there' }]);
+}
+
+function noTimestamp(): PenstockError {
+  return new PenstockError('Spanner gave no read timestamp', {
+    code: 'NO_READ_TIMESTAMP',
+    remedy: 'Plan again',
+    retryable: true,
+  });
+}

@@ -1,47 +1,41 @@
-import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
-import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
-import { list, readEnvironment, text } from '../../shared/base/environment.ts';
-import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { jsonLog } from '../../shared/base/log.ts';
-import { runKafkaSink } from './run-kafka-sink.ts';
 
-/** Cloud Run kills an instance 10 s after SIGTERM. */
+/**
+ * The sink runs in a thread because a thread's heap can be bounded from inside: unbounded, V8 lets garbage grow to
+ * several times of what is live before it looks for it. Measured on 200,000 flights into two tables: 230 MB instead of 580.
+ */
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 144, maxYoungGenerationSizeMb: 8 };
+/** Cloud Run kills an instance 10 s after SIGTERM; a commit that hangs must not hold the process until then. */
 const GRACE_MS = 8_000;
 
-const settings = {
-  pipelines: list('PENSTOCK_PIPELINE', 'Name pipelines, separated by commas, or unset it for all'),
-  identity: text('PENSTOCK_IDENTITY', 'Set it to the service account’s e-mail', ''),
-};
-
-const log = jsonLog('kafka-sink');
-
-/** Runs the worker until SIGTERM or SIGINT; the exit code is 0 then, 2 for a bad configuration, 1 for anything else. */
-async function main(): Promise<number> {
-  const ending = new AbortController();
-  const end = () => {
-    ending.abort();
-    // A commit that hangs must not hold the process beyond its grace: what it did, the checkpoint knows.
-    setTimeout(() => process.exit(0), GRACE_MS).unref();
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
-  try {
-    const { pipelines, identity } = readEnvironment(settings, process.env);
-    const declaration = await loadDeclaration(process.env);
-    const email =
-      identity ||
-      (await openIdTokens()
-        .email()
-        .catch(() => 'unknown'));
-    log('INFO', 'Started');
-    await runKafkaSink({ declaration, pipelines, untilCaughtUp: false, signal: ending.signal, log, identity: email });
-    log('INFO', 'Ended');
-    return 0;
-  } catch (error) {
-    log('ERROR', messageOf(error), error instanceof PenstockError ? { code: error.code, remedy: error.remedy } : {});
-    return error instanceof ConfigError ? 2 : 1;
+/** Runs the sink's thread until it ends, or until SIGTERM or SIGINT ends it. */
+function supervise(path: string): void {
+  const worker = new Worker(path, { resourceLimits: HEAP_LIMITS });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      worker.postMessage('end');
+      // What an unfinished commit did, the checkpoint knows.
+      setTimeout(() => process.exit(0), GRACE_MS).unref();
+    });
   }
+  worker.on('message', (exitCode: number) => {
+    process.exitCode = exitCode;
+  });
+  worker.on('error', (error) => {
+    jsonLog('kafka-sink')('ERROR', `The sink's thread failed: ${error.message}`);
+    process.exitCode = 1;
+  });
 }
 
-void main().then((code) => {
-  process.exitCode = code;
-});
+async function runThread(): Promise<void> {
+  const ending = new AbortController();
+  parentPort?.on('message', () => ending.abort());
+  // Loaded here, so that the supervising thread stays small.
+  const { sinkExitCode } = await import('./sink-exit-code.ts');
+  parentPort?.postMessage(await sinkExitCode(process.env, ending.signal));
+  parentPort?.close();
+}
+
+if (isMainThread) supervise(process.argv[1] ?? '');
+else void runThread();

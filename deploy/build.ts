@@ -66,7 +66,7 @@ async function buildFunction(
   const out = join(dist, name);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  const entries = ['index', 'worker'].filter((entry) => existsSync(join(source, `${entry}.ts`)));
+  const entries = ['index', 'worker', 'thread'].filter((entry) => existsSync(join(source, `${entry}.ts`)));
   const result = await build({
     entryPoints: entries.map((entry) => join(source, `${entry}.ts`)),
     outdir: out,

@@ -1,17 +1,18 @@
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { jsonLog } from '../../shared/base/log.ts';
+import { dirname, extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 
 /**
  * The sink runs in a thread because a thread's heap can be bounded from inside: unbounded, V8 lets garbage grow to
- * several times of what is live before it looks for it. Measured on 200,000 flights into two tables: 230 MB instead of 580.
+ * several times of what is live before it looks for it.
  */
 const HEAP_LIMITS = { maxOldGenerationSizeMb: 144, maxYoungGenerationSizeMb: 8 };
 /** Cloud Run kills an instance 10 s after SIGTERM; a commit that hangs must not hold the process until then. */
 const GRACE_MS = 8_000;
 
-/** Runs the sink's thread until it ends, or until SIGTERM or SIGINT ends it. */
-function supervise(path: string): void {
-  const worker = new Worker(path, { resourceLimits: HEAP_LIMITS });
+/** Runs the sink's thread, which lies beside this file, until it ends, or until SIGTERM or SIGINT ends it. */
+function supervise(): void {
+  const own = process.argv[1] ?? '';
+  const worker = new Worker(join(dirname(own), `thread${extname(own)}`), { resourceLimits: HEAP_LIMITS });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       worker.postMessage('end');
@@ -23,19 +24,10 @@ function supervise(path: string): void {
     process.exitCode = exitCode;
   });
   worker.on('error', (error) => {
-    jsonLog('kafka-sink')('ERROR', `The sink's thread failed: ${error.message}`);
+    const message = `The sink's thread failed: ${error instanceof Error ? error.message : error}`;
+    process.stderr.write(`${JSON.stringify({ severity: 'ERROR', component: 'kafka-sink', message })}\n`);
     process.exitCode = 1;
   });
 }
 
-async function runThread(): Promise<void> {
-  const ending = new AbortController();
-  parentPort?.on('message', () => ending.abort());
-  // Loaded here, so that the supervising thread stays small.
-  const { sinkExitCode } = await import('./sink-exit-code.ts');
-  parentPort?.postMessage(await sinkExitCode(process.env, ending.signal));
-  parentPort?.close();
-}
-
-if (isMainThread) supervise(process.argv[1] ?? '');
-else void runThread();
+supervise();

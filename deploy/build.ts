@@ -86,7 +86,11 @@ async function buildFunction(
     logOverride: { 'empty-import-meta': 'error' },
   });
   copyProtos(out);
-  if (existsSync(join(source, 'assets'))) cpSync(join(source, 'assets'), join(out, 'assets'), { recursive: true });
+  if (existsSync(join(source, 'assets'))) {
+    cpSync(join(source, 'assets'), join(out, 'assets'), { recursive: true });
+    // A page's own script may need it, and a deployed package has no node_modules of ours.
+    cpSync(require.resolve('idiomorph/dist/idiomorph.min.js'), join(out, 'assets/idiomorph.min.js'));
+  }
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(deployedPackage(name), null, 2)}\n`);
   return outputBytes(result);
 }

@@ -4,9 +4,9 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import { jsonLog } from '../../shared/base/log.ts';
-import { securityHeaders } from './answer.ts';
 import { type Dashboard, openDashboard } from './open-dashboard.ts';
-import { explainTrouble } from './trouble.ts';
+import { securityHeaders } from './page/answer.ts';
+import { explainTrouble } from './view/trouble.ts';
 
 const log = jsonLog('dashboard');
 let opened: Promise<Dashboard> | undefined;

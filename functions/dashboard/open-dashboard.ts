@@ -10,12 +10,12 @@ import type { Log } from '../../shared/base/log.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { type Access, localAccess, tokenAccess } from './access.ts';
 import { loadAssets } from './assets.ts';
-import { viewEpoch } from './epoch-view.ts';
-import { sourceGatherer } from './gather.ts';
 import { dashboardApp } from './handler.ts';
-import { viewOverview } from './overview.ts';
-import { shareLoad } from './share-load.ts';
-import { askTrainer } from './trainer-progress.ts';
+import { sourceGatherer } from './sources/gather.ts';
+import { shareLoad } from './sources/share-load.ts';
+import { askTrainer } from './sources/trainer-progress.ts';
+import { viewEpoch } from './view/epoch-view.ts';
+import { viewOverview } from './view/overview.ts';
 
 const KEEP_MS = 1_000;
 const WAIT_MS = 8_000;

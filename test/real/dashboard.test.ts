@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { after, before, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
-import { readProgress } from '../../functions/dashboard/trainer-progress.ts';
+import { readProgress } from '../../functions/dashboard/sources/trainer-progress.ts';
 import { type ControlDatabase, openControlDatabase } from '../functions/dashboard/control-database.ts';
 import { exampleFlights, fillEpoch, fillExample } from '../functions/dashboard/example-tables.ts';
 import { type Outside, type ServedDashboard, serveDashboard } from '../functions/dashboard/serve-dashboard.ts';

@@ -1,6 +1,6 @@
-import { foldLineage } from '../../../functions/dashboard/lineage.ts';
-import type { PipelineSource, Sources } from '../../../functions/dashboard/sources.ts';
-import { readProgress, type TrainerProgress } from '../../../functions/dashboard/trainer-progress.ts';
+import type { PipelineSource, Sources } from '../../../functions/dashboard/sources/sources.ts';
+import { readProgress, type TrainerProgress } from '../../../functions/dashboard/sources/trainer-progress.ts';
+import { foldLineage } from '../../../functions/dashboard/view/lineage.ts';
 import type {
   CheckpointRow,
   DeadLetterRow,

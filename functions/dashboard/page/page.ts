@@ -1,12 +1,12 @@
 import { html } from 'hono/html';
+import type { Need, Overview, Stage } from '../view/view-model.ts';
+import { sayCount } from '../view/words.ts';
 import type { Html } from './html.ts';
 import { icon, sprite } from './icons.ts';
 import { deadLettersSection } from './page-dead-letters.ts';
 import { epochCard, epochsSection, modelCard } from './page-epochs.ts';
 import type { PageOptions } from './page-options.ts';
 import { pipelinesSection } from './page-pipelines.ts';
-import type { Need, Overview, Stage } from './view-model.ts';
-import { sayCount } from './words.ts';
 
 /** Seconds after which a page without JavaScript loads itself again. */
 const REFRESH_SECONDS = 10;

@@ -1,5 +1,5 @@
-import type { Clock } from '../../shared/base/clock.ts';
-import { PenstockError } from '../../shared/base/errors.ts';
+import type { Clock } from '../../../shared/base/clock.ts';
+import { PenstockError } from '../../../shared/base/errors.ts';
 
 /** The look takes longer than a reader should wait; it goes on, and a later request may find it done. */
 export class TooSlowError extends PenstockError {

@@ -1,4 +1,4 @@
-import type { PartitionEnd } from '../../shared/adapters/kafka/end-offsets.ts';
+import type { PartitionEnd } from '../../../shared/adapters/kafka/end-offsets.ts';
 import type {
   CheckpointRow,
   DeadLetterHead,
@@ -6,10 +6,10 @@ import type {
   EpochRow,
   ReceiptRow,
   ShardRow,
-} from '../../shared/adapters/spanner/overview-store.ts';
-import type { Declaration } from '../../shared/model/config/declaration.ts';
-import type { LagHistory } from './lag-history.ts';
-import type { LineageSummary } from './lineage.ts';
+} from '../../../shared/adapters/spanner/overview-store.ts';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import type { LagHistory } from '../view/lag-history.ts';
+import type { LineageSummary } from '../view/lineage.ts';
 import type { TrainerProgress } from './trainer-progress.ts';
 
 /** Everything that one page is made of: what the control tables, the brokers and the trainer said at one moment. */

@@ -1,4 +1,4 @@
-import type { EpochView, Overview } from './view-model.ts';
+import type { EpochView, Overview } from '../view/view-model.ts';
 
 const MAX_ID_CHARACTERS = 320;
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { askTrainer, readProgress } from '../../../functions/dashboard/trainer-progress.ts';
+import { askTrainer, readProgress } from '../../../../functions/dashboard/sources/trainer-progress.ts';
 
 async function serve(t: TestContext, answer: RequestListener): Promise<string> {
   const server = createServer(answer).listen(0, '127.0.0.1');

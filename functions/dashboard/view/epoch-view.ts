@@ -1,4 +1,4 @@
-import type { EpochRow, ShardRow } from '../../shared/adapters/spanner/overview-store.ts';
+import type { EpochRow, ShardRow } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { EpochSummary, EpochView, Health, ShardState } from './view-model.ts';
 import { showHidden } from './words.ts';
 

@@ -1,4 +1,4 @@
-import type { DeadLetterHead, DeadLetterRow } from '../../shared/adapters/spanner/overview-store.ts';
+import type { DeadLetterHead, DeadLetterRow } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { DeadLetterView } from './view-model.ts';
 import { showHidden } from './words.ts';
 

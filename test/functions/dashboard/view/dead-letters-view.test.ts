@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { newestDeadLetters, previewBytes, viewDeadLetter } from '../../../functions/dashboard/dead-letters-view.ts';
-import { deadLetter } from './example-sources.ts';
+import {
+  newestDeadLetters,
+  previewBytes,
+  viewDeadLetter,
+} from '../../../../functions/dashboard/view/dead-letters-view.ts';
+import { deadLetter } from '../example-sources.ts';
 
 test('previewBytes() shows text as text and other bytes by their numbers', () => {
   assert.equal(previewBytes(Buffer.from('{"name":"Málaga"}')), '{"name":"Málaga"}');

@@ -1,4 +1,4 @@
-import type { EndOffsets } from '../../shared/adapters/kafka/end-offsets.ts';
+import type { EndOffsets } from '../../../shared/adapters/kafka/end-offsets.ts';
 import type {
   CheckpointRow,
   DeadLetterHead,
@@ -7,14 +7,14 @@ import type {
   OverviewReader,
   OverviewStore,
   ShardRow,
-} from '../../shared/adapters/spanner/overview-store.ts';
-import type { Clock } from '../../shared/base/clock.ts';
-import type { Declaration, Pipeline } from '../../shared/model/config/declaration.ts';
-import { newestDeadLetters } from './dead-letters-view.ts';
-import { type LagHistory, recordLag } from './lag-history.ts';
-import type { LineageSummary } from './lineage.ts';
+} from '../../../shared/adapters/spanner/overview-store.ts';
+import type { Clock } from '../../../shared/base/clock.ts';
+import type { Declaration, Pipeline } from '../../../shared/model/config/declaration.ts';
+import { newestDeadLetters } from '../view/dead-letters-view.ts';
+import { type LagHistory, recordLag } from '../view/lag-history.ts';
+import type { LineageSummary } from '../view/lineage.ts';
+import { maxListedDeadLetters } from '../view/overview.ts';
 import { type LineageReader, lineageReader } from './lineage-reader.ts';
-import { maxListedDeadLetters } from './overview.ts';
 import { type PipelineSource, partitionKey, type Sources } from './sources.ts';
 import type { TrainerProgress } from './trainer-progress.ts';
 

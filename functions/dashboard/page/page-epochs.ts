@@ -1,9 +1,9 @@
 import { html } from 'hono/html';
+import type { EpochSummary, EpochView, ModelView } from '../view/view-model.ts';
+import { sayCount, sayDuration, sayLoss, sayMany, sayMoment, sayRate, sayShare } from '../view/words.ts';
 import { describeShards, lossCurve, shardMap } from './charts.ts';
 import type { Html } from './html.ts';
 import { bareIcon } from './icons.ts';
-import type { EpochSummary, EpochView, ModelView } from './view-model.ts';
-import { sayCount, sayDuration, sayLoss, sayMany, sayMoment, sayRate, sayShare } from './words.ts';
 
 const MAX_CONTAINED = 64;
 

@@ -1,4 +1,4 @@
-import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
+import { ConfigError, messageOf, PenstockError } from '../../../shared/base/errors.ts';
 
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;

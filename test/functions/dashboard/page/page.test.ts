@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { viewOverview } from '../../../functions/dashboard/overview.ts';
-import { renderNotice, renderPage } from '../../../functions/dashboard/page.ts';
-import type { PageOptions } from '../../../functions/dashboard/page-options.ts';
-import type { Sources } from '../../../functions/dashboard/sources.ts';
-import { exampleDeclaration, kafka, pubsub } from './example-declaration.ts';
-import { deadLetter, epochRow, kafkaSource, NOW, shardRows, sourcesOf, trainer } from './example-sources.ts';
+import { renderNotice, renderPage } from '../../../../functions/dashboard/page/page.ts';
+import type { PageOptions } from '../../../../functions/dashboard/page/page-options.ts';
+import type { Sources } from '../../../../functions/dashboard/sources/sources.ts';
+import { viewOverview } from '../../../../functions/dashboard/view/overview.ts';
+import { exampleDeclaration, kafka, pubsub } from '../example-declaration.ts';
+import { deadLetter, epochRow, kafkaSource, NOW, shardRows, sourcesOf, trainer } from '../example-sources.ts';
 
 const declaration = exampleDeclaration({ flights: kafka('flights'), airports: pubsub('airports') });
 const assets = { css: '/assets/page.css', morph: '/assets/m.js', script: '/assets/page.js', icon: '/assets/icon.svg' };

@@ -1,9 +1,9 @@
 import { scaleLinear } from 'd3-scale';
 import { area, curveLinear, line } from 'd3-shape';
 import { html } from 'hono/html';
+import type { EpochView, ModelView, ShardState } from '../view/view-model.ts';
+import { sayCount, sayLoss, sayMany } from '../view/words.ts';
 import type { Html } from './html.ts';
-import type { EpochView, ModelView, ShardState } from './view-model.ts';
-import { sayCount, sayLoss, sayMany } from './words.ts';
 
 const spark = { width: 96, height: 26 };
 const loss = { width: 340, height: 150, left: 36, right: 8, top: 10, bottom: 22 };

@@ -1,10 +1,10 @@
-import type { Declaration } from '../../shared/model/config/declaration.ts';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import type { Sources } from '../sources/sources.ts';
 import { newestDeadLetters, viewDeadLetter } from './dead-letters-view.ts';
 import { summarizeEpoch, viewEpoch } from './epoch-view.ts';
 import { viewModel } from './model-view.ts';
 import { findNeeds, type NeedFacts } from './needs.ts';
 import { viewPipeline } from './pipeline-view.ts';
-import type { Sources } from './sources.ts';
 import { countBroken, viewStages } from './stages.ts';
 import type { DeadLetters, Health, Overview, PipelineView } from './view-model.ts';
 import { quoteForShell, sayCount, sayMany, sayNumber, sayShare } from './words.ts';

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
+import type { DeadLetters, DeadLetterView } from '../view/view-model.ts';
+import { sayBytes, sayCount, sayMoment } from '../view/words.ts';
 import type { Html } from './html.ts';
-import type { DeadLetters, DeadLetterView } from './view-model.ts';
-import { sayBytes, sayCount, sayMoment } from './words.ts';
 
 /** The newest records that were set aside: where they came from, why, and their first bytes as plain text. */
 export function deadLettersSection({ total, isMore, newest }: DeadLetters, base: string): Html {

@@ -1,10 +1,10 @@
 import { html } from 'hono/html';
+import type { Health, PipelineView } from '../view/view-model.ts';
+import { sayCount, sayDuration, sayMany, sayRate } from '../view/words.ts';
 import { sparkline } from './charts.ts';
 import type { Html } from './html.ts';
 import { bareIcon } from './icons.ts';
 import type { PageOptions, PipelineFilter } from './page-options.ts';
-import type { Health, PipelineView } from './view-model.ts';
-import { sayCount, sayDuration, sayMany, sayRate } from './words.ts';
 
 const MAX_LISTED = 200;
 const groups: readonly { filter: PipelineFilter; text: string; healths: readonly Health[] }[] = [

@@ -1,4 +1,4 @@
-import type { LineageRow } from '../../shared/adapters/spanner/overview-store.ts';
+import type { LineageRow } from '../../../shared/adapters/spanner/overview-store.ts';
 
 const BUCKET_MS = 10_000;
 const WINDOW_MS = 30 * 60_000;

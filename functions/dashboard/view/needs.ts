@@ -1,4 +1,4 @@
-import type { Declaration } from '../../shared/model/config/declaration.ts';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { DeadLetters, EpochSummary, EpochView, ModelView, Need, PipelineView } from './view-model.ts';
 import { quoteForShell, sayCount, sayDuration, sayMany } from './words.ts';
 

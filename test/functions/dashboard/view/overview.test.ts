@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { viewOverview } from '../../../functions/dashboard/overview.ts';
-import type { Sources } from '../../../functions/dashboard/sources.ts';
-import type { Overview, PipelineView } from '../../../functions/dashboard/view-model.ts';
-import { exampleDeclaration, kafka, pubsub } from './example-declaration.ts';
+import type { Sources } from '../../../../functions/dashboard/sources/sources.ts';
+import { viewOverview } from '../../../../functions/dashboard/view/overview.ts';
+import type { Overview, PipelineView } from '../../../../functions/dashboard/view/view-model.ts';
+import { exampleDeclaration, kafka, pubsub } from '../example-declaration.ts';
 import {
   deadLetter,
   epochRow,
@@ -15,7 +15,7 @@ import {
   shardRows,
   sourcesOf,
   trainer,
-} from './example-sources.ts';
+} from '../example-sources.ts';
 
 const declaration = exampleDeclaration({ flights: kafka('flights') });
 

@@ -1,4 +1,4 @@
-import type { TrainerProgress } from './trainer-progress.ts';
+import type { TrainerProgress } from '../sources/trainer-progress.ts';
 import type { Health, ModelView } from './view-model.ts';
 import { showHidden } from './words.ts';
 

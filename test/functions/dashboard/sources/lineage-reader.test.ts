@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lineageReader } from '../../../functions/dashboard/lineage-reader.ts';
-import type { CheckpointRow, LineageRow, OverviewReader } from '../../../shared/adapters/spanner/overview-store.ts';
-import { NOW } from './example-sources.ts';
+import { lineageReader } from '../../../../functions/dashboard/sources/lineage-reader.ts';
+import type { CheckpointRow, LineageRow, OverviewReader } from '../../../../shared/adapters/spanner/overview-store.ts';
+import { NOW } from '../example-sources.ts';
 
 /** A partition's lineage as a table: ordered, read by range and limit, each read noted. */
 function tableOf(rows: LineageRow[]) {

@@ -13,7 +13,7 @@ import {
   sayShare,
   sayTime,
   showHidden,
-} from '../../../functions/dashboard/words.ts';
+} from '../../../../functions/dashboard/view/words.ts';
 
 test('sayDuration() keeps two units at most and never goes below zero', () => {
   const durations = [

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
+import type { Health } from '../view/view-model.ts';
 import type { Html } from './html.ts';
-import type { Health } from './view-model.ts';
 
 const words: Readonly<Record<Health, string>> = {
   ok: 'Well:',

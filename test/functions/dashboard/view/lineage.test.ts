@@ -7,8 +7,8 @@ import {
   type LineageSummary,
   rowsByMinute,
   rowsPerSecond,
-} from '../../../functions/dashboard/lineage.ts';
-import type { LineageRow } from '../../../shared/adapters/spanner/overview-store.ts';
+} from '../../../../functions/dashboard/view/lineage.ts';
+import type { LineageRow } from '../../../../shared/adapters/spanner/overview-store.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 6, 28, 29);
 

@@ -1,5 +1,5 @@
-import type { CheckpointRow, LineageRow, OverviewReader } from '../../shared/adapters/spanner/overview-store.ts';
-import { carryBreaks, foldLineage, type LineageSummary } from './lineage.ts';
+import type { CheckpointRow, LineageRow, OverviewReader } from '../../../shared/adapters/spanner/overview-store.ts';
+import { carryBreaks, foldLineage, type LineageSummary } from '../view/lineage.ts';
 import { partitionKey } from './sources.ts';
 
 /** Commits of one partition that one look reads at most. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { shareLoad, TooSlowError } from '../../../functions/dashboard/share-load.ts';
+import { shareLoad, TooSlowError } from '../../../../functions/dashboard/sources/share-load.ts';
 
 test('shareLoad() loads once for all who ask at the same time, and again when the outcome is old', async () => {
   let [now, loads] = [0, 0];

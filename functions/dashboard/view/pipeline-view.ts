@@ -1,9 +1,9 @@
-import type { PartitionEnd } from '../../shared/adapters/kafka/end-offsets.ts';
-import type { CheckpointRow } from '../../shared/adapters/spanner/overview-store.ts';
-import type { Pipeline } from '../../shared/model/config/declaration.ts';
+import type { PartitionEnd } from '../../../shared/adapters/kafka/end-offsets.ts';
+import type { CheckpointRow } from '../../../shared/adapters/spanner/overview-store.ts';
+import type { Pipeline } from '../../../shared/model/config/declaration.ts';
+import { type PipelineSource, partitionKey } from '../sources/sources.ts';
 import { type LagSample, lagGrowthPerMinute, lastCaughtUpAt } from './lag-history.ts';
 import { type LineageBreak, type LineageSummary, rowsByMinute, rowsPerSecond } from './lineage.ts';
-import { type PipelineSource, partitionKey } from './sources.ts';
 import type { Health, PartitionView, PipelineState, PipelineView } from './view-model.ts';
 import { sayAge, sayCount } from './words.ts';
 

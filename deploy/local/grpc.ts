@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
@@ -11,6 +12,7 @@ import {
 } from '@grpc/grpc-js';
 
 const MIB = 1024 * 1024;
+const MAX_TURN_MS = 5;
 
 /** A protobuf message type as protobufjs' static code has it. */
 export interface MessageType<T> {
@@ -87,10 +89,15 @@ export function serverStream<Q, R>(
     const context = { metadata: call.metadata, signal: cancelSignal(call), requestBytes: call.request.bytes };
     // gax retries for seconds when an error comes without headers: always send them first.
     call.sendMetadata(new Metadata());
+    let yieldedAt = performance.now();
     try {
       for await (const answer of handle(call.request.decode(), context)) {
         if (context.signal.aborted) return;
         if (!call.write(answer)) await drained(call, context.signal);
+        if (performance.now() - yieldedAt < MAX_TURN_MS) continue;
+        // Answers that are made without waiting would keep every other call out until the stream ends.
+        await setImmediate();
+        yieldedAt = performance.now();
       }
       call.end();
     } catch (error) {

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openSpannerServer } from '../../../../deploy/local/spanner/server.ts';
+import { fingerprint, fingerprintModulo } from '../../../../shared/model/tensors/fingerprint.ts';
+import { openTestDatabase } from '../../adapters/spanner/test-database.ts';
+
+function signed(text: string): bigint {
+  const { hi, lo } = fingerprint(Buffer.from(text));
+  return BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo));
+}
+
+test('fingerprint() gives the values of the GoogleSQL manual for FARM_FINGERPRINT', () => {
+  assert.equal(signed('1footrue'), -1541654101129638711n);
+  assert.equal(signed('2applefalse'), 2794438866806483259n);
+  assert.equal(signed('3true'), -4880158226897771312n);
+});
+
+test('fingerprint() and fingerprintModulo() agree with ZetaSQL for texts of every length up to 200', async (context) => {
+  const server = await openSpannerServer();
+  context.after(() => server.close());
+  const opened = await openTestDatabase(server.address, ['CREATE TABLE T (Id INT64) PRIMARY KEY (Id)']);
+  context.after(() => opened.close());
+  const texts = Array.from({ length: 201 }, (_, length) =>
+    Array.from({ length }, (_, at) => String.fromCodePoint(33 + ((at * 7 + length * 13) % 94))).join(''),
+  ).concat(['é', '漢字かな', '\u{1F600}\u{1F680}'.repeat(9)]);
+  const [rows] = await opened.database.run({
+    sql: `SELECT t AS text, CAST(FARM_FINGERPRINT(t) AS STRING) AS print,
+            CAST(ABS(MOD(FARM_FINGERPRINT(t), 10000)) AS STRING) AS part FROM UNNEST(@texts) AS t`,
+    params: { texts },
+    types: { texts: { type: 'array', child: 'string' } },
+    json: true,
+  });
+  assert.equal(rows.length, texts.length);
+  for (const { text, print, part } of rows as unknown as { text: string; print: string; part: string }[]) {
+    assert.equal(String(signed(text)), print, text);
+    assert.equal(String(fingerprintModulo(fingerprint(Buffer.from(text)), 10_000)), part, text);
+  }
+});

@@ -7,8 +7,8 @@ const ALREADY_EXISTS = 6;
 const FAILED_PRECONDITION = 9;
 const OUT_OF_RANGE = 11;
 const CONSTRAINT_CODES = new Set([INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, OUT_OF_RANGE]);
-/** UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE. */
-const RETRYABLE_CODES = new Set([2, 4, 8, 10, 13, 14]);
+/** CANCELLED (a connection cut), UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE. */
+const RETRYABLE_CODES = new Set([1, 2, 4, 8, 10, 13, 14]);
 
 /** Spanner refuses what a transaction writes, and would again. */
 export class ConstraintError extends PenstockError {

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { planHandler } from '../../../functions/plan-epoch/handler.ts';
+import { readHandler } from '../../../functions/read-shard/handler.ts';
+import type { ShardOutcome } from '../../../functions/read-shard/read-shard.ts';
+import { UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
+import { PenstockError } from '../../../shared/base/errors.ts';
+import { noLog } from '../../../shared/base/log.ts';
+
+type Handle = ReturnType<typeof readHandler>;
+
+/** Serves a handler as the functions framework does: with its JSON body parsed. */
+async function serve(context: TestContext, handle: Handle): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const text = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString();
+    await handle(Object.assign(request, { body: text === '' ? undefined : JSON.parse(text) }), response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function verify(authorization: string | undefined): Promise<void> {
+  if (authorization !== 'Bearer good') throw new UnauthenticatedError('no');
+}
+
+function push(job: unknown, token = 'good'): RequestInit {
+  const data = Buffer.from(typeof job === 'string' ? job : JSON.stringify(job)).toString('base64');
+  const body = JSON.stringify({ message: { data, messageId: '1' }, subscription: 's' });
+  return { method: 'POST', body, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } };
+}
+
+async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
+  const handedOn: string[] = [];
+  const ending = new AbortController();
+  const handle = readHandler({
+    verify,
+    read: async () => {
+      if (outcome instanceof Error) throw outcome;
+      return outcome;
+    },
+    handOn: async (epoch, shard) => void handedOn.push(`${epoch}/${shard}`),
+    nowMs: () => 1_000,
+    deadlineMs: 1_000,
+    ending: ending.signal,
+    log: noLog,
+  });
+  return { url: await serve(context, handle), handedOn, ending };
+}
+
+const job = { epoch: 'e', shard: 3 };
+const position = { block: 1, afterKey: ['a'], nextSequence: 8, rows: 256 };
+
+test('readHandler() acknowledges a shard that is delivered, and asks for a leased one again when the lease ends', async (context) => {
+  const done = await openRead(context, { status: 'done', rows: 1, batches: 1 });
+  assert.equal((await fetch(done.url, push(job))).status, 204);
+  const leased = await openRead(context, { status: 'leased', expiresAtMs: 13_500 });
+  const answer = await fetch(leased.url, push(job));
+  assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '13']);
+  assert.equal(answer.headers.get('content-type'), 'application/problem+json');
+});
+
+test('readHandler() hands the remainder on at its deadline, but refuses the message when the instance ends', async (context) => {
+  const { url, handedOn, ending } = await openRead(context, { status: 'stopped', position });
+  assert.equal((await fetch(url, push(job))).status, 204);
+  assert.deepEqual(handedOn, ['e/3']);
+  ending.abort();
+  assert.equal((await fetch(url, push(job))).status, 503);
+  assert.deepEqual(handedOn, ['e/3']);
+});
+
+test('readHandler() acknowledges what another try cannot mend, and asks again for what it can', async (context) => {
+  const details = { code: 'X', remedy: 'r' };
+  const final = await openRead(context, new PenstockError('no', { ...details, retryable: false }));
+  assert.equal((await fetch(final.url, push(job))).status, 204);
+  const later = await openRead(context, new PenstockError('no', { ...details, retryable: true }));
+  assert.equal((await fetch(later.url, push(job))).status, 503);
+  const grpc = await openRead(context, Object.assign(new Error('14 UNAVAILABLE'), { code: 14 }));
+  assert.equal((await fetch(grpc.url, push(job))).status, 503);
+  const bug = await openRead(context, new Error('bug'));
+  assert.equal((await fetch(bug.url, push(job))).status, 500);
+});
+
+test('readHandler() refuses a missing token and messages that are no shard job', async (context) => {
+  const { url } = await openRead(context, { status: 'done-before' });
+  assert.equal((await fetch(url, push(job, 'forged'))).status, 401);
+  for (const bad of [
+    '{',
+    [],
+    { epoch: 'e' },
+    { epoch: '', shard: 0 },
+    { epoch: 'e', shard: -1 },
+    { epoch: 'e', shard: '1' },
+  ]) {
+    assert.equal((await fetch(url, push(bad))).status, 400, JSON.stringify(bad));
+  }
+  assert.equal((await fetch(url, { ...push(job), body: '{}' })).status, 400);
+});
+
+test('planHandler() takes the feed from body or path and the tick from the scheduler’s header', async (context) => {
+  const asked: unknown[] = [];
+  const handle = planHandler({
+    verify,
+    plan: async (feed, tick) => {
+      asked.push([feed, tick.scheduleTime, tick.idempotencyKey]);
+      if (feed === 'none') throw new PenstockError('no feed', { code: 'NOT_FOUND', remedy: 'r', retryable: false });
+      if (tick.idempotencyKey === 'bad') throw new RangeError('bad key');
+      throw new PenstockError('down', { code: 'DOWN', remedy: 'r', retryable: true });
+    },
+    nowMs: () => 0,
+    log: noLog,
+  });
+  const url = await serve(context, handle);
+  const headers = { authorization: 'Bearer good', 'x-cloudscheduler-scheduletime': '2026-11-21T07:00:00Z' };
+  assert.equal((await fetch(`${url}/delays`, { method: 'POST', headers })).status, 503);
+  const body = JSON.stringify({ feed: 'none' });
+  assert.equal((await fetch(url, { method: 'POST', headers, body })).status, 404);
+  const keyed = { authorization: 'Bearer good', 'idempotency-key': 'bad' };
+  assert.equal((await fetch(`${url}/delays`, { method: 'POST', headers: keyed })).status, 400);
+  assert.equal((await fetch(url, { method: 'POST', headers })).status, 400);
+  assert.equal((await fetch(`${url}/delays`, { headers })).status, 400);
+  assert.equal((await fetch(`${url}/delays`, { method: 'POST' })).status, 401);
+  assert.deepEqual(asked, [
+    ['delays', '2026-11-21T07:00:00Z', undefined],
+    ['none', '2026-11-21T07:00:00Z', undefined],
+    ['delays', undefined, 'bad'],
+  ]);
+});

@@ -159,6 +159,8 @@ async function functionEnvironments(cloud: LocalCloud, declarationPath: string):
     PENSTOCK_IDENTITY: identity,
     PENSTOCK_CALLERS: callers.join(','),
     GCE_METADATA_HOST: (await cloud.identity.openMetadataServer(identity)).host,
+    METADATA_SERVER_DETECTION: 'assume-present',
+    SPANNER_DISABLE_BUILTIN_METRICS: 'true',
     PENSTOCK_SHARD_TOPIC: SHARD_TOPIC,
     NODE_COMPILE_CACHE: join(declarationPath, '../compile-cache'),
   });

@@ -37,7 +37,10 @@ export function readHandler(door: ReadDoor): (request: PushRequest, response: Se
       await door.verify(request.headers.authorization);
       const { epoch, shard } = jobOf(request.body);
       const signal = AbortSignal.any([door.ending, AbortSignal.timeout(door.deadlineMs)]);
-      const outcome = await door.read(epoch, shard, signal);
+      const outcome = await door.read(epoch, shard, signal).catch((error: unknown) => {
+        if (signal.aborted && error === signal.reason) throw waitedInVain(epoch, shard);
+        throw error;
+      });
       door.log('INFO', `shard ${outcome.status}`, { epoch, shard, ...outcome });
       await answer(response, outcome, { epoch, shard }, door);
     } catch (error) {
@@ -63,6 +66,15 @@ async function answer(
   }
   response.statusCode = 204;
   response.end();
+}
+
+/** The time ran out before the shard was begun: nothing to hand on, Pub/Sub sends it again. */
+function waitedInVain(epoch: string, shard: number): PenstockError {
+  return new PenstockError(`Shard ${shard} of ${epoch} waited for its turn until the deadline`, {
+    code: 'NO_SLOT',
+    remedy: 'Allow more instances, or more shards at once (PENSTOCK_SHARD_CONCURRENCY)',
+    retryable: true,
+  });
 }
 
 function later(code: string, detail: string, retryAfterSeconds: number) {

@@ -14,6 +14,7 @@ import { jsonLog } from '../../shared/base/log.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { readHandler } from './handler.ts';
 import { readShard } from './read-shard.ts';
+import { shardSlots } from './shard-slots.ts';
 import { trainerOfFeed } from './trainer-of-feed.ts';
 
 const settings = {
@@ -23,6 +24,8 @@ const settings = {
   project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
   topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
   deadlineMs: wholeNumber('PENSTOCK_SHARD_DEADLINE_MS', { min: 1_000, max: 590_000, fallback: 540_000 }),
+  // Two at once keep the process below 250 MB: each holds a 16 MiB window and its blocks.
+  concurrency: wholeNumber('PENSTOCK_SHARD_CONCURRENCY', { min: 1, max: 64, fallback: 2 }),
   leaseMs: wholeNumber('PENSTOCK_LEASE_MS', { min: 1_000, max: 600_000, fallback: 60_000 }),
 };
 
@@ -58,9 +61,10 @@ async function open() {
     clock: Date.now,
     renewWithinMs: given.leaseMs / 2,
   };
+  const slots = shardSlots(given.concurrency);
   const handle = readHandler({
     verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
-    read: (epoch, shard, signal) => readShard(epoch, shard, { ...tools, signal }),
+    read: (epoch, shard, signal) => slots(signal, () => readShard(epoch, shard, { ...tools, signal })),
     handOn: (epoch, shard) => jobs.publish(epoch, [shard]),
     nowMs: Date.now,
     deadlineMs: given.deadlineMs,

@@ -28,6 +28,8 @@ export interface KafkaSinkOptions {
   readonly identity: string;
   /** After how long without a sign of life a worker loses its partitions, in milliseconds; 30,000 unless given. */
   readonly sessionTimeoutMs?: number;
+  /** How long Spanner is waited for before a call counts as failed and is repeated, in milliseconds. */
+  readonly storeDeadlineMs?: number;
 }
 
 const SESSION_TIMEOUT_MS = 30_000;
@@ -47,7 +49,11 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   if (!brokers)
     throw new ConfigError([problem('kafka.brokers', 'is not declared', 'Name the brokers of the pipelines')]);
   const owner = `${hostname()}/${process.pid}`;
-  const store = openEventStore(openDatabase(declaration.spanner.database), { identity, owner });
+  const store = openEventStore(openDatabase(declaration.spanner.database), {
+    identity,
+    owner,
+    ...(options.storeDeadlineMs === undefined ? {} : { deadlineMs: options.storeDeadlineMs }),
+  });
   const driver = openKafkajsDriver({ brokers, clientId: 'penstock-kafka-sink', log });
   try {
     const ending = new AbortController();

@@ -19,8 +19,11 @@ import { refuseIfFenced } from './refuse-if-fenced.ts';
 import { runTransaction, type TransactionReads } from './run-transaction.ts';
 import { sortedError } from './spanner-errors.ts';
 import { type EventOutcome, type EventTaking, takeEvent } from './take-event.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 const CHECKPOINTS = 'PenstockCheckpoints';
+/** A commit of 4 MiB takes well under a second. */
+const DEADLINE_MS = 15_000;
 
 /** What taking a partition needs to know of its topic. */
 export interface PartitionTaking extends PipelinePartition {
@@ -91,22 +94,27 @@ export interface EventStore {
  *
  * @param options.identity who writes, for lineage and checkpoints: a service account's e-mail
  * @param options.owner which worker this is, for people to read
+ * @param options.deadlineMs how long Spanner is waited for before a call counts as failed; 15,000 unless given
  */
 export function openEventStore(
   { name, database, close }: OpenDatabase,
-  options: { readonly identity: string; readonly owner: string },
+  options: { readonly identity: string; readonly owner: string; readonly deadlineMs?: number },
 ): EventStore {
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   return {
     database: name,
-    readTable: (table) =>
-      readTableSchema(database, table).catch((error: unknown) => {
-        throw sortedError(error, `read the schema of table ${table}`, table);
-      }),
+    readTable: (table) => {
+      const attempted = `read the schema of table ${table}`;
+      return withinDeadline(deadlineMs, attempted, readTableSchema(database, table)).catch((error: unknown) => {
+        throw sortedError(error, attempted, table);
+      });
+    },
     raiseFence: (taking) =>
       runTransaction(database, {
         attempted: `take ${describePartition(taking)}`,
         table: CHECKPOINTS,
         commit: undefined,
+        deadlineMs,
         run: async (reads) => {
           const result = nextClaim(taking, await readCheckpoint(reads, taking));
           const row = { ...taking, ...result, owner: options.owner, lastEventAtMs: undefined };
@@ -118,10 +126,17 @@ export function openEventStore(
         attempted: `commit offsets ${batch.fromOffset} to ${batch.toOffset} of ${describePartition(batch)}`,
         table: batch.compiled.table.name,
         commit: batch.compiled.pipeline.commit,
+        deadlineMs,
         run: (reads) => writeBatch(reads, batch, options),
       }),
-    takeEvent: (taking) => takeEvent(database, taking),
-    nextOffsets: (pipeline, topic) => readNextOffsets({ name, database, close }, pipeline, topic),
+    takeEvent: (taking) => takeEvent(database, taking, deadlineMs),
+    nextOffsets: (pipeline, topic) => {
+      const attempted = `read the checkpoints of pipeline ${pipeline}`;
+      const work = readNextOffsets({ name, database, close }, pipeline, topic);
+      return withinDeadline(deadlineMs, attempted, work).catch((error: unknown) => {
+        throw sortedError(error, attempted, CHECKPOINTS);
+      });
+    },
     close,
   };
 }
@@ -208,15 +223,12 @@ async function readNextOffsets(
   pipeline: string,
   topic: string,
 ): Promise<ReadonlyMap<number, bigint>> {
-  const [rows] = await database
-    .run({
-      sql: 'SELECT CAST(PartitionId AS STRING) AS p, CAST(NextOffset AS STRING) AS o FROM PenstockCheckpoints WHERE Pipeline = @pipeline AND Topic = @topic',
-      params: { pipeline, topic },
-      json: true,
-    })
-    .catch((error: unknown) => {
-      throw sortedError(error, `read the checkpoints of pipeline ${pipeline}`, CHECKPOINTS);
-    });
+  const [rows] = await database.run({
+    sql: `SELECT CAST(PartitionId AS STRING) AS p, CAST(NextOffset AS STRING) AS o
+      FROM PenstockCheckpoints WHERE Pipeline = @pipeline AND Topic = @topic`,
+    params: { pipeline, topic },
+    json: true,
+  });
   return new Map(
     rows.map((row): [number, bigint] => {
       const { p, o } = 'p' in row ? row : { p: '0', o: '0' };

@@ -1,5 +1,6 @@
 import { type Database, Spanner } from '@google-cloud/spanner';
 import { ConfigError } from '../../base/errors.ts';
+import { settleAbandoned } from './within-deadline.ts';
 
 /** A database and the connections behind it. */
 export interface OpenDatabase {
@@ -9,6 +10,10 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
+/** gRPC would wait up to two minutes before it looks again for a server that was down. */
+const MAX_RECONNECT_MS = 2_000;
+/** How long closing waits for calls that the client still repeats. */
+const MAX_SETTLE_MS = 3_000;
 const NAME = /^projects\/([^/]+)\/instances\/([^/]+)\/databases\/([^/]+)$/;
 
 /**
@@ -23,7 +28,8 @@ export function openDatabase(name: string): OpenDatabase {
     const message = `is ${JSON.stringify(name)}, no name of a database`;
     throw new ConfigError([{ path: 'spanner.database', message, remedy: 'Write projects/P/instances/I/databases/D' }]);
   }
-  const spanner = new Spanner({ projectId });
+  const options = { projectId, 'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS };
+  const spanner = new Spanner(options);
   const database = spanner.instance(instance).database(id);
   // The client tells of a session that could not be made as an event too, and an unheard `error` ends the process.
   database.on('error', () => {});
@@ -31,6 +37,7 @@ export function openDatabase(name: string): OpenDatabase {
     name,
     database,
     async close() {
+      await settleAbandoned(MAX_SETTLE_MS);
       await database.close().catch(() => {});
       spanner.close();
     },

@@ -5,12 +5,15 @@ import type { Cell } from '../../model/events/cell.ts';
 import type { TableMutation } from '../../model/events/change.ts';
 import { StoreUnavailableError, sortedError } from './spanner-errors.ts';
 import { type ClientRow, cellsOf, wireKeys, wireMutation } from './wire.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 const { Mutation, RequestOptions } = protos.google.spanner.v1;
 
 /** Longest that one transaction with its repetitions after ABORTED may take. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
-const CALL_TIMEOUT_MS = 15_000;
+const DEADLINE_MS = 15_000;
+/** The client's own repetitions of a commit whose answer was lost; the server knows it by its transaction. */
+const MAX_CALL_RETRIES = 2;
 const MAX_ATTEMPTS = 3;
 const FIRST_RETRY_MS = 50;
 
@@ -26,6 +29,8 @@ export interface TransactionWork<T> {
   /** The table that a refusal is about. */
   readonly table: string;
   readonly commit: Pipeline['commit'] | undefined;
+  /** How long one attempt is waited for, in milliseconds; 15,000 unless given. */
+  readonly deadlineMs?: number;
   /** May run several times; must leave nothing behind but its answer. */
   readonly run: (
     reads: TransactionReads,
@@ -44,7 +49,7 @@ export interface TransactionWork<T> {
 export async function runTransaction<T>(database: Database, work: TransactionWork<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runOnce(database, work);
+      return await withinDeadline(work.deadlineMs ?? DEADLINE_MS, work.attempted, runOnce(database, work));
     } catch (error) {
       const sorted = sortedError(error, work.attempted, work.table);
       if (!(sorted instanceof StoreUnavailableError) || attempt === MAX_ATTEMPTS) throw sorted;
@@ -53,7 +58,10 @@ export async function runTransaction<T>(database: Database, work: TransactionWor
   }
 }
 
-async function runOnce<T>(database: Database, { commit, run }: TransactionWork<T>): Promise<T> {
+async function runOnce<T>(
+  database: Database,
+  { commit, run, deadlineMs = DEADLINE_MS }: TransactionWork<T>,
+): Promise<T> {
   const tag = commit?.tag;
   const options = {
     timeout: TRANSACTION_TIMEOUT_MS,
@@ -62,11 +70,11 @@ async function runOnce<T>(database: Database, { commit, run }: TransactionWork<T
   return await database.runTransactionAsync(options, async (transaction) => {
     try {
       const { mutations, result } = await run({
-        read: (table, keys, columns) => read(transaction, table, keys, columns),
+        read: (table, keys, columns) => read(transaction, { table, keys, columns, deadlineMs }),
       });
       if (mutations.length > 0) {
         transaction.setQueuedMutations(mutations.map((mutation) => Mutation.create(wireMutation(mutation))));
-        await transaction.commit(commitOptions(commit));
+        await transaction.commit(commitOptions(commit, deadlineMs));
       } else {
         transaction.end();
       }
@@ -78,12 +86,12 @@ async function runOnce<T>(database: Database, { commit, run }: TransactionWork<T
   });
 }
 
-function commitOptions(commit: Pipeline['commit'] | undefined) {
+function commitOptions(commit: Pipeline['commit'] | undefined, deadlineMs: number) {
   const priority = `PRIORITY_${(commit?.priority ?? 'medium').toUpperCase()}`;
   const delayMs = commit?.maxDelayMs ?? 0;
   return {
     requestOptions: { priority: RequestOptions.Priority[priorityName(priority)] },
-    gaxOptions: { timeout: CALL_TIMEOUT_MS },
+    gaxOptions: { timeout: deadlineMs, maxRetries: MAX_CALL_RETRIES },
     ...(delayMs > 0 ? { maxCommitDelay: { seconds: 0, nanos: delayMs * 1_000_000 } } : {}),
   };
 }
@@ -92,17 +100,19 @@ function priorityName(name: string): 'PRIORITY_LOW' | 'PRIORITY_MEDIUM' | 'PRIOR
   return name === 'PRIORITY_LOW' || name === 'PRIORITY_HIGH' ? name : 'PRIORITY_MEDIUM';
 }
 
-async function read(
-  transaction: Transaction,
-  table: string,
-  keys: readonly (readonly Cell[])[],
-  columns: readonly string[],
-): Promise<Cell[][]> {
+interface WantedRows {
+  readonly table: string;
+  readonly keys: readonly (readonly Cell[])[];
+  readonly columns: readonly string[];
+  readonly deadlineMs: number;
+}
+
+async function read(transaction: Transaction, { table, keys, columns, deadlineMs }: WantedRows): Promise<Cell[][]> {
   if (keys.length === 0) return [];
   const [rows] = await transaction.read(table, {
     keySet: wireKeys(keys),
     columns: [...columns],
-    gaxOptions: { timeout: CALL_TIMEOUT_MS },
+    gaxOptions: { timeout: deadlineMs },
   });
   return rows.map((row) => cellsOf(fieldsOf(row)));
 }

@@ -29,12 +29,13 @@ export interface EventTaking {
 export type EventOutcome = 'taken' | 'skipped' | 'set-aside' | 'duplicate' | 'conflict';
 
 /** Takes one event: its receipt is read, then written with the row or the dead letter in the same commit. */
-export function takeEvent(database: Database, taking: EventTaking): Promise<EventOutcome> {
+export function takeEvent(database: Database, taking: EventTaking, deadlineMs: number): Promise<EventOutcome> {
   const { compiled, eventId } = taking;
   return runTransaction(database, {
     attempted: `take event ${eventId} for pipeline ${compiled.pipeline.name}`,
     table: compiled.table.name,
     commit: compiled.pipeline.commit,
+    deadlineMs,
     run: (reads) => writeEvent(reads, taking),
   });
 }

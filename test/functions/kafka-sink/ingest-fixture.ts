@@ -142,7 +142,8 @@ export async function openIngest(options: { readonly spannerDir?: string } = {})
       await database.close();
       spanner.close();
       await kafka.close();
-      await spannerServer.close();
+      // A test may have closed it before.
+      await spannerServer.close().catch(() => {});
     },
   };
 }
@@ -161,7 +162,10 @@ async function createDatabase(spanner: Spanner): Promise<Database> {
 }
 
 /** Runs the sink until everything that the topics hold is in Spanner, or the signal comes. */
-export function runSink(declaration: Declaration, options: { signal?: AbortSignal; log?: Log } = {}): Promise<void> {
+export function runSink(
+  declaration: Declaration,
+  options: { signal?: AbortSignal; log?: Log; storeDeadlineMs?: number } = {},
+): Promise<void> {
   return runKafkaSink({
     declaration,
     pipelines: [],
@@ -169,6 +173,7 @@ export function runSink(declaration: Declaration, options: { signal?: AbortSigna
     signal: options.signal ?? AbortSignal.timeout(30_000),
     log: options.log ?? noLog,
     identity: 'tester@test.iam.gserviceaccount.com',
+    storeDeadlineMs: options.storeDeadlineMs ?? 15_000,
   });
 }
 

@@ -30,9 +30,12 @@ export async function serve(
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : options.port;
     const url = `http://127.0.0.1:${port}`;
+    // Where there is no metadata server to ask, somebody has to stand in the lineage.
+    const identity: Record<string, string> =
+      process.env.SPANNER_EMULATOR_HOST && !process.env.PENSTOCK_IDENTITY ? { PENSTOCK_IDENTITY: 'laptop' } : {};
     for (const name of names) {
       // Tokens are made for the address that callers use.
-      const env = { PENSTOCK_DECLARATION: declarationPath, PENSTOCK_AUDIENCE: `${url}/${name}` };
+      const env = { ...identity, PENSTOCK_DECLARATION: declarationPath, PENSTOCK_AUDIENCE: `${url}/${name}` };
       running.set(name, await runFunction({ name, env, onLine: (line) => output.progress(`${name}  ${line}`) }));
     }
     const text = names.map((name) => `${url}/${name}`).join('\n');

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { buildFunctions } from '../../build.ts';
 import { exitCode, reportFailure } from '../output.ts';
+import { count, openScreen, type Screen } from '../screen.ts';
 import { openStack, type Stack } from '../stack/stack.ts';
 import { type Fed, feedModel } from './feed-model.ts';
 import { type Ingested, ingest } from './ingest.ts';
-import { count, openScreen, type Screen } from './screen.ts';
 
 const demoFolder = new URL('../../local/demo/', import.meta.url);
 

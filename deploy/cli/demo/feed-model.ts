@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type EpochProgress, epochProgress } from '../epoch-progress.ts';
+import { bar, count, type Screen, sparkline } from '../screen.ts';
 import { identities } from '../stack/identities.ts';
 import type { Stack } from '../stack/stack.ts';
-import { type EpochProgress, epochIds, epochProgress, type TrainerProgress, trainerProgress } from './observe.ts';
-import { bar, count, type Screen, sparkline } from './screen.ts';
+import { epochIds, type TrainerProgress, trainerProgress } from './observe.ts';
 
 const POLL_MS = 200;
 const STALL_MS = 120_000;

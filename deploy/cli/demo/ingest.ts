@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { bar, count, type Screen } from '../screen.ts';
 import type { Stack } from '../stack/stack.ts';
 import { readAirports } from './airports.ts';
 import { type Flight, readFlights } from './flights.ts';
 import { consumed, produced, received } from './observe.ts';
-import { bar, count, type Screen } from './screen.ts';
 import { sendAirports, sendFlights } from './send-events.ts';
 import { type Verdict, verify } from './verify.ts';
 

@@ -1,20 +1,8 @@
 import type { Database } from '@google-cloud/spanner';
 import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
+import { query } from '../epoch-progress.ts';
 
 const TRAINER_TIMEOUT_MS = 10_000;
-
-/** One row as the official client gives it. */
-type Row = Readonly<Record<string, unknown>>;
-
-/** Runs a query through the official client. */
-export async function query(
-  database: Database,
-  sql: string,
-  params: Readonly<Record<string, unknown>> = {},
-): Promise<Row[]> {
-  const [rows] = await database.run({ sql, params: { ...params }, json: true });
-  return rows.map((row): Row => ({ ...row }));
-}
 
 /** @returns next offsets of a pipeline, added up over its partitions */
 export async function consumed(database: Database, pipeline: string): Promise<number> {
@@ -44,50 +32,10 @@ export async function received(database: Database, pipeline: string): Promise<nu
   return Number(row?.n ?? 0);
 }
 
-/** A shard as its row says. */
-export interface ShardProgress {
-  readonly shard: number;
-  readonly state: string;
-  readonly rows: number;
-  readonly batches: number;
-}
-
-/** An epoch as its row says. */
-export interface EpochProgress {
-  readonly id: string;
-  readonly state: string;
-  readonly readTimestamp: string;
-  readonly error: string | undefined;
-  readonly shards: readonly ShardProgress[];
-}
-
 /** @returns ids of a feed's epochs, newest first */
 export async function epochIds(database: Database, feed: string): Promise<string[]> {
   const sql = 'SELECT EpochId FROM PenstockEpochs WHERE Feed = @feed ORDER BY PlannedAt DESC';
   return (await query(database, sql, { feed })).map((row) => String(row.EpochId));
-}
-
-/** @returns undefined while there is no such epoch */
-export async function epochProgress(database: Database, id: string): Promise<EpochProgress | undefined> {
-  const epochSql =
-    "SELECT State, FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E*SZ', ReadTimestamp, 'UTC') AS ReadTimestamp, Error FROM PenstockEpochs WHERE EpochId = @id";
-  const [epoch] = await query(database, epochSql, { id });
-  if (!epoch) return undefined;
-  const shardSql =
-    'SELECT ShardId, State, RowCount, BatchCount FROM PenstockShards WHERE EpochId = @id ORDER BY ShardId';
-  const shards = await query(database, shardSql, { id });
-  return {
-    id,
-    state: String(epoch.State),
-    readTimestamp: String(epoch.ReadTimestamp),
-    error: epoch.Error === null ? undefined : String(epoch.Error),
-    shards: shards.map((row) => ({
-      shard: Number(row.ShardId),
-      state: String(row.State),
-      rows: Number(row.RowCount),
-      batches: Number(row.BatchCount),
-    })),
-  };
 }
 
 /** What a trainer says of an epoch; the parts that are shown. */

@@ -1,5 +1,5 @@
 import type { Database } from '@google-cloud/spanner';
-import { query } from './observe.ts';
+import { query } from '../epoch-progress.ts';
 
 /** What was sent, kept beside the pipeline so that Spanner can be held against it. */
 export interface Sent {

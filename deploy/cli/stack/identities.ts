@@ -11,4 +11,6 @@ export const identities = {
   dashboard: email('dashboard'),
   push: email('pubsub-push'),
   scheduler: email('scheduler'),
+  /** The person at the keyboard. */
+  laptop: email('laptop'),
 } as const;

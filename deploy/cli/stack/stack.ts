@@ -76,7 +76,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     const trainer = await runTrainer({
       dir: join(dir, 'trainer'),
       env: cloud.env,
-      callers: [identities.readShard, identities.dashboard],
+      callers: [identities.readShard, identities.dashboard, identities.laptop],
     });
     closers.push(() => trainer.stop());
     const { declaration } = readDeclaration({

@@ -1,0 +1,203 @@
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type PlannedEpoch, planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
+import { readShard } from '../../../functions/read-shard/read-shard.ts';
+import { trainerOfFeed } from '../../../functions/read-shard/trainer-of-feed.ts';
+import { openShardJobs, type ShardJobs } from '../../../shared/adapters/pubsub/shard-jobs.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
+import { openEpochStore } from '../../../shared/adapters/spanner/epoch-store.ts';
+import { openShardLeases } from '../../../shared/adapters/spanner/epoch-store-leases.ts';
+import { pinSnapshot } from '../../../shared/adapters/spanner/epoch-store-snapshot.ts';
+import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
+import { PenstockError } from '../../../shared/base/errors.ts';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import { type Versions, versionsOf } from '../../../shared/model/epochs/manifest.ts';
+import { commandTokens } from '../command-tokens.ts';
+import { type EpochProgress, epochProgress } from '../epoch-progress.ts';
+import type { Output } from '../output.ts';
+import { readConfig } from '../read-config.ts';
+import { bar, count } from '../screen.ts';
+
+const SECTIONS = ['spanner', 'kafka', 'feeds'];
+const LEASE_MS = 60_000;
+const ROOM_MS = 1_800_000;
+const POLL_MS = 500;
+
+/** What `penstock epoch start` takes. */
+export interface StartOptions {
+  readonly config: string;
+  readonly feed: string;
+  readonly wait?: boolean;
+  readonly here?: boolean;
+  readonly readers: number;
+}
+
+interface Session {
+  readonly declaration: Declaration;
+  readonly open: OpenDatabase;
+  readonly channel: SpannerChannel;
+  readonly versions: Versions;
+  readonly signal: AbortSignal;
+}
+
+/** Plans an epoch; its shards are read by the functions, or here. Prints its id as soon as it is planned. */
+export async function startEpoch(options: StartOptions, output: Output): Promise<void> {
+  const { declaration } = await readConfig(options.config, SECTIONS);
+  const ending = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
+  const open = openDatabase(declaration.spanner.database);
+  const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const session = { declaration, open, channel, versions: versionsOf(process.versions), signal: ending.signal };
+  const jobs = options.here
+    ? undefined
+    : openShardJobs(process.env.PENSTOCK_SHARD_TOPIC ?? 'penstock-shards', projectOf(open));
+  try {
+    const planned = await plan(session, options.feed, jobs);
+    output.progress(
+      `${planned.epoch}: ${count(planned.manifest.rowCount)} rows in ${planned.shards.length} shards at ${planned.manifest.readTimestamp}`,
+    );
+    if (options.here) await readHere(session, planned, options.readers, output);
+    else if (options.wait) await waitUntilDelivered(session, planned.epoch, output);
+    const progress = await epochProgress(open.database, planned.epoch);
+    output.result({ ...progress, epoch: planned.epoch, isNew: planned.isNew }, planned.epoch);
+  } finally {
+    await jobs?.close();
+    await open.close();
+    channel.close();
+  }
+}
+
+/** Prints where an epoch and its shards stand. */
+export async function showEpoch(
+  options: { readonly config: string; readonly id: string },
+  output: Output,
+): Promise<void> {
+  const { declaration } = await readConfig(options.config, ['spanner']);
+  const open = openDatabase(declaration.spanner.database);
+  try {
+    const [progress, stored] = await Promise.all([
+      epochProgress(open.database, options.id),
+      openEpochStore(open.database).find(options.id),
+    ]);
+    if (!progress || !stored) throw unknownEpoch(options.id);
+    const { manifest } = stored;
+    const json = {
+      ...progress,
+      feed: manifest.plan.feed,
+      planDigest: manifest.planDigest,
+      plannedBy: manifest.plannedBy,
+      rowCount: manifest.rowCount,
+      offsets: manifest.checkpoints,
+    };
+    output.result(json, describe(progress, manifest.rowCount));
+  } finally {
+    await open.close();
+  }
+}
+
+/** The error of a name that no epoch has. */
+export function unknownEpoch(id: string): PenstockError {
+  return new PenstockError(`There is no epoch ${JSON.stringify(id)}`, {
+    code: 'NOT_FOUND',
+    remedy: 'Start one: npx penstock epoch start FEED',
+    retryable: false,
+  });
+}
+
+function plan(
+  { declaration, open, channel, versions, signal }: Session,
+  feed: string,
+  jobs: ShardJobs | undefined,
+): Promise<PlannedEpoch> {
+  return planEpoch(
+    declaration,
+    feed,
+    { nowMs: Date.now() },
+    {
+      store: openEpochStore(open.database),
+      channel,
+      pin: (table, pipelines) => pinSnapshot(open.database, table, pipelines),
+      publish: jobs?.publish,
+      identity: process.env.PENSTOCK_IDENTITY ?? 'laptop',
+      versions,
+      roomMs: ROOM_MS,
+      signal,
+    },
+  );
+}
+
+/** Reads the shards in this process, so many at once. */
+async function readHere(session: Session, planned: PlannedEpoch, readers: number, output: Output): Promise<void> {
+  const { declaration, open, channel, versions, signal } = session;
+  const owner = `${hostname()}/${process.pid}`;
+  let rows = 0;
+  const tools = {
+    store: openEpochStore(open.database),
+    leases: openShardLeases(open.database, { owner, leaseMs: LEASE_MS, clock: Date.now }),
+    channel,
+    trainerOf: trainerOfFeed(declaration, commandTokens(process.env)),
+    versions,
+    clock: Date.now,
+    renewWithinMs: LEASE_MS / 2,
+    signal,
+    onBatch: (batch: { readonly rows: number }) => {
+      rows += batch.rows;
+    },
+  };
+  const waiting = [...planned.shards];
+  const work = async (): Promise<void> => {
+    for (let shard = waiting.shift(); shard !== undefined; shard = waiting.shift()) {
+      const outcome = await readShard(planned.epoch, shard, tools);
+      if (outcome.status === 'stopped') throw stopped(planned.epoch);
+      output.progress(`shard ${shard} ${outcome.status}  ${count(rows)} of ${count(planned.manifest.rowCount)} rows`);
+    }
+  };
+  await Promise.all(Array.from({ length: readers }, work));
+}
+
+function stopped(epoch: string): PenstockError {
+  return new PenstockError(`Stopped before epoch ${epoch} was delivered; every shard's position is saved`, {
+    code: 'STOPPED',
+    remedy: 'Have it read by the functions, or start a new epoch',
+    retryable: true,
+  });
+}
+
+async function waitUntilDelivered({ open, signal }: Session, epoch: string, output: Output): Promise<void> {
+  let last = '';
+  while (!signal.aborted) {
+    const progress = await epochProgress(open.database, epoch);
+    if (progress?.state === 'delivered') return;
+    if (progress?.state === 'failed') {
+      throw new PenstockError(`Epoch ${epoch} failed: ${progress.error ?? 'a shard could not be read'}`, {
+        code: 'EPOCH_FAILED',
+        remedy: `Look at its shards: npx penstock epoch show ${epoch}`,
+        retryable: false,
+      });
+    }
+    const done = progress?.shards.filter(({ state }) => state === 'done').length ?? 0;
+    const line = `${done} of ${progress?.shards.length ?? 0} shards delivered`;
+    if (line !== last) output.progress(line);
+    last = line;
+    await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+  throw stopped(epoch);
+}
+
+function describe({ id, state, readTimestamp, error, shards }: EpochProgress, rowCount: number): string {
+  const most = Math.max(1, ...shards.map(({ rows }) => rows), rowCount / Math.max(1, shards.length));
+  const lines = shards.map(
+    ({ shard, state: shardState, rows, batches }) =>
+      `  shard ${String(shard).padStart(4)} ${bar(shardState === 'done' ? 1 : rows / most, 1)} ${count(rows).padStart(10)} rows ${String(batches).padStart(6)} batches  ${shardState}`,
+  );
+  const rows = shards.reduce((sum, shard) => sum + shard.rows, 0);
+  return [
+    `${id}  ${state}, read at ${readTimestamp}${error === undefined ? '' : `  ${JSON.stringify(error)}`}`,
+    ...lines,
+    `  ${count(rows)} of ${count(rowCount)} rows delivered`,
+  ].join('\n');
+}
+
+function projectOf({ name }: OpenDatabase): string {
+  return process.env.GOOGLE_CLOUD_PROJECT ?? name.split('/')[1] ?? '';
+}

@@ -1,0 +1,80 @@
+import { openEpochStore } from '../../../shared/adapters/spanner/epoch-store.ts';
+import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
+import { PenstockError } from '../../../shared/base/errors.ts';
+import { type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
+import { epochProgress, type ShardProgress } from '../epoch-progress.ts';
+import type { Output } from '../output.ts';
+import { readConfig } from '../read-config.ts';
+import { unknownEpoch } from './epoch.ts';
+
+/** What `penstock lineage` takes. */
+export interface LineageOptions {
+  readonly config: string;
+  readonly epoch: string;
+  readonly shard: number;
+  readonly sequence: number;
+}
+
+/** Names what a batch came from: offsets, read timestamp, columns, key range, transforms and identity. */
+export async function lineage(options: LineageOptions, output: Output): Promise<void> {
+  const { declaration } = await readConfig(options.config, ['spanner']);
+  const open = openDatabase(declaration.spanner.database);
+  try {
+    const stored = await openEpochStore(open.database).find(options.epoch);
+    const progress = await epochProgress(open.database, options.epoch);
+    const shard = progress?.shards.find(({ shard: number }) => number === options.shard);
+    if (!stored || !progress) throw unknownEpoch(options.epoch);
+    refuseUnknownBatch(options, shard);
+    const account = accountOf(stored.manifest, options);
+    output.result(account, describe(account, stored.manifest));
+  } finally {
+    await open.close();
+  }
+}
+
+function refuseUnknownBatch({ epoch, shard, sequence }: LineageOptions, found: ShardProgress | undefined): void {
+  if (found && (found.state !== 'done' || sequence < found.batches)) return;
+  const what = found ? `${found.batches} batches in shard ${shard}` : `no shard ${shard}`;
+  throw new PenstockError(`Epoch ${epoch} has ${what}, and so no batch ${sequence} there`, {
+    code: 'NOT_FOUND',
+    remedy: `Look at its shards: npx penstock epoch show ${epoch}`,
+    retryable: false,
+  });
+}
+
+function accountOf({ plan, ...manifest }: Manifest, { epoch, shard, sequence }: LineageOptions) {
+  return {
+    epoch,
+    shard,
+    sequence,
+    feed: plan.feed,
+    table: plan.table,
+    readTimestamp: manifest.readTimestamp,
+    readableUntil: manifest.readableUntil,
+    keyRange: shardRanges(plan)[shard],
+    columns: plan.columns,
+    tensors: manifest.tensors.map(({ name }) => name),
+    planDigest: manifest.planDigest,
+    plannedBy: manifest.plannedBy,
+    versions: plan.versions,
+    offsets: manifest.checkpoints,
+  };
+}
+
+function describe(account: ReturnType<typeof accountOf>, { checkpoints }: Manifest): string {
+  const key = (value: unknown): string => (value === undefined ? 'the end' : JSON.stringify(value));
+  return [
+    `Batch ${account.sequence} of shard ${account.shard} of ${account.epoch}`,
+    `  table          ${account.table} at ${account.readTimestamp}`,
+    `  keys           from ${account.keyRange?.from === undefined ? 'the start' : key(account.keyRange.from)} to ${key(account.keyRange?.to)}`,
+    `  columns        ${account.columns.join(', ')}`,
+    `  tensors        ${account.tensors.join(', ')}`,
+    `  plan           ${account.planDigest}`,
+    `  planned by     ${account.plannedBy}`,
+    `  made the same  until ${account.readableUntil}, by Node ${account.versions.node}`,
+    ...checkpoints.map(
+      ({ pipeline, topic, partition, nextOffset }) =>
+        `  offsets        ${pipeline}: ${topic}/${partition} below ${nextOffset}`,
+    ),
+  ].join('\n');
+}

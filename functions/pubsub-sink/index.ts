@@ -16,6 +16,9 @@ const settings = {
   projectId: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project of the subscriptions'),
 };
 
+/** Under the 10 s that a subscription waits for an answer unless it says otherwise. */
+const STORE_DEADLINE_MS = 8_000;
+
 const log = jsonLog('pubsub-sink');
 let opened: Promise<{ readonly steps: PushSteps; readonly store: EventStore }> | undefined;
 
@@ -36,7 +39,7 @@ async function openSteps() {
   const { issuer, audience, callers, projectId } = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
   const database = openDatabase(declaration.spanner.database);
-  const store = openEventStore(database, { identity: '', owner: '' });
+  const store = openEventStore(database, { identity: '', owner: '', deadlineMs: STORE_DEADLINE_MS });
   const verify = tokenVerifier({ issuer, audiences: [audience], callers });
   return { store, steps: { declaration, projectId, verify, sink: messageSink(store) } };
 }

@@ -41,18 +41,21 @@ export interface TransactionWork<T> {
  * Runs one read-write transaction: reads under locks, then all mutations in one commit.
  *
  * ABORTED is repeated by the client, after the pause that the server names. An answer that was lost is repeated as a whole
- * new transaction, up to three times: `run` reads again what has happened.
+ * new transaction, up to three times within the deadline: `run` reads again what has happened.
  *
  * @throws {ConstraintError} when Spanner refuses the rows
  * @throws {StoreUnavailableError} when Spanner cannot be reached or answers late
  */
 export async function runTransaction<T>(database: Database, work: TransactionWork<T>): Promise<T> {
+  const { deadlineMs = DEADLINE_MS } = work;
+  const startedAt = performance.now();
   for (let attempt = 1; ; attempt++) {
     try {
-      return await withinDeadline(work.deadlineMs ?? DEADLINE_MS, work.attempted, runOnce(database, work));
+      return await withinDeadline(deadlineMs, work.attempted, runOnce(database, work));
     } catch (error) {
       const sorted = sortedError(error, work.attempted, work.table);
       if (!(sorted instanceof StoreUnavailableError) || attempt === MAX_ATTEMPTS) throw sorted;
+      if (performance.now() - startedAt > deadlineMs) throw sorted;
       await sleep(FIRST_RETRY_MS * 4 ** (attempt - 1) * (1 + Math.random()));
     }
   }

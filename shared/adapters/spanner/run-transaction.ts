@@ -71,6 +71,7 @@ async function runOnce<T>(
     ...(tag === undefined ? {} : { requestOptions: { transactionTag: tag } }),
   };
   return await database.runTransactionAsync(options, async (transaction) => {
+    hearBegin(transaction);
     try {
       const { mutations, result } = await run({
         read: (table, keys, columns) => read(transaction, { table, keys, columns, deadlineMs }),
@@ -87,6 +88,20 @@ async function runOnce<T>(
       throw error;
     }
   });
+}
+
+/**
+ * After a read that failed, the client begins the transaction once more and lets go of the promise: while Spanner is down
+ * its rejection would go unheard, which ends the process.
+ */
+function hearBegin(transaction: Transaction): void {
+  const { begin } = transaction;
+  const value = (...given: unknown[]): unknown => {
+    const begun: unknown = Reflect.apply(begin, transaction, given);
+    if (begun instanceof Promise) begun.catch(() => {});
+    return begun;
+  };
+  Object.defineProperty(transaction, 'begin', { value });
 }
 
 function commitOptions(commit: Pipeline['commit'] | undefined, deadlineMs: number) {

@@ -1,0 +1,37 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const dist = resolve(import.meta.dirname, '../../dist');
+
+/** Plain JavaScript of some scripts: stripping types in the measured process would cost it time and tens of MB. */
+export interface BuiltSides {
+  /** The built file of a script, by its name without `.ts`. */
+  path(name: string): string;
+  remove(): void;
+}
+
+/**
+ * Builds scripts with what they import of ours; packages stay in `node_modules`.
+ *
+ * @param folder where the scripts lie
+ */
+export async function buildSides(folder: string, names: readonly string[]): Promise<BuiltSides> {
+  mkdirSync(dist, { recursive: true });
+  const outdir = mkdtempSync(join(dist, '.bench-'));
+  await build({
+    entryPoints: names.map((name) => join(folder, `${name}.ts`)),
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    logLevel: 'warning',
+  });
+  return {
+    path: (name) => join(outdir, `${name}.mjs`),
+    remove: () => rmSync(outdir, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,2 @@
+/** The topic that both sinks read. */
+export const topic = 'flights';

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BatchCommit, openEventStore } from '../../../../shared/adapters/spanner/event-store.ts';
+import { openDatabase } from '../../../../shared/adapters/spanner/open-database.ts';
+import { compilePipeline } from '../../../../shared/model/events/compile-pipeline.ts';
+import type { RawRecord } from '../../../../shared/model/events/raw-record.ts';
+import { counts, databaseName, flight, openIngest } from '../../../functions/kafka-sink/ingest-fixture.ts';
+
+const place = { pipeline: 'counts', topic: 'flights', partition: 0 };
+const log = { topicId: 'id-1', earliestOffset: 0n, highWatermark: 100n };
+
+async function openStores() {
+  const ingest = await openIngest();
+  const open = (owner: string) => openEventStore(openDatabase(databaseName), { identity: 'me', owner });
+  const stores = [open('a'), open('b')] as const;
+  const table = await stores[0].readTable('Counts');
+  assert.ok(table);
+  const compiled = compilePipeline(counts, table);
+  const batch = (fence: bigint, from: number, to: number, more: Partial<BatchCommit> = {}): BatchCommit => {
+    const mapped = Array.from({ length: to - from }, (_, at) => {
+      const record: RawRecord = {
+        key: null,
+        value: Buffer.from(flight('').value),
+        headers: [],
+        timestampMs: 1_700_000_000_000,
+        topic: 'flights',
+        partition: 0,
+        offset: BigInt(from + at),
+      };
+      return { record, change: compiled.map(record) };
+    });
+    const offsets = { fromOffset: BigInt(from), toOffset: BigInt(to) };
+    return { ...place, ...offsets, compiled, topicId: 'id-1', fence, mapped, highWatermark: 100n, ...more };
+  };
+  return {
+    ingest,
+    stores,
+    batch,
+    count: async () => (await ingest.query('SELECT FlightCount AS n FROM Counts'))[0]?.n ?? 0,
+    async [Symbol.asyncDispose]() {
+      for (const store of stores) await store.close();
+      await ingest[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('commit() refuses a worker whose fence was overtaken, and writes nothing', async () => {
+  await using opened = await openStores();
+  const [old, young] = opened.stores;
+  const first = await old.raiseFence({ ...place, ...log });
+  assert.deepEqual(first, { fence: 1n, nextOffset: 0n });
+  await old.commit(opened.batch(first.fence, 0, 10));
+  const second = await young.raiseFence({ ...place, ...log });
+  assert.deepEqual(second, { fence: 2n, nextOffset: 10n });
+  await assert.rejects(old.commit(opened.batch(first.fence, 10, 20)), { code: 'FENCED' });
+  assert.equal(await opened.count(), 10);
+  await young.commit(opened.batch(second.fence, 10, 20));
+  assert.equal(await opened.count(), 20);
+});
+
+test('commit() skips what is below the checkpoint, and refuses to leave a gap above it', async () => {
+  await using opened = await openStores();
+  const [store] = opened.stores;
+  const { fence } = await store.raiseFence({ ...place, ...log });
+  await store.commit(opened.batch(fence, 0, 10));
+  const repeated = await store.commit(opened.batch(fence, 0, 10));
+  assert.deepEqual([repeated.rowCount, repeated.knownCount, repeated.nextOffset], [0, 10, 10n]);
+  const overlapping = await store.commit(opened.batch(fence, 5, 15));
+  assert.deepEqual([overlapping.rowCount, overlapping.knownCount, overlapping.nextOffset], [5, 5, 15n]);
+  await assert.rejects(store.commit(opened.batch(fence, 16, 20)), { code: 'OFFSET_GAP' });
+  assert.equal(await opened.count(), 15);
+});
+
+test('raiseFence() refuses another topic of the same name, and a log that no longer has the checkpoint', async () => {
+  await using opened = await openStores();
+  const [store] = opened.stores;
+  const { fence } = await store.raiseFence({ ...place, ...log });
+  await store.commit(opened.batch(fence, 0, 10));
+  await assert.rejects(store.raiseFence({ ...place, ...log, topicId: 'id-2' }), { code: 'TOPIC_RECREATED' });
+  await assert.rejects(store.raiseFence({ ...place, ...log, earliestOffset: 11n }), { code: 'OFFSET_GAP' });
+  await assert.rejects(store.commit(opened.batch(fence, 10, 20, { topicId: 'id-2' })), { code: 'TOPIC_RECREATED' });
+});
+
+test('commit() counts once while Spanner aborts a third of the commits and two workers fight over a partition', async () => {
+  await using opened = await openStores();
+  opened.ingest.spannerServer.setAbortRate(0.33, 11);
+  for (let round = 0; round < 6; round++) {
+    const store = opened.stores[round % 2 === 0 ? 0 : 1];
+    const other = opened.stores[round % 2 === 0 ? 1 : 0];
+    const { fence, nextOffset } = await store.raiseFence({ ...place, ...log });
+    const from = Number(nextOffset);
+    const commits = [
+      store.commit(opened.batch(fence, from, from + 10)),
+      store.commit(opened.batch(fence, from, from + 10)),
+    ];
+    await Promise.all([
+      ...commits,
+      assert.rejects(other.commit(opened.batch(fence - 1n, from, from + 10)), { code: 'FENCED' }),
+    ]);
+  }
+  assert.equal(await opened.count(), 60);
+});

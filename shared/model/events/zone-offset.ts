@@ -22,8 +22,17 @@ export type LocalToUtc = (localMs: number) => number;
 export function localToUtc(zone: string): LocalToUtc {
   const offsetAt = zoneOffsets(zone);
   const cache = new Map<number, number>();
+  const days = new Map<number, number>();
   return (localMs) => {
     if (localMs < QUARTERS_SINCE_MS) return localMs - resolve(localMs, offsetAt);
+    const day = Math.floor(localMs / DAY_MS);
+    let ofDay = days.get(day);
+    if (ofDay === undefined) {
+      if (days.size >= MAX_CACHED) days.clear();
+      ofDay = dayOffset(day * DAY_MS, offsetAt);
+      days.set(day, ofDay);
+    }
+    if (!Number.isNaN(ofDay)) return localMs - ofDay;
     const quarter = Math.floor(localMs / QUARTER_MS);
     let offset = cache.get(quarter);
     if (offset === undefined) {
@@ -33,6 +42,12 @@ export function localToUtc(zone: string): LocalToUtc {
     }
     return localMs - offset;
   };
+}
+
+/** The offset of a whole local day; NaN when clocks change in it or within a day of it. Asking ICU costs as much as 10 records. */
+function dayOffset(localDayMs: number, offsetAt: (utcMs: number) => number): number {
+  const before = offsetAt(localDayMs - DAY_MS);
+  return offsetAt(localDayMs + 2 * DAY_MS) === before ? before : Number.NaN;
 }
 
 function resolve(localMs: number, offsetAt: (utcMs: number) => number): number {

@@ -5,6 +5,8 @@ export interface Random {
   /** A whole number in [from, to). */
   between(from: number, to: number): number;
   pick<T>(items: readonly [T, ...T[]]): T;
+  /** The same items in another order. */
+  shuffle<T>(items: readonly T[]): T[];
 }
 
 /** Makes a source of random numbers that a seed replays. */
@@ -17,5 +19,14 @@ export function seededRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
   const between = (from: number, to: number): number => from + Math.floor(next() * (to - from));
-  return { next, between, pick: (items) => items[between(0, items.length)] ?? items[0] };
+  return {
+    next,
+    between,
+    pick: (items) => items[between(0, items.length)] ?? items[0],
+    shuffle: (items) =>
+      items
+        .map((item) => ({ item, place: next() }))
+        .sort((a, b) => a.place - b.place)
+        .map(({ item }) => item),
+  };
 }

@@ -19,6 +19,7 @@ const CATCH_UP_TIMEOUT_MS = 120_000;
 /** How long beyond its session a stopped worker sleeps. */
 const OVERSLEEP_MS = 500;
 const MAX_PAUSE_MS = 700;
+/** Each of them comes before one comes again. */
 const FAULTS = ['kill', 'kill', 'kill', 'kill', 'kill', 'zombie', 'move', 'kill-push'] as const;
 
 /** How long to attack, and how hard. */
@@ -72,13 +73,15 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
   const load = await openLoad(rig, seededRandom(options.seed));
   const random = seededRandom(options.seed + 1);
   const ending = new AbortController();
+  let crew: WorkerCrew | undefined;
   try {
     const push = await rig.startPushSink();
+    crew = openWorkerCrew(rig, random, WORKERS);
     const attack: Attack = {
       rig,
       random,
       push,
-      crew: openWorkerCrew(rig, random, WORKERS),
+      crew,
       counts: { kills: 0, zombies: 0, moves: 0 },
     };
     rig.cloud.spanner.setAbortRate(ABORT_RATE, options.seed);
@@ -99,6 +102,7 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
     return reportOf(attack, load, { options, damages, startedAt });
   } finally {
     ending.abort();
+    crew?.close();
     await load.close();
     await rig.close();
   }
@@ -107,8 +111,10 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
 async function attackUntil(attack: Attack, load: Load, options: SinkChaosOptions, startedAt: number): Promise<void> {
   const { rig, crew, random, counts } = attack;
   await waitForProgress(rig);
+  let faults: (typeof FAULTS)[number][] = [];
   while (counts.kills < options.kills && performance.now() - startedAt < options.maxMs) {
-    const fault = random.pick(FAULTS);
+    if (faults.length === 0) faults = random.shuffle(FAULTS);
+    const fault = faults.pop();
     await delay(random.between(0, MAX_PAUSE_MS));
     if (fault === 'kill') {
       const count = random.between(MIN_KILLED, WORKERS + 1);

@@ -16,6 +16,8 @@ export interface WorkerCrew {
   peakRssMb(): number;
   /** What ended without being told to, or with another code than it should. */
   readonly crashes: readonly string[];
+  /** Kills all of them for good. */
+  close(): void;
 }
 
 /** Starts workers on a rig. */
@@ -64,6 +66,9 @@ export function openWorkerCrew(rig: SinkRig, random: Random, size: number): Work
     peakRssMb() {
       workers.forEach(measure);
       return peak;
+    },
+    close() {
+      while (workers.length > 0) take()?.kill('SIGKILL');
     },
   };
 }

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { buildChaosBundles, type ChaosBundles, type Sabotage } from '../chaos/chaos-bundles.ts';
+import { runSinkChaos } from '../chaos/sink-chaos.ts';
+import { wakeZombie, type ZombieOutcome } from '../chaos/zombie.ts';
+
+let bundles: ChaosBundles;
+before(async () => {
+  bundles = await buildChaosBundles(['kafka-sink', 'pubsub-sink']);
+});
+after(() => bundles.remove());
+
+test('sinks lose nothing and double nothing while they are killed, stopped and moved under load', async () => {
+  const report = await runSinkChaos({
+    dist: bundles.dist,
+    seed: 7,
+    kills: 30,
+    maxMs: 150_000,
+    recordsPerSecond: 150,
+  });
+  assert.deepEqual(report.damages, []);
+  assert.deepEqual(report.crashLines, []);
+  assert.ok(report.kills >= 30, `only ${report.kills} kills`);
+  assert.ok(report.zombies > 0 && report.moves > 0, JSON.stringify(report));
+  assert.ok(report.recordsChecked > 1_000, `only ${report.recordsChecked} records`);
+});
+
+async function zombieOf(sabotage: Sabotage): Promise<ZombieOutcome> {
+  const sabotaged = await buildChaosBundles(['kafka-sink'], sabotage);
+  try {
+    return await wakeZombie(sabotaged.dist);
+  } finally {
+    sabotaged.remove();
+  }
+}
+
+test('a zombie that wakes with a batch in hand writes nothing', async () => {
+  const { awakenings, damages } = await wakeZombie(bundles.dist);
+  assert.ok(awakenings > 0, 'the zombie never had a batch in hand');
+  assert.deepEqual(damages, []);
+});
+
+test('the checker finds the commit of an overtaken owner in a bundle without the fence check', async () => {
+  const { awakenings, damages } = await zombieOf('no-fence');
+  assert.ok(awakenings > 0, 'the zombie never had a batch in hand');
+  assert.ok(
+    damages.some(({ kind }) => kind === 'stale-owner'),
+    JSON.stringify(damages),
+  );
+});
+
+test('the checker names doubled records in a bundle without the fence and the offset check', async () => {
+  const { awakenings, damages } = await zombieOf('no-fence-no-checkpoint');
+  assert.ok(awakenings > 0, 'the zombie never had a batch in hand');
+  assert.ok(
+    damages.some(({ kind, where }) => kind === 'doubled' && where.startsWith('Counters')),
+    JSON.stringify(damages),
+  );
+});

@@ -1,12 +1,17 @@
 import type { EventStore } from '../../shared/adapters/spanner/event-store.ts';
 import { ConstraintError } from '../../shared/adapters/spanner/spanner-errors.ts';
-import type { EventOutcome } from '../../shared/adapters/spanner/take-event.ts';
+import type { EventOutcome, EventTaking } from '../../shared/adapters/spanner/take-events.ts';
 import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
 import type { Change } from '../../shared/model/events/change.ts';
 import { checkTable, missingTable } from '../../shared/model/events/check-table.ts';
 import { type CompiledPipeline, compilePipeline } from '../../shared/model/events/compile-pipeline.ts';
+import { recordBytes } from '../../shared/model/events/raw-record.ts';
+import { type GroupLimits, groupCommits } from './group-commits.ts';
 import { type PushMessage, payloadHash, recordOf } from './push-envelope.ts';
+
+/** Messages that come while others are being committed share the next commit, up to these bounds. */
+const GROUP_LIMITS: GroupLimits = { maxItems: 256, maxBytes: 4 * 1024 * 1024 };
 
 /** Takes a message into one pipeline's table, once. */
 export type SinkMessage = (pipeline: Pipeline, message: PushMessage) => Promise<EventOutcome>;
@@ -39,16 +44,22 @@ export function messageSink(store: EventStore): SinkMessage {
     opening.catch(() => compiled.delete(pipeline.name));
     return opening;
   };
+  const groups = new WeakMap<CompiledPipeline, Take>();
+  const grouped = (pipeline: CompiledPipeline): Take => {
+    const held = groups.get(pipeline) ?? takeInGroups(store);
+    groups.set(pipeline, held);
+    return held;
+  };
   return async (pipeline, message) => {
     const ready = await compile(pipeline);
     try {
-      return await take(store, ready, message, undefined);
+      return await take(grouped(ready), ready, message, undefined);
     } catch (error) {
       if (!(error instanceof ConstraintError)) throw error;
       compiled.delete(pipeline.name);
       const again = await compile(pipeline);
       const changed = JSON.stringify(again.table) !== JSON.stringify(ready.table);
-      return await take(store, again, message, changed ? undefined : error);
+      return await take(grouped(again), again, message, changed ? undefined : error);
     }
   };
 }
@@ -60,9 +71,26 @@ async function prepare(store: EventStore, pipeline: Pipeline): Promise<CompiledP
   return compilePipeline(pipeline, table);
 }
 
+type Take = (taking: EventTaking) => Promise<EventOutcome>;
+
+/** Commits in groups; a group that Spanner refuses is taken one by one, so that each is answered for itself. */
+function takeInGroups(store: EventStore): Take {
+  const takeGrouped = groupCommits((takings: readonly EventTaking[]) => store.takeEvents(takings), GROUP_LIMITS);
+  return async (taking) => {
+    try {
+      return await takeGrouped(taking, recordBytes(taking.record));
+    } catch (error) {
+      if (!(error instanceof ConstraintError)) throw error;
+      const [outcome] = await store.takeEvents([taking]);
+      if (outcome === undefined) throw error;
+      return outcome;
+    }
+  };
+}
+
 /** @param refusal what Spanner said to the row that the message maps to: the message is poison then */
 function take(
-  store: EventStore,
+  takeOne: Take,
   compiled: CompiledPipeline,
   message: PushMessage,
   refusal: ConstraintError | undefined,
@@ -75,5 +103,5 @@ function take(
   if (change.kind === 'poison' && pipeline.onPoison === 'stop') {
     throw new PoisonStopError(pipeline.name, message.messageId, change.poison, change.reason);
   }
-  return store.takeEvent({ compiled, eventId: message.messageId, payloadHash: payloadHash(message), record, change });
+  return takeOne({ compiled, eventId: message.messageId, payloadHash: payloadHash(message), record, change });
 }

@@ -18,7 +18,7 @@ import { readTableSchema } from './read-table-schema.ts';
 import { refuseIfFenced } from './refuse-if-fenced.ts';
 import { runTransaction, type TransactionReads } from './run-transaction.ts';
 import { sortedError } from './spanner-errors.ts';
-import { type EventOutcome, type EventTaking, takeEvent } from './take-event.ts';
+import { type EventOutcome, type EventTaking, takeEvents } from './take-events.ts';
 import { withinDeadline } from './within-deadline.ts';
 
 const CHECKPOINTS = 'PenstockCheckpoints';
@@ -82,8 +82,13 @@ export interface EventStore {
    * @throws {StoreUnavailableError} when it is not known whether it was written: commit the same batch again
    */
   commit(batch: BatchCommit): Promise<BatchOutcome>;
-  /** Takes one Pub/Sub event: receipt, row and dead letter together, once an event id. */
-  takeEvent(taking: EventTaking): Promise<EventOutcome>;
+  /**
+   * Takes Pub/Sub events of one pipeline in one commit: receipts, rows and dead letters together, once an event id.
+   *
+   * @throws {ConstraintError} when Spanner refuses a row: none of them was taken
+   * @throws {StoreUnavailableError} when it is not known whether they were: take the same events again
+   */
+  takeEvents(takings: readonly EventTaking[]): Promise<readonly EventOutcome[]>;
   /** Where the partitions of a pipeline's topic stand. */
   nextOffsets(pipeline: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   close(): Promise<void>;
@@ -129,7 +134,7 @@ export function openEventStore(
         deadlineMs,
         run: (reads) => writeBatch(reads, batch, options),
       }),
-    takeEvent: (taking) => takeEvent(database, taking, deadlineMs),
+    takeEvents: (takings) => takeEvents(database, takings, deadlineMs),
     nextOffsets: (pipeline, topic) => {
       const attempted = `read the checkpoints of pipeline ${pipeline}`;
       const work = readNextOffsets({ name, database, close }, pipeline, topic);
@@ -180,7 +185,11 @@ async function writeBatch(reads: TransactionReads, batch: BatchCommit, options: 
   const fresh = batch.mapped.filter(({ record }) => record.offset >= countsFrom);
   const resolution = await resolve(reads, compiled, fresh);
   const letters = deadLetters(compiled.pipeline, fresh, resolution);
-  const counts = { rowCount: resolution.rowCount, skippedCount: resolution.skippedCount, deadCount: letters.length };
+  const counts = {
+    rowCount: resolution.rowCount,
+    skippedCount: resolution.skippedAt.length,
+    deadCount: letters.length,
+  };
   const control = { ...batch, nextOffset: batch.toOffset, ...options, lastEventAtMs: lastEventAtMs(fresh) };
   const mutations = [
     ...resolution.mutations,

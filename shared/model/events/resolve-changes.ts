@@ -20,8 +20,8 @@ export interface Resolution {
   readonly dead: readonly DeadChange[];
   /** Records whose change the table takes, those that a later one of the same key replaced included. */
   readonly rowCount: number;
-  /** Tombstones ignored and versions that did not grow. */
-  readonly skippedCount: number;
+  /** Tombstones ignored and versions that did not grow, by their place among the changes. */
+  readonly skippedAt: readonly number[];
 }
 
 /** The distinct keys whose rows must be read before `resolveChanges`; none without guard or aggregate. */
@@ -54,10 +54,10 @@ export function resolveChanges(compiled: CompiledPipeline, changes: readonly Cha
   const operations = mode === 'insert' || mode === 'update' ? orderedOperations(mode) : collapsedOperations(mode);
   const dead: DeadChange[] = [];
   let rowCount = 0;
-  let skippedCount = 0;
+  const skippedAt: number[] = [];
   for (const [at, change] of changes.entries()) {
     if (change.kind === 'poison') dead.push({ at, poison: change.poison, reason: change.reason });
-    else if (change.kind === 'none' || !accepts(change)) skippedCount++;
+    else if (change.kind === 'none' || !accepts(change)) skippedAt.push(at);
     else if (change.kind === 'add') {
       const refused = groups.add(change.key, change.inputs);
       if (refused) dead.push({ at, poison: refused.poison, reason: refused.message });
@@ -68,7 +68,7 @@ export function resolveChanges(compiled: CompiledPipeline, changes: readonly Cha
     }
   }
   const mutations = [...mutationsOf(compiled, operations.list()), ...groups.mutations()];
-  return { mutations, dead, rowCount, skippedCount };
+  return { mutations, dead, rowCount, skippedAt };
 }
 
 type RowChange = Extract<Change, { kind: 'write' | 'delete' }>;

@@ -197,3 +197,32 @@ test('pushHandler() asks for redelivery while Spanner is down', async () => {
   assert.equal(answer.status, 503);
   assert.ok(Number(answer.headers.get('retry-after')) > 0);
 });
+
+test('pushHandler() groups a burst into few commits, and answers each message of it for itself', async () => {
+  await using ingest = await openIngest();
+  const inserting: Pipeline = { ...airports, mode: 'insert', guard: undefined };
+  await using sink = await openSink(ingest, inserting);
+  assert.equal(await sink.push({ id: 'first', data: JSON.stringify({ iata: 'A0', name: 'n', version: 1 }) }), 204);
+  // A0 is there already, B1 is no number, and the rest is well.
+  const burst = Array.from({ length: 60 }, (_, at) => ({
+    id: `burst-${at}`,
+    data: JSON.stringify({ iata: `A${at}`, name: 'n', version: at === 7 ? 'seven' : at }),
+  }));
+  const statuses = await Promise.all(burst.map((push) => sink.push(push)));
+  assert.deepEqual(new Set(statuses), new Set([204]));
+  assert.deepEqual(await ingest.query('SELECT COUNT(*) AS n FROM Airports'), [{ n: 59 }]);
+  const letters = await ingest.query('SELECT EventId, Class FROM PenstockDeadLetters ORDER BY EventId');
+  assert.deepEqual(letters, [
+    { EventId: 'burst-0', Class: 'constraint' },
+    { EventId: 'burst-7', Class: 'unmappable' },
+  ]);
+  const clean = Array.from({ length: 60 }, (_, at) => ({
+    id: `clean-${at}`,
+    data: JSON.stringify({ iata: `C${at}`, name: 'n', version: at }),
+  }));
+  await Promise.all(clean.map((push) => sink.push(push)));
+  const commits = await ingest.query(
+    "SELECT COUNT(DISTINCT ReceivedAt) AS n FROM PenstockReceipts WHERE STARTS_WITH(EventId, 'clean')",
+  );
+  assert.ok(Number(commits[0]?.n) < 20, `60 messages took ${commits[0]?.n} commits`);
+});

@@ -1,0 +1,138 @@
+import type { Database } from '@google-cloud/spanner';
+import { type Cell, commitTimestampCell } from '../../model/events/cell.ts';
+import type { Change, TableMutation } from '../../model/events/change.ts';
+import type { CompiledPipeline } from '../../model/events/compile-pipeline.ts';
+import { type DeadLetter, deadLetterMutation } from '../../model/events/dead-letter.ts';
+import type { RawRecord } from '../../model/events/raw-record.ts';
+import { resolveChanges } from '../../model/events/resolve-changes.ts';
+import { readStored } from './read-stored.ts';
+import { runTransaction, type TransactionReads } from './run-transaction.ts';
+
+const RECEIPTS = 'PenstockReceipts';
+
+/** One event of a subscription. */
+export interface EventTaking {
+  readonly compiled: CompiledPipeline;
+  /** The same for every delivery of the same event. */
+  readonly eventId: string;
+  /** SHA-256 of everything in the event that a row can come from. */
+  readonly payloadHash: Buffer;
+  readonly record: RawRecord;
+  readonly change: Change;
+}
+
+/**
+ * `taken`: a row was written. `skipped`: the guard or a tombstone's policy says that there is nothing to write.
+ * `set-aside`: a dead letter was written. `duplicate`: this event was taken before. `conflict`: another payload came under
+ * an event id that was taken before; it was set aside.
+ */
+export type EventOutcome = 'taken' | 'skipped' | 'set-aside' | 'duplicate' | 'conflict';
+
+/**
+ * Takes events of one pipeline in one commit: their receipts are read, then written with the rows and dead letters.
+ *
+ * @returns what became of each, in order
+ */
+export function takeEvents(
+  database: Database,
+  takings: readonly EventTaking[],
+  deadlineMs: number,
+): Promise<readonly EventOutcome[]> {
+  const [first] = takings;
+  if (!first) return Promise.resolve([]);
+  const { compiled } = first;
+  const more = takings.length > 1 ? ` and ${takings.length - 1} more` : '';
+  return runTransaction(database, {
+    attempted: `take event ${first.eventId}${more} for pipeline ${compiled.pipeline.name}`,
+    table: compiled.table.name,
+    commit: compiled.pipeline.commit,
+    deadlineMs,
+    run: (reads) => writeEvents(reads, compiled, takings),
+  });
+}
+
+interface Written {
+  readonly mutations: readonly TableMutation[];
+  readonly result: readonly EventOutcome[];
+}
+
+async function writeEvents(
+  reads: TransactionReads,
+  compiled: CompiledPipeline,
+  takings: readonly EventTaking[],
+): Promise<Written> {
+  const known = await readReceipts(reads, compiled, takings);
+  const outcomes: EventOutcome[] = [];
+  const letters: DeadLetter[] = [];
+  const fresh: { readonly taking: EventTaking; readonly at: number }[] = [];
+  for (const [at, taking] of takings.entries()) {
+    const hash = hashOf(taking);
+    const receipt = known.get(taking.eventId);
+    // The next delivery of the same event may be in the same group.
+    known.set(taking.eventId, receipt ?? hash);
+    outcomes[at] = receipt === undefined ? 'taken' : receipt === hash ? 'duplicate' : 'conflict';
+    if (outcomes[at] === 'conflict') letters.push(conflictLetter(taking));
+    if (outcomes[at] === 'taken') fresh.push({ taking, at });
+  }
+  const changes = fresh.map(({ taking }) => taking.change);
+  const { mutations, dead, skippedAt } = resolveChanges(compiled, changes, await readStored(reads, compiled, changes));
+  for (const at of skippedAt) setOutcome(outcomes, fresh[at], 'skipped');
+  for (const poison of dead) {
+    const taken = fresh[poison.at];
+    setOutcome(outcomes, taken, 'set-aside');
+    if (taken) letters.push(letterOf(taken.taking, taken.taking.eventId, poison));
+  }
+  const receipts = fresh.map(({ taking, at }) => receiptRow(taking, outcomes[at] ?? 'taken'));
+  return {
+    mutations: [
+      ...mutations,
+      ...(letters.length > 0 ? [deadLetterMutation(letters)] : []),
+      ...(receipts.length > 0 ? [receiptMutation(receipts)] : []),
+    ],
+    result: outcomes,
+  };
+}
+
+function setOutcome(outcomes: EventOutcome[], taken: { readonly at: number } | undefined, outcome: EventOutcome): void {
+  if (taken) outcomes[taken.at] = outcome;
+}
+
+/** @returns payload hashes of the events that were taken before, by event id */
+async function readReceipts(
+  reads: TransactionReads,
+  { pipeline }: CompiledPipeline,
+  takings: readonly EventTaking[],
+): Promise<Map<string, string>> {
+  const keys = [...new Set(takings.map(({ eventId }) => eventId))].map((eventId) => [pipeline.name, eventId]);
+  const rows = await reads.read(RECEIPTS, keys, ['EventId', 'PayloadHash']);
+  return new Map(rows.map(([eventId, hash]) => [String(eventId), String(hash)]));
+}
+
+function hashOf({ payloadHash }: EventTaking): string {
+  return payloadHash.toString('base64');
+}
+
+/** The first payload stands; every other one under the same id is kept once, for people to look at. */
+function conflictLetter(taking: EventTaking): DeadLetter {
+  const { eventId, payloadHash } = taking;
+  const reason = `Event ${eventId} was taken before with another payload`;
+  const id = `${eventId.slice(0, 256)}/${payloadHash.toString('hex').slice(0, 32)}`;
+  return letterOf(taking, id, { poison: 'constraint', reason });
+}
+
+function letterOf(
+  { compiled, eventId, record }: EventTaking,
+  id: string,
+  { poison, reason }: Pick<DeadLetter, 'poison' | 'reason'>,
+): DeadLetter {
+  return { pipeline: compiled.pipeline.name, id, source: 'pubsub', eventId, record, poison, reason };
+}
+
+function receiptRow(taking: EventTaking, outcome: EventOutcome): Cell[] {
+  return [taking.compiled.pipeline.name, taking.eventId, hashOf(taking), outcome, commitTimestampCell];
+}
+
+function receiptMutation(rows: readonly Cell[][]): TableMutation {
+  const columns = ['Pipeline', 'EventId', 'PayloadHash', 'Outcome', 'ReceivedAt'];
+  return { operation: 'insert', table: RECEIPTS, columns, rows };
+}

@@ -90,17 +90,22 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     const database = await openDatabase(cloud, declaration, options.tables);
     closers.push(() => database.close().then(() => undefined));
     const environments = await functionEnvironments(cloud, declarationPath);
-    const start = (name: FunctionName, port?: number): Promise<RunningFunction> =>
-      runFunction({ ...functionOptions(options, name, environments[name]), ...(port === undefined ? {} : { port }) });
-    const [pubsubSink, planEpoch, readShard, dashboard] = await Promise.all([
+    const functions: RunningFunction[] = [];
+    closers.push(async () => {
+      await Promise.all(functions.map((running) => running.stop()));
+    });
+    const start = async (name: FunctionName, port?: number): Promise<RunningFunction> => {
+      const chosen = port === undefined ? {} : { port };
+      const running = await runFunction({ ...functionOptions(options, name, environments[name]), ...chosen });
+      functions.push(running);
+      return running;
+    };
+    const [pubsubSink, planEpoch, readShard, dashboard] = await all([
       start('pubsub-sink'),
       start('plan-epoch'),
       start('read-shard'),
       start('dashboard', options.port),
     ]);
-    closers.push(
-      async () => void (await Promise.all([pubsubSink, planEpoch, readShard, dashboard].map((one) => one.stop()))),
-    );
     await connect(cloud, declaration, { pubsubSink, planEpoch, readShard });
     return {
       cloud,
@@ -112,7 +117,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       environments,
       startSink(overrides = {}) {
         const sink = runWorker({ ...functionOptions(options, 'kafka-sink', environments['kafka-sink']), ...overrides });
-        closers.push(() => sink.stop());
+        functions.push(sink);
         return sink;
       },
       close,
@@ -121,6 +126,14 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     await close();
     throw error;
   }
+}
+
+/** As Promise.all, but none is still under way when it fails: what was started is known, and can be ended. */
+async function all<T extends readonly Promise<unknown>[]>(
+  promises: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 function functionOptions(
@@ -173,14 +186,13 @@ async function functionEnvironments(cloud: LocalCloud, declarationPath: string):
   };
 }
 
+/** Where a function listens, and what tokens for it must name. */
+type Door = Pick<RunningFunction, 'url' | 'audience'>;
+
 async function connect(
   cloud: LocalCloud,
   declaration: Declaration,
-  urls: {
-    readonly pubsubSink: { url: string };
-    readonly planEpoch: { url: string };
-    readonly readShard: { url: string };
-  },
+  urls: { readonly pubsubSink: Door; readonly planEpoch: Door; readonly readShard: Door },
 ): Promise<void> {
   for (const { source } of Object.values(declaration.pipelines)) {
     if (source.kind === 'kafka') {
@@ -190,12 +202,12 @@ async function connect(
       await subscribe({
         topic: source.subscription,
         subscription: source.subscription,
-        url: urls.pubsubSink.url,
+        push: urls.pubsubSink,
         caller: identities.push,
       });
     }
   }
-  await subscribe({ topic: SHARD_TOPIC, subscription: SHARD_TOPIC, url: urls.readShard.url, caller: identities.push });
+  await subscribe({ topic: SHARD_TOPIC, subscription: SHARD_TOPIC, push: urls.readShard, caller: identities.push });
   for (const { name, schedule } of Object.values(declaration.feeds)) {
     if (schedule === undefined) continue;
     await cloud.scheduler.create({
@@ -207,7 +219,7 @@ async function connect(
         body: JSON.stringify({ feed: name }),
         headers: { 'content-type': 'application/json' },
       },
-      oidc: { serviceAccount: identities.scheduler, audience: urls.planEpoch.url },
+      oidc: { serviceAccount: identities.scheduler, audience: urls.planEpoch.audience },
     });
   }
 }

@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const root = resolve(import.meta.dirname, '../../..');
+const preload = join(import.meta.dirname, 'loopback.cjs');
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 const MAX_KEPT_LINES = 200;
@@ -17,6 +16,8 @@ export interface RunningFunction {
   readonly pid: number;
   /** Empty for a worker, which listens to nothing. */
   readonly url: string;
+  /** What tokens for it must name: its URL where the port was chosen, else a name that stays the same over restarts. */
+  readonly audience: string;
   /** Settles with the exit code, or the signal's name, when the process has ended. */
   readonly ended: Promise<number | NodeJS.Signals>;
   /** The last lines that it printed, for an error's message. */
@@ -39,31 +40,38 @@ export interface FunctionOptions {
 }
 
 /**
- * Starts an HTTP function under functions-framework and waits until it listens.
+ * Starts an HTTP function under functions-framework, on 127.0.0.1, and waits until it listens.
  *
  * @throws {Error} with its last lines when it ends or does not listen within 30 s
  */
 export async function runFunction(options: FunctionOptions): Promise<RunningFunction> {
-  const port = options.port || (await freePort());
-  const url = `http://127.0.0.1:${port}`;
+  const { name, port = 0 } = options;
   const framework = join(root, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
-  const running = start(options, url, [framework, `--target=${options.name}`, `--source=${bundleOf(options)}`], {
-    PORT: String(port),
-    PENSTOCK_AUDIENCE: url,
-  });
-  const listening = waitUntilListening(url);
-  const first = await Promise.race([listening, running.ended]);
-  if (first !== 'listening') {
-    await running.stop();
-    const why = first === 'timeout' ? `did not listen within ${START_TIMEOUT_MS} ms` : `ended with ${first}`;
-    throw new Error(`${options.name} ${why}:\n${running.lastLines().join('\n')}`);
+  const audience = port > 0 ? `http://127.0.0.1:${port}` : `https://${name}.penstock.localhost`;
+  const args = ['--require', preload, framework, `--target=${name}`, `--source=${bundleOf(options)}`];
+  // In production the framework prints no banner, and no stack trace into an answer.
+  const child = start(options, args, { NODE_ENV: 'production', PORT: String(port), PENSTOCK_AUDIENCE: audience });
+  const first = await Promise.race([
+    listening(child.process),
+    child.ended,
+    delay(START_TIMEOUT_MS, 'timeout', { ref: false }),
+  ]);
+  if (typeof first === 'object') {
+    return {
+      ...child.running,
+      url: `http://127.0.0.1:${first.port}`,
+      audience: options.env.PENSTOCK_AUDIENCE ?? audience,
+    };
   }
-  return running;
+  await child.running.stop();
+  const why = first === 'timeout' ? `did not listen within ${START_TIMEOUT_MS} ms` : `ended with ${first}`;
+  throw new Error(`${name} ${why}:\n${child.running.lastLines().join('\n')}`);
 }
 
 /** Starts the worker of a bundle: `worker.js` with these arguments. */
 export function runWorker(options: FunctionOptions, args: readonly string[] = []): RunningFunction {
-  return start(options, '', [join(bundleOf(options), 'worker.js'), ...args], {});
+  const preloaded = ['--require', preload, join(bundleOf(options), 'worker.js'), ...args];
+  return start(options, preloaded, {}).running;
 }
 
 function bundleOf({ dist, name }: FunctionOptions): string {
@@ -72,18 +80,20 @@ function bundleOf({ dist, name }: FunctionOptions): string {
   return bundle;
 }
 
-function start(
-  options: FunctionOptions,
-  url: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): RunningFunction {
+interface Started {
+  readonly process: ChildProcess;
+  readonly ended: Promise<number | NodeJS.Signals>;
+  readonly running: RunningFunction;
+}
+
+function start(options: FunctionOptions, args: readonly string[], env: Readonly<Record<string, string>>): Started {
   const child = spawn(process.execPath, args, {
     env: { ...process.env, NODE_OPTIONS: '', ...env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
+    if (!stream) continue;
     createInterface({ input: stream }).on('line', (line) => {
       if (lines.push(line) > MAX_KEPT_LINES) lines.shift();
       options.onLine?.(line);
@@ -93,15 +103,26 @@ function start(
     child.on('exit', (code, signal) => settle(signal ?? code ?? 1));
     child.on('error', () => settle(1));
   });
-  return {
+  const running = {
     name: options.name,
     pid: child.pid ?? -1,
-    url,
+    url: '',
+    audience: '',
     ended,
     lastLines: () => lines,
-    kill: (signal) => void child.kill(signal),
+    kill: (signal: NodeJS.Signals) => void child.kill(signal),
     stop: () => stop(child, ended),
   };
+  return { process: child, ended, running };
+}
+
+/** Settles when the preloaded module tells the port. */
+function listening(child: ChildProcess): Promise<{ readonly port: number }> {
+  return new Promise((settle) => {
+    child.on('message', (message) => {
+      if (typeof message === 'object' && message !== null && 'port' in message) settle({ port: Number(message.port) });
+    });
+  });
 }
 
 async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
@@ -110,28 +131,4 @@ async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void>
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await ended;
   clearTimeout(timer);
-}
-
-async function waitUntilListening(url: string): Promise<'listening' | 'timeout'> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < deadline) {
-    try {
-      // The framework answers this path itself, without calling the function.
-      await fetch(`${url}/favicon.ico`, { signal: AbortSignal.timeout(1_000) });
-      return 'listening';
-    } catch {
-      await delay(25);
-    }
-  }
-  return 'timeout';
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('The system gave no port');
-  return address.port;
 }

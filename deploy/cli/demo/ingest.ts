@@ -54,7 +54,8 @@ export async function ingest(stack: Stack, events: number, screen: Screen): Prom
   };
   const counts: Counts = { sentFlights: kept, sentAirports: 0, flights: 0, delays: 0, airports: 0 };
   const sink = stack.startSink();
-  screen.live(() => frameOf(counts, { flights: total, airports: airports.length, startedAt }));
+  const doneAfterSeconds = new Map<string, number>();
+  screen.live(() => frameOf(counts, { flights: total, airports: airports.length, startedAt, doneAfterSeconds }));
 
   const sending = kept > 0 ? remember(total, expected) : send(stack, { total, airports, expected, counts });
   const died = sink.ended.then((code) => {
@@ -127,11 +128,15 @@ async function caughtUp(stack: Stack, counts: Counts, wanted: { flights: number;
 
 function frameOf(
   counts: Counts,
-  wanted: { flights: number; airports: number; startedAt: number },
+  wanted: { flights: number; airports: number; startedAt: number; doneAfterSeconds: Map<string, number> },
 ): { lines: string[]; plain: string } {
   const elapsed = (performance.now() - wanted.startedAt) / 1000;
-  const line = (name: string, done: number, total: number): string =>
-    `${name.padEnd(28)} ${bar(done, total)} ${count(done).padStart(9)} of ${count(total)}  ${count(done / elapsed)}/s`;
+  const line = (name: string, done: number, total: number): string => {
+    // The rate of what is done stays what it was.
+    const seconds = wanted.doneAfterSeconds.get(name) ?? elapsed;
+    if (done >= total) wanted.doneAfterSeconds.set(name, seconds);
+    return `${name.padEnd(28)} ${bar(done, total)} ${count(done).padStart(9)} of ${count(total)}  ${count(done / seconds)}/s`;
+  };
   return {
     lines: [
       '',

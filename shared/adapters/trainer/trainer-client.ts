@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { maxBatchBytes } from '../../base/limits.ts';
-import { TrainerRefusedError, TrainerUnavailableError } from './trainer-error.ts';
+import { NoTokenError, TrainerRefusedError, TrainerUnavailableError } from './trainer-error.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Tries in a row without an answer of the trainer. */
@@ -90,6 +90,7 @@ function epochPath(epoch: string): string {
 async function sendObediently(request: Request, options: TrainerOptions): Promise<unknown> {
   for (let silent = 0; ; ) {
     const answer = await sendOnce(request, options).catch((error: unknown) => {
+      if (error instanceof NoTokenError) throw error;
       silent += 1;
       if (silent >= MAX_SILENT_TRIES) throw new TrainerUnavailableError(options.url, error);
       return undefined;
@@ -109,11 +110,14 @@ async function sendObediently(request: Request, options: TrainerOptions): Promis
 }
 
 async function sendOnce(request: Request, { url, authorization }: TrainerOptions) {
+  const header = await authorization().catch((cause: unknown) => {
+    throw new NoTokenError(url, cause);
+  });
   const digest = createHash('sha256').update(request.body).digest('base64');
   const response = await fetch(`${url.replace(/\/$/, '')}${request.path}`, {
     method: request.method,
     headers: {
-      authorization: await authorization(),
+      authorization: header,
       'content-type': request.type,
       'content-digest': `sha-256=:${digest}:`,
     },

@@ -22,3 +22,15 @@ export class TrainerRefusedError extends PenstockError {
     });
   }
 }
+
+/** There is no identity to call the trainer with. */
+export class NoTokenError extends PenstockError {
+  constructor(url: string, cause: unknown) {
+    super(`No ID token could be had for the trainer at ${url}`, {
+      code: 'NO_TOKEN',
+      remedy: 'Run under a service account, or set GOOGLE_APPLICATION_CREDENTIALS or GCE_METADATA_HOST',
+      retryable: true,
+      cause,
+    });
+  }
+}

@@ -1,13 +1,15 @@
+const DAY_SECONDS = 86_400;
 const QUARTER_SECONDS = 900;
 /** From 1972 on every zone's offset changes only at a quarter of an hour. Source: IANA tz database, `theory`. */
 const QUARTERS_SINCE_SECONDS = Date.UTC(1972, 0, 8) / 1000;
-const MAX_CACHED_QUARTERS = 100_000;
+const MAX_KEPT = 100_000;
 
 /** A zone's offset at an instant: local time minus UTC, in seconds. */
 export type OffsetAt = (epochSeconds: number) => number;
 
 /**
- * Makes a clock of one zone. ICU is asked once for each quarter of an hour that occurs; its table is bounded.
+ * Makes a clock of one zone. ICU, which is slow, is asked twice for each day that occurs, and on the days when clocks change
+ * once for each quarter of an hour; both tables are bounded.
  *
  * @param zone IANA name
  * @throws {RangeError} for a zone that ICU does not know
@@ -15,22 +17,38 @@ export type OffsetAt = (epochSeconds: number) => number;
 export function zoneClock(zone: string): OffsetAt {
   if (zone === 'UTC') return () => 0;
   const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
-  const known = new Map<number, number>();
-  let lastQuarter = Number.NaN;
-  let lastOffset = 0;
+  const ask = (epochSeconds: number): number => askOffset(format, epochSeconds);
+  const ofDay = kept((day) => dayOffset(day, ask));
+  const ofQuarter = kept((quarter) => ask(quarter * QUARTER_SECONDS));
   return (epochSeconds) => {
-    if (epochSeconds < QUARTERS_SINCE_SECONDS) return askOffset(format, Math.floor(epochSeconds));
-    const quarter = Math.floor(epochSeconds / QUARTER_SECONDS);
-    if (quarter === lastQuarter) return lastOffset;
-    let offset = known.get(quarter);
-    if (offset === undefined) {
-      if (known.size >= MAX_CACHED_QUARTERS) known.clear();
-      offset = askOffset(format, quarter * QUARTER_SECONDS);
-      known.set(quarter, offset);
+    if (epochSeconds < QUARTERS_SINCE_SECONDS) return ask(Math.floor(epochSeconds));
+    const offset = ofDay(Math.floor(epochSeconds / DAY_SECONDS));
+    return Number.isNaN(offset) ? ofQuarter(Math.floor(epochSeconds / QUARTER_SECONDS)) : offset;
+  };
+}
+
+/** The offset of a whole UTC day; NaN when clocks change in it. No zone has changed and changed back within one. */
+function dayOffset(day: number, ask: OffsetAt): number {
+  const offset = ask(day * DAY_SECONDS);
+  return ask((day + 1) * DAY_SECONDS) === offset ? offset : Number.NaN;
+}
+
+/** Keeps answers, and the last one at hand: rows are often in the order of their time. */
+function kept(answer: (place: number) => number): (place: number) => number {
+  const known = new Map<number, number>();
+  let lastPlace = Number.NaN;
+  let lastAnswer = 0;
+  return (place) => {
+    if (place === lastPlace) return lastAnswer;
+    let found = known.get(place);
+    if (found === undefined) {
+      if (known.size >= MAX_KEPT) known.clear();
+      found = answer(place);
+      known.set(place, found);
     }
-    lastQuarter = quarter;
-    lastOffset = offset;
-    return offset;
+    lastPlace = place;
+    lastAnswer = found;
+    return found;
   };
 }
 

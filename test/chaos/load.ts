@@ -5,7 +5,7 @@ import { localProject } from '../../deploy/local/project.ts';
 import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
 import type { ProducedHistory, ProducedRecord } from './history.ts';
 import type { Random } from './random.ts';
-import { chaosTopic, pushSubscription, type SinkRig } from './sink-rig.ts';
+import { chaosTopic, pushAudience, pushSubscription, type SinkRig } from './sink-rig.ts';
 
 const KEYS = 64;
 const DUPLICATE_SHARE = 0.05;
@@ -130,7 +130,7 @@ async function redeliver(
   rig: SinkRig,
   { messageId, data, pushUrl }: { readonly messageId: string; readonly data: Buffer; readonly pushUrl: string },
 ): Promise<void> {
-  const token = await rig.cloud.identity.mintIdToken(identities.push, pushUrl);
+  const token = await rig.cloud.identity.mintIdToken(identities.push, pushAudience);
   const body = JSON.stringify({
     subscription: `projects/${localProject}/subscriptions/${pushSubscription}`,
     message: { messageId, data: data.toString('base64'), attributes: {}, publishTime: new Date().toISOString() },

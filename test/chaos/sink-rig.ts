@@ -14,6 +14,8 @@ import { readDeclaration } from '../../shared/model/config/read-declaration.ts';
 /** Where records and messages come from. */
 export const chaosTopic = 'chaos';
 export const pushSubscription = 'chaos-pushed';
+/** What the tokens of its pushes are for. */
+export const pushAudience = 'https://pubsub-sink.penstock.localhost';
 
 const SESSION_MS = 1_500;
 
@@ -138,7 +140,7 @@ export async function openSinkRig(options: { readonly dist: string; readonly par
     },
     async startPushSink() {
       const PENSTOCK_DECLARATION = writeDeclaration(cloud, dir, 1).path;
-      const environment = { ...env, PENSTOCK_DECLARATION };
+      const environment = { ...env, PENSTOCK_DECLARATION, PENSTOCK_AUDIENCE: pushAudience };
       const sink = await runFunction({ name: 'pubsub-sink', dist: options.dist, env: environment, port: pushPort });
       running.push(sink);
       if (pushPort === 0) {
@@ -146,7 +148,7 @@ export async function openSinkRig(options: { readonly dist: string; readonly par
         await subscribe({
           topic: pushSubscription,
           subscription: pushSubscription,
-          url: sink.url,
+          push: sink,
           caller: identities.push,
         });
       }

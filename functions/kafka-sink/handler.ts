@@ -1,9 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
+import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
 import type { Caller } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { KafkaSinkOptions } from './run-kafka-sink.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
 
 /** What a drain did. */
 export interface DrainReport {
@@ -32,10 +35,12 @@ export interface DrainSteps {
  */
 export function drainHandler(open: () => Promise<DrainSteps>, { log, ending }: { log: Log; ending: AbortSignal }) {
   let running: Promise<DrainReport> | undefined;
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const steps = await open();
       await steps.verify(request.headers.authorization);
+      // Nothing in it changes what a drain does, but what is no JSON was not meant for this door.
+      await readJson(request, MAX_BODY_BYTES);
       running ??= drain(steps, ending).finally(() => {
         running = undefined;
       });

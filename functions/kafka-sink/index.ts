@@ -1,9 +1,11 @@
 import { http } from '@google-cloud/functions-framework';
 import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
+import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
+import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
-import { list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
+import { list, readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { type DrainSteps, drainHandler } from './handler.ts';
 import { runKafkaSink } from './run-kafka-sink.ts';
@@ -13,25 +15,14 @@ const MAX_DRAIN_MS = 3_500_000;
 const settings = {
   issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
   audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
-  callers: list('PENSTOCK_CALLERS', 'Name the service accounts that may call'),
+  callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may call'),
   pipelines: list('PENSTOCK_PIPELINE', 'Name pipelines, separated by commas, or unset it for all'),
   identity: text('PENSTOCK_IDENTITY', 'Set it to the service account’s e-mail', ''),
   deadlineMs: wholeNumber('PENSTOCK_DRAIN_MS', { min: 1_000, max: MAX_DRAIN_MS, fallback: 540_000 }),
 };
 
 const log = jsonLog('kafka-sink');
-const { signal, wrap } = installGracefulShutdown(async () => {});
-let steps: Promise<DrainSteps> | undefined;
-
-function open(): Promise<DrainSteps> {
-  steps ??= openSteps().catch((error: unknown) => {
-    steps = undefined;
-    throw error;
-  });
-  return steps;
-}
-
-async function openSteps(): Promise<DrainSteps> {
+async function open() {
   const { issuer, audience, callers, pipelines, identity, deadlineMs } = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
   const email =
@@ -39,11 +30,19 @@ async function openSteps(): Promise<DrainSteps> {
     (await openIdTokens()
       .email()
       .catch(() => 'unknown'));
-  return {
+  const steps: DrainSteps = {
     deadlineMs,
     verify: tokenVerifier({ issuer, audiences: [audience], callers }),
     run: (options) => runKafkaSink({ ...options, declaration, pipelines, log, identity: email }),
   };
+  // A drain opens and closes what it needs itself.
+  return { steps, close: async () => {} };
 }
 
-http('kafka-sink', wrap(drainHandler(open, { log, ending: signal })));
+const opened = openAtRequest(open);
+const { signal, wrap } = installGracefulShutdown(opened.close);
+const handle = drainHandler(async () => (await opened.open()).steps, { log, ending: signal });
+
+ownRequests();
+
+http('kafka-sink', wrap(handle));

@@ -1,6 +1,8 @@
 import { http } from '@google-cloud/functions-framework';
 import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
+import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
+import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
@@ -8,34 +10,21 @@ import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epoch-store.ts';
 import { pinSnapshot } from '../../shared/adapters/spanner/epoch-store-snapshot.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
-import { list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
+import { readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
-import { planHandler } from './handler.ts';
+import { type PlanDoor, planHandler } from './handler.ts';
 import { planEpoch } from './plan-epoch.ts';
 
 const settings = {
   issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
   audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
-  callers: list('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
+  callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
   project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
   topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
   identity: text('PENSTOCK_IDENTITY', 'Set it to this function’s service account', 'ask'),
   roomMs: wholeNumber('PENSTOCK_EPOCH_ROOM_MS', { min: 60_000, max: 604_800_000, fallback: 1_800_000 }),
 };
-
-type Opened = Awaited<ReturnType<typeof open>>;
-
-let opened: Promise<Opened> | undefined;
-
-/** Opened at the first request, so that a start without Spanner recovers; a failure is tried again by the next one. */
-function openOnce(): Promise<Opened> {
-  opened ??= open().catch((error: unknown) => {
-    opened = undefined;
-    throw error;
-  });
-  return opened;
-}
 
 async function open() {
   const given = readEnvironment(settings, process.env);
@@ -54,23 +43,17 @@ async function open() {
     roomMs: given.roomMs,
     signal: graceful.signal,
   };
-  const handle = planHandler({
+  const door: PlanDoor = {
     verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
     plan: (feed, tick) => planEpoch(declaration, feed, tick, tools),
     nowMs: Date.now,
-    log: jsonLog('plan-epoch'),
-  });
-  return { handle, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
+  };
+  return { door, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
 }
 
-const graceful = installGracefulShutdown(async () => {
-  await (await opened)?.close();
-});
+const opened = openAtRequest(open);
+const graceful = installGracefulShutdown(opened.close);
+const handle = planHandler(async () => (await opened.open()).door, jsonLog('plan-epoch'));
 
-http(
-  'plan-epoch',
-  graceful.wrap(async (request, response) => {
-    const { handle } = await openOnce();
-    await handle(request, response);
-  }),
-);
+ownRequests();
+http('plan-epoch', graceful.wrap(handle));

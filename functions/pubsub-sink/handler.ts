@@ -1,12 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
+import { contentTypeOf, type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
 import type { Caller } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import { maxRequestBytes } from '../../shared/base/limits.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { pipelinesOf } from './pipelines-of.ts';
-import { readPush, UnsupportedDeliveryError } from './push-envelope.ts';
+import { readPush } from './push-envelope.ts';
 import type { SinkMessage } from './sink-message.ts';
 
 /** What a push needs. */
@@ -18,9 +19,6 @@ export interface PushSteps {
   readonly sink: SinkMessage;
 }
 
-/** A request as the functions framework hands it over, its body read and parsed. */
-export type PushRequest = IncomingMessage & { readonly body?: unknown; readonly rawBody?: Buffer };
-
 /**
  * Answers Pub/Sub's push: 204 once the message is taken for good, whatever became of it; a retryable failure is 503, so
  * that Pub/Sub delivers again.
@@ -28,7 +26,7 @@ export type PushRequest = IncomingMessage & { readonly body?: unknown; readonly 
  * @param open gives the steps; called for each request, so that what is missing at start can come later
  */
 export function pushHandler(open: () => Promise<PushSteps>, log: Log) {
-  return async (request: PushRequest, response: ServerResponse): Promise<void> => {
+  return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       await takePush(await open(), request, log);
       response.statusCode = 204;
@@ -39,15 +37,11 @@ export function pushHandler(open: () => Promise<PushSteps>, log: Log) {
   };
 }
 
-async function takePush(steps: PushSteps, request: PushRequest, log: Log): Promise<void> {
+async function takePush(steps: PushSteps, request: FunctionRequest, log: Log): Promise<void> {
   const { declaration, projectId, verify, sink } = steps;
   const caller = await verify(request.headers.authorization);
-  if (request.method !== 'POST') throw new UnsupportedDeliveryError(`The method is ${request.method}`, 'Send POST');
-  const bytes = request.rawBody?.length ?? 0;
-  if (bytes > maxRequestBytes) {
-    throw new UnsupportedDeliveryError(`The body has ${bytes} bytes`, `Send at most ${maxRequestBytes}`);
-  }
-  const message = readPush(request.headers, request.body);
+  const body = await readJson(request, maxRequestBytes);
+  const message = readPush({ ...request.headers, 'content-type': contentTypeOf(request) }, body);
   for (const pipeline of pipelinesOf(declaration, message.subscription, projectId)) {
     const outcome = await sink(pipeline, message);
     log(outcome === 'set-aside' || outcome === 'conflict' ? 'WARNING' : 'DEBUG', 'Took a message', {
@@ -63,9 +57,5 @@ async function takePush(steps: PushSteps, request: PushRequest, log: Log): Promi
 function refuse(response: ServerResponse, error: unknown, log: Log): void {
   const problem = problemOf(error);
   log(problem.status < 500 ? 'WARNING' : 'ERROR', messageOf(error), { code: problem.code, status: problem.status });
-  if (error instanceof UnsupportedDeliveryError) {
-    sendProblem(response, { ...problem, status: 415, title: 'Unsupported delivery' });
-  } else {
-    sendProblem(response, problem);
-  }
+  sendProblem(response, problem);
 }

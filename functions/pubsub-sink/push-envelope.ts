@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BadRequestError } from '../../shared/adapters/http/problem.ts';
+import { UnsupportedBodyError } from '../../shared/adapters/http/read-json.ts';
 import type { RawRecord, RecordHeader } from '../../shared/model/events/raw-record.ts';
 
 /** A Pub/Sub message as push delivers it. Source: cloud.google.com/pubsub/docs/push#receive_push. */
@@ -23,15 +24,12 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const REMEDY = 'Send what a Pub/Sub push subscription sends, wrapped';
 const MAX_ID_CHARACTERS = 256;
 
-/** A delivery of another kind than Pub/Sub's messages. */
-export class UnsupportedDeliveryError extends BadRequestError {}
-
 /**
  * Reads a push request: Pub/Sub's own envelope, or the same as a CloudEvent, binary or structured, as Eventarc sends it.
  *
- * @param headers by lower-case name
+ * @param headers by lower-case name; the content type in lower case, without parameters
  * @param body parsed JSON
- * @throws {UnsupportedDeliveryError} for other CloudEvents and batches of them
+ * @throws {UnsupportedBodyError} for other CloudEvents and batches of them
  * @throws {BadRequestError} for an envelope that is not whole
  */
 export function readPush(headers: Readonly<Record<string, string | string[] | undefined>>, body: unknown): PushMessage {
@@ -76,10 +74,7 @@ export function payloadHash({ orderingKey, attributes, data }: PushMessage): Buf
 }
 
 function unwrapCloudEvent(headers: Readonly<Record<string, string | string[] | undefined>>, body: unknown): unknown {
-  const contentType = String(headers['content-type'] ?? '')
-    .split(';')[0]
-    ?.trim()
-    .toLowerCase();
+  const contentType = headers['content-type'];
   if (contentType === 'application/cloudevents-batch+json') throw unsupported('a batch of CloudEvents');
   const structured = contentType === 'application/cloudevents+json';
   const type = structured ? textAt(body, 'type') : headers['ce-type'];
@@ -126,6 +121,6 @@ function malformed(what: string): BadRequestError {
   return new BadRequestError(`The push envelope is not whole: ${what}`, REMEDY);
 }
 
-function unsupported(what: string): UnsupportedDeliveryError {
-  return new UnsupportedDeliveryError(`The request carries ${what}`, REMEDY);
+function unsupported(what: string): UnsupportedBodyError {
+  return new UnsupportedBodyError(`The request carries ${what}`, REMEDY);
 }

@@ -1,18 +1,19 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
+import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { ShardOutcome } from './read-shard.ts';
 
 const MAX_RETRY_AFTER_SECONDS = 60;
-
-/** A request as the functions framework gives it, with its body parsed. */
-export interface PushRequest extends IncomingMessage {
-  readonly body?: unknown;
-}
+/** A job names an epoch and a number; the rest is Pub/Sub's envelope. */
+const MAX_BODY_BYTES = 64 * 1024;
+const MAX_EPOCH_CHARACTERS = 128;
 
 /** What the handler acts with. */
 export interface ReadDoor {
+  /** `projects/P/subscriptions/S`, the only one whose messages are jobs. */
+  readonly subscription: string;
   readonly verify: (authorization: string | undefined) => Promise<unknown>;
   readonly read: (epoch: string, shard: number, signal: AbortSignal) => Promise<ShardOutcome>;
   /** Publishes the remainder of a shard as a new job. */
@@ -22,7 +23,6 @@ export interface ReadDoor {
   readonly deadlineMs: number;
   /** Aborted at SIGTERM. */
   readonly ending: AbortSignal;
-  readonly log: Log;
 }
 
 /**
@@ -30,21 +30,24 @@ export interface ReadDoor {
  *
  * 204: the shard is delivered, or its remainder is handed on, or it failed for good and that is recorded. 503: another reader
  * is at it, something it needs is down, or this instance ends; Pub/Sub sends the job again.
+ *
+ * @param open gives the door; called for each request, so that what is missing at start can come later
  */
-export function readHandler(door: ReadDoor): (request: PushRequest, response: ServerResponse) => Promise<void> {
-  return async (request, response) => {
+export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
+  return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
+      const door = await open();
       await door.verify(request.headers.authorization);
-      const { epoch, shard } = jobOf(request.body);
+      const { epoch, shard } = jobOf(await readJson(request, MAX_BODY_BYTES), door.subscription);
       const signal = AbortSignal.any([door.ending, AbortSignal.timeout(door.deadlineMs)]);
       const outcome = await door.read(epoch, shard, signal).catch((error: unknown) => {
         if (signal.aborted && error === signal.reason) throw waitedInVain(epoch, shard);
         throw error;
       });
-      door.log('INFO', `shard ${outcome.status}`, { epoch, shard, ...outcome });
+      log('INFO', `shard ${outcome.status}`, { epoch, shard, ...outcome });
       await answer(response, outcome, { epoch, shard }, door);
     } catch (error) {
-      refuse(response, error, door.log);
+      refuse(response, error, log);
     }
   };
 }
@@ -93,14 +96,20 @@ function refuse(response: ServerResponse, error: unknown, log: Log): void {
   sendProblem(response, problem);
 }
 
-function jobOf(body: unknown): { epoch: string; shard: number } {
+/**
+ * The pusher's account may push for other subscriptions too: what another one carries is no job, though it may look like one.
+ */
+function jobOf(body: unknown, wanted: string): { epoch: string; shard: number } {
+  const subscription = fieldOf(body, 'subscription');
+  if (subscription !== wanted) throw otherSubscription(subscription, wanted);
   const message = fieldOf(body, 'message');
   const data = fieldOf(message, 'data');
   if (typeof data !== 'string') throw badJob('it carries no message with data');
   const job = parse(Buffer.from(data, 'base64').toString());
   const epoch = fieldOf(job, 'epoch');
   const shard = fieldOf(job, 'shard');
-  if (typeof epoch !== 'string' || epoch === '' || epoch.length > 128) throw badJob('it names no epoch');
+  if (typeof epoch !== 'string' || epoch === '' || epoch.length > MAX_EPOCH_CHARACTERS)
+    throw badJob('it names no epoch');
   if (typeof shard !== 'number' || !Number.isInteger(shard) || shard < 0) throw badJob('it names no shard');
   return { epoch, shard };
 }
@@ -116,6 +125,15 @@ function parse(text: string): unknown {
 function fieldOf(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   return Object.getOwnPropertyDescriptor(value, name)?.value;
+}
+
+function otherSubscription(subscription: unknown, wanted: string): PenstockError {
+  const named = typeof subscription === 'string' ? subscription.slice(0, 300) : 'no subscription';
+  return new PenstockError(`Shard jobs come from ${wanted}, and this push names ${named}`, {
+    code: typeof subscription === 'string' ? 'FORBIDDEN' : 'BAD_REQUEST',
+    remedy: 'Name the subscription in PENSTOCK_SHARD_SUBSCRIPTION, or point it elsewhere',
+    retryable: false,
+  });
 }
 
 function badJob(problem: string): BadRequestError {

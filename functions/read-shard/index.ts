@@ -3,6 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { http } from '@google-cloud/functions-framework';
 import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
+import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
+import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
@@ -10,10 +12,10 @@ import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epoch-store.ts';
 import { openShardLeases } from '../../shared/adapters/spanner/epoch-store-leases.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
-import { list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
+import { readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
-import { readHandler } from './handler.ts';
+import { type ReadDoor, readHandler } from './handler.ts';
 import { readShard } from './read-shard.ts';
 import { shardSlots } from './shard-slots.ts';
 import { trainerOfFeed } from './trainer-of-feed.ts';
@@ -24,27 +26,15 @@ setFlagsFromString('--optimize-for-size');
 const settings = {
   issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
   audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
-  callers: list('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
+  callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
   project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
   topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
+  subscription: text('PENSTOCK_SHARD_SUBSCRIPTION', 'Set it to the push subscription', 'penstock-shards'),
   deadlineMs: wholeNumber('PENSTOCK_SHARD_DEADLINE_MS', { min: 1_000, max: 590_000, fallback: 540_000 }),
   // Two at once keep the process below 250 MB: each holds a 16 MiB window and its blocks.
   concurrency: wholeNumber('PENSTOCK_SHARD_CONCURRENCY', { min: 1, max: 64, fallback: 2 }),
   leaseMs: wholeNumber('PENSTOCK_LEASE_MS', { min: 1_000, max: 600_000, fallback: 60_000 }),
 };
-
-type Opened = Awaited<ReturnType<typeof open>>;
-
-let opened: Promise<Opened> | undefined;
-
-/** Opened at the first request, so that a start without Spanner recovers; a failure is tried again by the next one. */
-function openOnce(): Promise<Opened> {
-  opened ??= open().catch((error: unknown) => {
-    opened = undefined;
-    throw error;
-  });
-  return opened;
-}
 
 async function open() {
   const given = readEnvironment(settings, process.env);
@@ -66,26 +56,23 @@ async function open() {
     renewWithinMs: given.leaseMs / 2,
   };
   const slots = shardSlots(given.concurrency);
-  const handle = readHandler({
+  const door: ReadDoor = {
+    subscription: given.subscription.includes('/')
+      ? given.subscription
+      : `projects/${given.project}/subscriptions/${given.subscription}`,
     verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
     read: (epoch, shard, signal) => slots(signal, () => readShard(epoch, shard, { ...tools, signal })),
     handOn: (epoch, shard) => jobs.publish(epoch, [shard]),
     nowMs: Date.now,
     deadlineMs: given.deadlineMs,
     ending: graceful.signal,
-    log: jsonLog('read-shard'),
-  });
-  return { handle, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
+  };
+  return { door, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
 }
 
-const graceful = installGracefulShutdown(async () => {
-  await (await opened)?.close();
-});
+const opened = openAtRequest(open);
+const graceful = installGracefulShutdown(opened.close);
+const handle = readHandler(async () => (await opened.open()).door, jsonLog('read-shard'));
 
-http(
-  'read-shard',
-  graceful.wrap(async (request, response) => {
-    const { handle } = await openOnce();
-    await handle(request, response);
-  }),
-);
+ownRequests();
+http('read-shard', graceful.wrap(handle));

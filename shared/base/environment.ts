@@ -36,6 +36,20 @@ export function list(variable: string, remedy: string): Setting<readonly string[
   };
 }
 
+/** A comma-separated list that names at least one. */
+export function someOf(variable: string, remedy: string): Setting<readonly string[]> {
+  const { read } = list(variable, remedy);
+  return {
+    variable,
+    remedy,
+    read: (value) => {
+      const named = read(value);
+      if (named.length === 0) throw new RangeError(`is ${JSON.stringify(value)}, which names none`);
+      return named;
+    },
+  };
+}
+
 /** A whole number within bounds. */
 export function wholeNumber(
   variable: string,

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { messageOf, PenstockError } from '../../base/errors.ts';
+import { PenstockError } from '../../base/errors.ts';
 
 /** An answer that says what is wrong, as RFC 9457 has it. */
 export interface Problem {
@@ -27,7 +27,10 @@ const statusOfCode: Readonly<Record<string, readonly [status: number, title: str
   UNAUTHENTICATED: [401, 'Unauthenticated'],
   FORBIDDEN: [403, 'Forbidden'],
   NOT_FOUND: [404, 'Not found'],
+  METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
   CONFLICT: [409, 'Conflict'],
+  TOO_LARGE: [413, 'Too large'],
+  UNSUPPORTED: [415, 'Unsupported delivery'],
 };
 
 /** gRPC status codes after which the same call may succeed: what a database or broker that is down answers. */
@@ -36,8 +39,8 @@ const retryableGrpcCodes = new Set([4, 8, 10, 14]);
 /**
  * Turns anything thrown into an answer.
  *
- * Whatever may succeed later becomes 503 with `Retry-After`. An error that is not ours is told without its message,
- * which may hold data.
+ * Whatever may succeed later becomes 503 with `Retry-After`. Causes are for the log, and so is the message of an error that
+ * is not ours: they may hold data, addresses and paths.
  */
 export function problemOf(error: unknown): Problem {
   if (error instanceof PenstockError) {
@@ -45,7 +48,7 @@ export function problemOf(error: unknown): Problem {
     return {
       status,
       title,
-      detail: messageOf(error),
+      detail: error.message,
       code: error.code,
       remedy: error.remedy,
       retryAfterSeconds: status === 503 ? RETRY_AFTER_SECONDS : undefined,
@@ -62,16 +65,28 @@ export function problemOf(error: unknown): Problem {
   };
 }
 
+/** The headers that a problem is answered with. */
+export function problemHeaders({ status, retryAfterSeconds }: Problem): Record<string, string> {
+  return {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+    ...(status === 405 ? { allow: 'POST' } : {}),
+  };
+}
+
+/** The body that a problem is answered with. */
+export function problemBody({ status, title, detail, code, remedy }: Problem): string {
+  return JSON.stringify({ type: 'about:blank', title, status, detail, code, remedy });
+}
+
 /** Answers with `application/problem+json`; does nothing when an answer has been started already. */
 export function sendProblem(response: ServerResponse, problem: Problem): void {
   if (response.headersSent) return;
-  const { status, title, detail, code, remedy, retryAfterSeconds } = problem;
-  response.statusCode = status;
-  response.setHeader('content-type', 'application/problem+json');
-  response.setHeader('cache-control', 'no-store');
-  if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
-  if (status === 401) response.setHeader('www-authenticate', 'Bearer');
-  response.end(JSON.stringify({ type: 'about:blank', title, status, detail, code, remedy }));
+  response.statusCode = problem.status;
+  for (const [name, value] of Object.entries(problemHeaders(problem))) response.setHeader(name, value);
+  response.end(problemBody(problem));
 }
 
 function isRetryableGrpc(error: unknown): boolean {

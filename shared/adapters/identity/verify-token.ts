@@ -47,6 +47,18 @@ export class ForbiddenError extends PenstockError {
   }
 }
 
+/** The issuer's keys cannot be had, so that nothing can be said of a token. */
+export class IssuerUnavailableError extends PenstockError {
+  constructor(issuer: string, cause: unknown) {
+    super(`Cannot read the keys of issuer ${issuer}`, {
+      code: 'ISSUER_UNAVAILABLE',
+      remedy: 'Check that the issuer is reachable; the request may be sent again',
+      retryable: true,
+      cause,
+    });
+  }
+}
+
 /**
  * Makes the check of an OIDC token for one door.
  *
@@ -56,6 +68,7 @@ export class ForbiddenError extends PenstockError {
  * @returns a function from the `Authorization` header to the caller
  * @throws {UnauthenticatedError} from that function, for a missing, forged, expired or misdirected token
  * @throws {ForbiddenError} from that function, for a caller that is not on the list
+ * @throws {IssuerUnavailableError} from that function, when the keys cannot be read: the token may be a good one
  */
 export function tokenVerifier(rules: TokenRules): (authorization: string | undefined) => Promise<Caller> {
   let keys: Promise<JWTVerifyGetKey> | undefined;
@@ -64,12 +77,7 @@ export function tokenVerifier(rules: TokenRules): (authorization: string | undef
     keys ??= discoverKeys(rules.issuer);
     const getKey = await keys.catch((cause: unknown) => {
       keys = undefined;
-      throw new PenstockError(`Cannot read the keys of issuer ${rules.issuer}`, {
-        code: 'ISSUER_UNAVAILABLE',
-        remedy: 'Check that the issuer is reachable; the request may be sent again',
-        retryable: true,
-        cause,
-      });
+      throw new IssuerUnavailableError(rules.issuer, cause);
     });
     return callerOf(token, getKey, rules);
   };
@@ -85,14 +93,21 @@ function bearerToken(authorization: string | undefined): string {
 }
 
 async function callerOf(token: string, getKey: JWTVerifyGetKey, rules: TokenRules): Promise<Caller> {
-  const { payload } = await jwtVerify(token, getKey, {
+  const findKey: JWTVerifyGetKey = async (header, jws) => {
+    try {
+      return await getKey(header, jws);
+    } catch (error) {
+      throw saysOfToken(error) ? error : new IssuerUnavailableError(rules.issuer, error);
+    }
+  };
+  const { payload } = await jwtVerify(token, findKey, {
     issuer: rules.issuer,
     audience: [...rules.audiences],
     algorithms: ['RS256', 'ES256'],
     clockTolerance: CLOCK_SKEW_SECONDS,
     requiredClaims: ['exp', 'iat', 'sub', 'email'],
   }).catch((cause: unknown) => {
-    if (cause instanceof errors.JWKSTimeout) throw cause;
+    if (cause instanceof IssuerUnavailableError) throw cause;
     throw new UnauthenticatedError(`The token was refused: ${cause instanceof Error ? cause.message : cause}`, cause);
   });
   const { email, email_verified: verified, sub } = payload;
@@ -101,6 +116,15 @@ async function callerOf(token: string, getKey: JWTVerifyGetKey, rules: TokenRule
   }
   if (rules.callers.length > 0 && !rules.callers.includes(email)) throw new ForbiddenError(email);
   return { email, subject: sub ?? '', issuer: rules.issuer };
+}
+
+/** No key fits the token's header; anything else was wrong with the keys, or on the way to them. */
+function saysOfToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
 }
 
 async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { type PushRequest, pushHandler } from '../../../functions/pubsub-sink/handler.ts';
+import { pushHandler } from '../../../functions/pubsub-sink/handler.ts';
 import { messageSink } from '../../../functions/pubsub-sink/sink-message.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
 import { openEventStore } from '../../../shared/adapters/spanner/event-store.ts';
@@ -19,7 +19,7 @@ interface Push {
   readonly subscription?: string;
 }
 
-/** The handler on a port, as the framework would run it: with its body read and parsed. */
+/** The handler on a port. */
 async function openSink(ingest: Ingest, pipeline: Pipeline = airports) {
   const store = openEventStore(openDatabase(databaseName), { identity: '', owner: '', deadlineMs: 2_000 });
   const steps = {
@@ -33,9 +33,7 @@ async function openSink(ingest: Ingest, pipeline: Pipeline = airports) {
     },
   };
   const handle = pushHandler(async () => steps, noLog);
-  const server = createServer((request, response) => {
-    void readJson(request).then((parsed) => handle(parsed, response));
-  }).listen(0, '127.0.0.1');
+  const server = createServer((request, response) => void handle(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : 0;
@@ -54,14 +52,6 @@ async function openSink(ingest: Ingest, pipeline: Pipeline = airports) {
       await store.close();
     },
   };
-}
-
-async function readJson(request: IncomingMessage): Promise<PushRequest> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(Buffer.from(chunk));
-  const rawBody = Buffer.concat(chunks);
-  const body: unknown = JSON.parse(rawBody.toString());
-  return Object.assign(request, { rawBody, body });
 }
 
 function envelope({ id, data, orderingKey, attributes, subscription = 'projects/test/subscriptions/airports' }: Push) {

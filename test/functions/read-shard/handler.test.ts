@@ -2,21 +2,19 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { planHandler } from '../../../functions/plan-epoch/handler.ts';
-import { readHandler } from '../../../functions/read-shard/handler.ts';
+import { type PlanDoor, planHandler } from '../../../functions/plan-epoch/handler.ts';
+import { type ReadDoor, readHandler } from '../../../functions/read-shard/handler.ts';
 import type { ShardOutcome } from '../../../functions/read-shard/read-shard.ts';
 import { UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import { noLog } from '../../../shared/base/log.ts';
 
+const subscription = 'projects/p/subscriptions/penstock-shards';
+
 type Handle = ReturnType<typeof readHandler>;
 
-/** Serves a handler as the functions framework does: with its JSON body parsed. */
 async function serve(context: TestContext, handle: Handle): Promise<string> {
-  const server = createServer(async (request, response) => {
-    const text = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>)).toString();
-    await handle(Object.assign(request, { body: text === '' ? undefined : JSON.parse(text) }), response);
-  });
+  const server = createServer((request, response) => void handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   context.after(() => {
     server.closeAllConnections();
@@ -31,14 +29,15 @@ async function verify(authorization: string | undefined): Promise<void> {
 
 function push(job: unknown, token = 'good'): RequestInit {
   const data = Buffer.from(typeof job === 'string' ? job : JSON.stringify(job)).toString('base64');
-  const body = JSON.stringify({ message: { data, messageId: '1' }, subscription: 's' });
+  const body = JSON.stringify({ message: { data, messageId: '1' }, subscription });
   return { method: 'POST', body, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } };
 }
 
 async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
   const handedOn: string[] = [];
   const ending = new AbortController();
-  const handle = readHandler({
+  const door: ReadDoor = {
+    subscription,
     verify,
     read: async () => {
       if (outcome instanceof Error) throw outcome;
@@ -48,8 +47,8 @@ async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
     nowMs: () => 1_000,
     deadlineMs: 1_000,
     ending: ending.signal,
-    log: noLog,
-  });
+  };
+  const handle = readHandler(async () => door, noLog);
   return { url: await serve(context, handle), handedOn, ending };
 }
 
@@ -102,9 +101,17 @@ test('readHandler() refuses a missing token and messages that are no shard job',
   assert.equal((await fetch(url, { ...push(job), body: '{}' })).status, 400);
 });
 
+test('readHandler() takes no jobs from another subscription, whoever pushes them', async (context) => {
+  const { url } = await openRead(context, { status: 'done-before' });
+  const body = String(push(job).body);
+  const strange = body.replace(subscription, 'projects/p/subscriptions/penstock-shards-2');
+  assert.equal((await fetch(url, { ...push(job), body: strange })).status, 403);
+  assert.equal((await fetch(url, { ...push(job), body })).status, 204);
+});
+
 test('planHandler() takes the feed from body or path and the tick from the scheduler’s header', async (context) => {
   const asked: unknown[] = [];
-  const handle = planHandler({
+  const door: PlanDoor = {
     verify,
     plan: async (feed, tick) => {
       asked.push([feed, tick.scheduleTime, tick.idempotencyKey]);
@@ -113,17 +120,22 @@ test('planHandler() takes the feed from body or path and the tick from the sched
       throw new PenstockError('down', { code: 'DOWN', remedy: 'r', retryable: true });
     },
     nowMs: () => 0,
-    log: noLog,
-  });
-  const url = await serve(context, handle);
+  };
+  const url = await serve(
+    context,
+    planHandler(async () => door, noLog),
+  );
   const headers = { authorization: 'Bearer good', 'x-cloudscheduler-scheduletime': '2026-11-21T07:00:00Z' };
   assert.equal((await fetch(`${url}/delays`, { method: 'POST', headers })).status, 503);
   const body = JSON.stringify({ feed: 'none' });
-  assert.equal((await fetch(url, { method: 'POST', headers, body })).status, 404);
+  const typed = { ...headers, 'content-type': 'application/json' };
+  assert.equal((await fetch(url, { method: 'POST', headers: typed, body })).status, 404);
+  assert.equal((await fetch(url, { method: 'POST', headers, body })).status, 415);
+  assert.equal((await fetch(`${url}/%E0%A4%A`, { method: 'POST', headers })).status, 400);
   const keyed = { authorization: 'Bearer good', 'idempotency-key': 'bad' };
   assert.equal((await fetch(`${url}/delays`, { method: 'POST', headers: keyed })).status, 400);
   assert.equal((await fetch(url, { method: 'POST', headers })).status, 400);
-  assert.equal((await fetch(`${url}/delays`, { headers })).status, 400);
+  assert.equal((await fetch(`${url}/delays`, { headers })).status, 405);
   assert.equal((await fetch(`${url}/delays`, { method: 'POST' })).status, 401);
   assert.deepEqual(asked, [
     ['delays', '2026-11-21T07:00:00Z', undefined],

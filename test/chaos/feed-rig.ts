@@ -56,6 +56,8 @@ export interface FeedRig {
   /** After how long a silent reader loses its shard. */
   readonly leaseMs: number;
   readonly readers: readonly RunningFunction[];
+  /** The one address of all readers. */
+  readonly door: FrontDoor;
   /** Kills a reader with -9 and starts another one in its place. */
   killReader(place: number): Promise<void>;
   killTrainer(): Promise<void>;
@@ -142,6 +144,7 @@ export async function openFeedRig(options: { readonly dist: string; readonly rea
       trainerDir,
       leaseMs: LEASE_MS,
       readers,
+      door,
       async killReader(place) {
         const [reader] = readers.splice(place % readers.length, 1);
         reader?.kill('SIGKILL');

@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 /** One address before several instances of a function, as Cloud Run gives it. */
 export interface FrontDoor {
   readonly url: string;
+  /** Every answer given so far; 502 stands for an instance that did not give one. */
+  readonly answers: readonly { readonly status: number; readonly sentAtMs: number }[];
   close(): Promise<void>;
 }
 
@@ -14,8 +16,11 @@ export interface FrontDoor {
  */
 export async function openFrontDoor(instances: () => readonly string[]): Promise<FrontDoor> {
   let turn = 0;
+  const answers: { status: number; sentAtMs: number }[] = [];
   const server = createServer((incoming, outgoing) => {
     const urls = instances();
+    const sentAtMs = performance.now();
+    outgoing.on('finish', () => answers.push({ status: outgoing.statusCode, sentAtMs }));
     const url = urls[turn++ % Math.max(1, urls.length)];
     if (url === undefined) refuse(outgoing);
     else forward(incoming, outgoing, url);
@@ -26,6 +31,7 @@ export async function openFrontDoor(instances: () => readonly string[]): Promise
   if (address === null || typeof address === 'string') throw new Error(`The door is at ${address}, not a port`);
   return {
     url: `http://127.0.0.1:${address.port}`,
+    answers,
     async close() {
       const closed = once(server, 'close');
       server.close();

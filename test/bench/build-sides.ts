@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { buildInto } from '../../deploy/build.ts';
 
 const dist = resolve(import.meta.dirname, '../../dist');
 
@@ -8,6 +9,8 @@ const dist = resolve(import.meta.dirname, '../../dist');
 export interface BuiltSides {
   /** The built file of a script, by its name without `.ts`. */
   path(name: string): string;
+  /** Where bundles of functions are, below the folder of this build. */
+  readonly dist: string;
   remove(): void;
 }
 
@@ -15,8 +18,13 @@ export interface BuiltSides {
  * Builds scripts with what they import of ours; packages stay in `node_modules`.
  *
  * @param folder where the scripts lie
+ * @param functions are built as they deploy, in this folder of their own: no other build replaces them while they run
  */
-export async function buildSides(folder: string, names: readonly string[]): Promise<BuiltSides> {
+export async function buildSides(
+  folder: string,
+  names: readonly string[],
+  functions: readonly string[] = [],
+): Promise<BuiltSides> {
   mkdirSync(dist, { recursive: true });
   const outdir = mkdtempSync(join(dist, '.bench-'));
   await build({
@@ -30,7 +38,9 @@ export async function buildSides(folder: string, names: readonly string[]): Prom
     format: 'esm',
     logLevel: 'warning',
   });
+  await buildInto(outdir, functions);
   return {
+    dist: outdir,
     path: (name) => join(outdir, `${name}.mjs`),
     remove: () => rmSync(outdir, { recursive: true, force: true }),
   };

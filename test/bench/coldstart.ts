@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { buildFunctions } from '../../deploy/build.ts';
 import { type Bench, benchResult, figureOf, type Round, saved } from './bench-result.ts';
+import { buildSides } from './build-sides.ts';
 import { type ColdstartStage, openColdstartStage } from './coldstart/coldstart-stage.ts';
 import { timeStart } from './coldstart/time-start.ts';
 
@@ -24,10 +24,12 @@ type Way =
  * without Node's compile cache, against the same functions from their sources. The laptop's cloud is in the measuring process.
  */
 export const benchColdstart: Bench = async ({ rounds: wanted = ROUNDS, progress }) => {
-  await buildFunctions({ ifStale: true });
+  const built = await buildSides(import.meta.dirname, [], FUNCTIONS);
+  const { dist } = built;
   const dir = mkdtempSync(join(tmpdir(), 'penstock-bench-'));
   const stage = await openColdstartStage(dir);
-  const start = (name: string, way: Way) => startFunction(stage, name, way, join(dir, 'compile-cache'));
+  const start = (name: string, way: Way) =>
+    startFunction(stage, name, way, { dist, cache: join(dir, 'compile-cache') });
   try {
     progress('filling the compile cache');
     for (const name of FUNCTIONS) {
@@ -49,6 +51,7 @@ export const benchColdstart: Bench = async ({ rounds: wanted = ROUNDS, progress 
     return benchResult('coldstart', rounds, Object.fromEntries(FUNCTIONS.flatMap((name) => ratiosOf(camel(name)))));
   } finally {
     await stage.close();
+    built.remove();
     rmSync(dir, { recursive: true, force: true });
   }
 };
@@ -61,10 +64,15 @@ function ratiosOf(name: string): [string, (round: Round) => number][] {
   ];
 }
 
-async function startFunction(stage: ColdstartStage, name: string, way: Way, cache: string) {
+async function startFunction(
+  stage: ColdstartStage,
+  name: string,
+  way: Way,
+  { dist, cache }: { readonly dist: string; readonly cache: string },
+) {
   const request = stage.requests[name];
   if (!request) throw new Error(`There is no first request for ${name}`);
-  const source = way === 'source' ? join(root, 'functions', name, 'index.ts') : join(root, 'dist', name);
+  const source = way === 'source' ? join(root, 'functions', name, 'index.ts') : join(dist, name);
   const env = way === 'cached' ? { ...stage.env, NODE_COMPILE_CACHE: cache } : stage.env;
   return timeStart({ name, source, env, request: request(), authorization: await stage.authorization() });
 }

@@ -1,8 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Admin } from 'kafkajs';
-import { buildFunctions } from '../../deploy/build.ts';
 import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
 import { type Bench, benchResult, type Figures, gained, type Round, saved } from './bench-result.ts';
 import { type BuiltSides, buildSides } from './build-sides.ts';
@@ -17,7 +16,6 @@ const EVENTS = 50_000;
 /** A fifth of the events warms each process up. */
 const COUNT_FROM = EVENTS / 5;
 const ROUNDS = 3;
-const worker = resolve(import.meta.dirname, '../../dist/kafka-sink/worker.js');
 const scripts = join(import.meta.dirname, 'ingest');
 
 /**
@@ -25,8 +23,7 @@ const scripts = join(import.meta.dirname, 'ingest');
  * Kafka and Spanner in a third process. One pair is run beforehand and not counted; the rows of the last one are compared.
  */
 export const benchIngest: Bench = async ({ rounds: wanted = ROUNDS, progress }) => {
-  await buildFunctions({ ifStale: true });
-  const built = await buildSides(scripts, ['peer-sink', 'time-commits', 'write-side']);
+  const built = await buildSides(scripts, ['peer-sink', 'time-commits', 'write-side'], ['kafka-sink']);
   const dir = mkdtempSync(join(tmpdir(), 'penstock-bench-'));
   const cloud = await startCloud();
   const brokers = cloud.env.KAFKA_BROKERS ?? '';
@@ -77,7 +74,10 @@ async function runSide(run: {
 }): Promise<Figures> {
   const { side, target, spare, built, admin, dir } = run;
   const env = { PENSTOCK_DECLARATION: target.declarationPath, PENSTOCK_IDENTITY: 'sink@bench' };
-  const command = side === 'ours' ? [worker] : [built.path('peer-sink'), target.name, topic, target.group];
+  const command =
+    side === 'ours'
+      ? [join(built.dist, 'kafka-sink/worker.js')]
+      : [built.path('peer-sink'), target.name, topic, target.group];
   const preload = built.path('time-commits');
   const counted = { group: target.group, countFrom: COUNT_FROM, countTo: EVENTS };
   const sink = await measureSink(admin, { command, preload, env, dir, ...counted });

@@ -47,7 +47,12 @@ export async function timeStart({ name, source, env, request, authorization }: S
   try {
     const headers = { authorization, 'content-type': 'application/json' };
     const body = request.body === undefined ? null : JSON.stringify(request.body);
-    const response = await firstAnswer(`http://127.0.0.1:${port}/`, { method: request.method, headers, body });
+    const died = ended.then((code) => {
+      throw new Error(`${name} from ${source} ended with ${code} before it answered:\n${printed}`);
+    });
+    const init = { method: request.method, headers, body };
+    const response = await Promise.race([firstAnswer(`http://127.0.0.1:${port}/`, init), died]);
+    died.catch(() => {});
     const text = await response.text();
     const milliseconds = performance.now() - startedAt;
     if (!response.ok) throw new Error(`${name} answered ${response.status}: ${text}\n${printed}`);

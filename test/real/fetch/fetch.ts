@@ -1,0 +1,15 @@
+import { kafkaArtifacts } from './artifacts.ts';
+import { ensureChromium } from './chromium.ts';
+import { mavenJars } from './maven-jars.ts';
+
+/** Fetches what one suite of `npm run test:real` needs. */
+const needs: Readonly<Record<string, () => void>> = {
+  kafka: () => void mavenJars(kafkaArtifacts),
+  page: ensureChromium,
+};
+
+for (const name of process.argv.slice(2)) {
+  const fetch = needs[name];
+  if (!fetch) throw new Error(`No suite ${name}: name one of ${Object.keys(needs).join(', ')}`);
+  fetch();
+}

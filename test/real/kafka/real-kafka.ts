@@ -1,0 +1,136 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
+import { kafkaArtifacts } from '../fetch/artifacts.ts';
+import { mavenJars } from '../fetch/maven-jars.ts';
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 20_000;
+const MAX_KEPT_BYTES = 20_000;
+
+/** Apache Kafka itself: one node, broker and controller at once. */
+export interface RealKafka {
+  readonly brokers: readonly string[];
+  /** Runs one of Kafka's own command line tools to its end, with this text as its input. */
+  runTool(main: string, args: readonly string[], input?: string): Promise<void>;
+  /** Ends the broker and removes its folder. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts Apache Kafka on free ports with an empty folder, and waits until it answers.
+ *
+ * @throws {Error} with what it printed when it ends or does not answer within 60 s
+ */
+export async function openRealKafka(): Promise<RealKafka> {
+  const classPath = mavenJars(kafkaArtifacts);
+  const dir = mkdtempSync(join(tmpdir(), 'penstock-kafka-'));
+  const [broker, controller] = [await freePort(), await freePort()];
+  const properties = join(dir, 'server.properties');
+  writeFileSync(properties, serverProperties(dir, broker, controller));
+  const clusterId = randomBytes(16).toString('base64url');
+  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+  execFileSync('java', ['-cp', classPath, ...format], { stdio: 'ignore' });
+  const child = spawn('java', ['-Xmx512m', '-cp', classPath, 'kafka.Kafka', properties], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const printed = keepOutput(child);
+  const brokers = [`127.0.0.1:${broker}`];
+  const close = async (): Promise<void> => {
+    await stop(child);
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    await untilItAnswers(child, brokers);
+  } catch (cause) {
+    await close();
+    throw new Error(`Kafka did not start:\n${printed()}`, { cause });
+  }
+  return {
+    brokers,
+    async runTool(main, args, input = '') {
+      const tool = spawn('java', ['-Xmx256m', '-cp', classPath, main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+      const said = keepOutput(tool);
+      tool.stdin.end(input);
+      const [code] = await once(tool, 'exit');
+      if (code !== 0) throw new Error(`${main} ended with ${code}:\n${said()}`);
+    },
+    close,
+  };
+}
+
+function serverProperties(dir: string, broker: number, controller: number): string {
+  return Object.entries({
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': join(dir, 'logs'),
+    'message.max.bytes': 16 * 1024 * 1024,
+    'auto.create.topics.enable': false,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 4,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.num.partitions': 4,
+    'transaction.state.log.min.isr': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    // Members that are killed are to be missed within the test's time.
+    'group.min.session.timeout.ms': 1_000,
+  })
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+async function untilItAnswers(child: ChildProcess, brokers: readonly string[]): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`It ended with ${child.exitCode}`);
+    const admin = kafkajsClient({ clientId: 'penstock-real', brokers: [...brokers], retry: { retries: 0 } }).admin();
+    try {
+      await admin.connect();
+      if ((await admin.describeCluster()).brokers.length > 0) return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    } finally {
+      await admin.disconnect();
+    }
+    await delay(200);
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await ended;
+  clearTimeout(timer);
+}
+
+function keepOutput(child: ChildProcess): () => string {
+  let kept = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      kept = (kept + chunk.toString()).slice(-MAX_KEPT_BYTES);
+    });
+  }
+  return () => kept;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('The system gave no port');
+  return address.port;
+}

@@ -3,12 +3,12 @@ import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/h
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
+import { isEpochId } from '../../shared/model/epochs/epoch-id.ts';
 import type { ShardOutcome } from './read-shard.ts';
 
 const MAX_RETRY_AFTER_SECONDS = 60;
 /** A job names an epoch and a number; the rest is Pub/Sub's envelope. */
 const MAX_BODY_BYTES = 64 * 1024;
-const MAX_EPOCH_CHARACTERS = 128;
 
 /** What the handler acts with. */
 export interface ReadDoor {
@@ -108,9 +108,8 @@ function jobOf(body: unknown, wanted: string): { epoch: string; shard: number } 
   const job = parse(Buffer.from(data, 'base64').toString());
   const epoch = fieldOf(job, 'epoch');
   const shard = fieldOf(job, 'shard');
-  if (typeof epoch !== 'string' || epoch === '' || epoch.length > MAX_EPOCH_CHARACTERS)
-    throw badJob('it names no epoch');
-  if (typeof shard !== 'number' || !Number.isInteger(shard) || shard < 0) throw badJob('it names no shard');
+  if (typeof epoch !== 'string' || !isEpochId(epoch)) throw badJob('it names no epoch');
+  if (typeof shard !== 'number' || !Number.isSafeInteger(shard) || shard < 0) throw badJob('it names no shard');
   return { epoch, shard };
 }
 

@@ -18,15 +18,17 @@ export function ownRequests(): void {
     // Asked for first: Node makes both views from the same lines, when they are first looked at.
     void request.headersDistinct;
     delete request.headers['content-type'];
-    if (!isDecodable(request.url ?? '/')) request.url = (request.url ?? '/').replaceAll('%', '%25');
+    request.url = decodableUrl(request.url ?? '/');
   });
 }
 
-function isDecodable(url: string): boolean {
+/** The same address when it is a path that can be decoded, else a path that names nothing. */
+function decodableUrl(url: string): string {
+  const path = url.startsWith('/') ? url : `/${url}`;
   try {
-    decodeURIComponent(url);
-    return true;
+    decodeURIComponent(path);
+    return path;
   } catch {
-    return false;
+    return path.replaceAll('%', '%25');
   }
 }

@@ -2,7 +2,10 @@ import type { Database } from '@google-cloud/spanner';
 import { PenstockError } from '../../base/errors.ts';
 import { canonicalJson, type Manifest, planDigest, shardRanges } from '../../model/epochs/manifest.ts';
 import { commitTimestamp, fieldOf, isManifest, numberOf, textOf } from './epoch-store-rows.ts';
+import { withinDeadline } from './within-deadline.ts';
 
+/** Looking comes first: Spanner that is down is said soon, and whoever asked asks again. */
+const FIND_DEADLINE_MS = 8_000;
 /** Of `Manifest`: Spanner's largest cell is 10 MiB. */
 const MAX_MANIFEST_BYTES = 9 * 1024 * 1024;
 /** A shard row counts nine mutations of the 80,000 in a commit. */
@@ -35,7 +38,7 @@ export interface EpochStore {
 /** Opens the epochs of a database. */
 export function openEpochStore(database: Database): EpochStore {
   return {
-    find: (epochId) => findEpoch(database, epochId),
+    find: (epochId) => withinDeadline(FIND_DEADLINE_MS, `look for epoch ${epochId}`, findEpoch(database, epochId)),
     save: (manifest) => saveEpoch(database, manifest),
     markReading: (epochId) => moveState(database, epochId, 'reading', ['planned']),
     openShards: async (epochId) =>

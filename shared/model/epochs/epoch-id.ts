@@ -18,12 +18,17 @@ export interface EpochTick {
  */
 export function epochId(feed: string, tick: EpochTick): string {
   const id = `${feed}-${tickName(tick)}`;
-  if (!/^[A-Za-z0-9][A-Za-z0-9._~:-]*$/.test(id) || id.length > MAX_ID_CHARACTERS) {
+  if (!isEpochId(id)) {
     throw new RangeError(
       `${JSON.stringify(id)} cannot name an epoch: wanted are up to ${MAX_ID_CHARACTERS} letters, digits, ".", "_" or "-"`,
     );
   }
   return id;
+}
+
+/** Whether a text can be an epoch's name: safe in a path, a key and a message. */
+export function isEpochId(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._~:-]*$/.test(text) && text.length <= MAX_ID_CHARACTERS;
 }
 
 function tickName({ scheduleTime, idempotencyKey, nowMs }: EpochTick): string {

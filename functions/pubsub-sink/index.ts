@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { http } from '@google-cloud/functions-framework';
 import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
@@ -10,6 +11,9 @@ import { readEnvironment, someOf, text } from '../../shared/base/environment.ts'
 import { jsonLog } from '../../shared/base/log.ts';
 import { type PushSteps, pushHandler } from './handler.ts';
 import { messageSink } from './sink-message.ts';
+
+// A machine with much memory lets garbage pile up: 510 MB in a burst of 20,000 messages, 200 MB with this.
+setFlagsFromString('--optimize-for-size');
 
 const settings = {
   issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the push tokens', 'https://accounts.google.com'),

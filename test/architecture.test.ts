@@ -53,9 +53,14 @@ function isAllowed(from: string, to: string): boolean {
   });
 }
 
+function withoutComments(source: string): string {
+  return source.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
+}
+
 function importsOf(source: string): string[] {
-  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
-  return [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(([, specifier = '']) => specifier);
+  return [...withoutComments(source).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(
+    ([, specifier = '']) => specifier,
+  );
 }
 
 function violations(sources: Sources): string[] {
@@ -74,7 +79,7 @@ function violations(sources: Sources): string[] {
       }
     }
     if (path.startsWith('shared/model/') || path.startsWith('shared/base/')) {
-      const impure = path.startsWith('shared/model/') ? IMPURE.exec(source.replaceAll(/^\s*(\*|\/\/).*$/gm, '')) : null;
+      const impure = path.startsWith('shared/model/') ? IMPURE.exec(withoutComments(source)) : null;
       if (impure) found.push(`${path} is pure but uses ${impure[0]}`);
     }
   }

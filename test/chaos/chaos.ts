@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
 
 const USAGE = `npm run chaos -- [--feed|--local] [--minutes N] [--kills N] [--seed S] [--json]
 
@@ -14,26 +15,6 @@ Attacks Penstock on a cloud of its own, under load, and checks that nothing was 
 
 const MAX_MINUTES = 24 * 60;
 const MAX_SHOWN_DAMAGES = 20;
-
-/** What every fault run reports. */
-export interface ChaosReport {
-  readonly seed: number;
-  readonly kills: number;
-  readonly faults: number;
-  readonly recordsChecked: number;
-  readonly lost: number;
-  readonly doubled: number;
-  /** Everything that is not as it should be, by name. */
-  readonly problems: readonly string[];
-}
-
-/** What every fault run takes. */
-export interface ChaosOptions {
-  readonly seed: number;
-  readonly maxMs: number;
-  readonly kills: number;
-  readonly onProgress: (line: string) => void;
-}
 
 type Kind = 'sinks' | 'feed' | 'local';
 

@@ -1,5 +1,5 @@
-import type { ChaosOptions, ChaosReport } from './chaos.ts';
 import { buildChaosBundles } from './chaos-bundles.ts';
+import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
 import { runFeedChaos } from './feed-chaos.ts';
 
 const ROWS = 10_000;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ChaosOptions, ChaosReport } from './chaos.ts';
+import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
 import { startCloud } from './cloud-process.ts';
 import type { CloudWriter, WriterVerdict } from './cloud-writer.ts';
 import { openKafkaWriter } from './kafka-writer.ts';

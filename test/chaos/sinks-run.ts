@@ -1,5 +1,5 @@
-import type { ChaosOptions, ChaosReport } from './chaos.ts';
 import { buildChaosBundles } from './chaos-bundles.ts';
+import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
 import { runSinkChaos } from './sink-chaos.ts';
 
 const RECORDS_PER_SECOND = 200;

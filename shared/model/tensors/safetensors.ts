@@ -1,7 +1,8 @@
-import { endianness } from 'node:os';
 import { PenstockError } from '../../base/errors.ts';
 import type { Dtype, TensorSpec } from './fitted.ts';
 
+/** Typed arrays have the machine's byte order. */
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 const LENGTH_BYTES = 8;
 const ALIGNMENT_BYTES = 64;
 
@@ -65,7 +66,7 @@ function itemCount(spec: TensorSpec, rowCount: number): number {
 }
 
 function view(dtype: Dtype, buffer: ArrayBufferLike, from: number, count: number): Items {
-  if (endianness() !== 'LE') {
+  if (!isLittleEndian) {
     throw new PenstockError('Tensors are little-endian and this machine is not', {
       code: 'BIG_ENDIAN',
       remedy: 'Run on x64 or arm64',

@@ -17,8 +17,9 @@ import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { type PlanDoor, planHandler } from './handler.ts';
 import { planEpoch } from './plan-epoch.ts';
 
-// A machine with much memory lets garbage pile up.
+// A machine with much memory lets garbage pile up: 257 MB at 200,000 rows, 210 MB with both.
 setFlagsFromString('--optimize-for-size');
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const settings = {
   issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose';
 import { type IdentityServer, openIdentityServer } from '../../../../deploy/local/identity/server.ts';
 import {
   ForbiddenError,
+  IssuerUnavailableError,
   tokenVerifier,
   UnauthenticatedError,
 } from '../../../../shared/adapters/identity/verify-token.ts';
@@ -136,3 +139,14 @@ async function keysOf(server: IdentityServer): Promise<Record<string, unknown>[]
 async function kidOf(server: IdentityServer): Promise<string> {
   return String((await keysOf(server))[0]?.kid);
 }
+
+test('tokenVerifier() does not blame the token when the keys that discovery names cannot be read', async () => {
+  const server = createServer((_, response) => response.end('{"jwks_uri":"http://127.0.0.1:9/jwks"}'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const issuer = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  const token = await identity.mintIdToken(CALLER, AUDIENCE, { iss: issuer });
+  await assert.rejects(verifier({ issuer })(`Bearer ${token}`), IssuerUnavailableError);
+  server.closeAllConnections();
+  server.close();
+});

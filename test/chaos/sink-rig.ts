@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Database, Spanner } from '@google-cloud/spanner';
@@ -172,7 +172,8 @@ function writeDeclaration(cloud: LocalCloud, dir: string, maxRows: number): { pa
     sections: ['spanner', 'kafka', 'pipelines'],
   });
   const path = join(dir, `declaration-${maxRows}.json`);
-  writeFileSync(path, JSON.stringify(declaration));
+  // Workers that are starting read it.
+  if (!existsSync(path)) writeFileSync(path, JSON.stringify(declaration));
   return { path, database: declaration.spanner.database };
 }
 

@@ -11,6 +11,8 @@ const FIRST_ROWS = 50;
 const HEIR_ROWS = 10;
 const BURST = 800;
 const ATTEMPTS = 5;
+/** A zombie that has not tried by then has dropped its batch. */
+const ZOMBIE_MS = 20_000;
 /** As many commits are aborted as leaves time to stop a worker between two. */
 const SLOW = 0.8;
 
@@ -25,36 +27,50 @@ export interface ZombieOutcome {
  * A worker is stopped while it tries to commit; its partitions move to an heir, which writes a part of the same records;
  * then the worker goes on where it stood.
  *
- * The heir is stopped too while the zombie writes, so that nothing but the guards keeps it from doing so.
+ * The heir is stopped too while the zombie writes, so that nothing but the guards keeps it from doing so. Whether the zombie
+ * gets as far as its commit before it learns that the group has moved on is a matter of timing: it is woken again, up to
+ * five times, until `isEnough`.
  */
-export async function wakeZombie(dist: string): Promise<ZombieOutcome> {
+export async function wakeZombie(dist: string, isEnough: (outcome: ZombieOutcome) => boolean): Promise<ZombieOutcome> {
   const rig = await openSinkRig({ dist, partitions: 2 });
   const load = await openLoad(rig, seededRandom(SEED));
+  let outcome: ZombieOutcome = { damages: [], awakenings: 0 };
   try {
-    let awakenings = 0;
-    for (let attempt = 1; attempt <= ATTEMPTS && awakenings === 0; attempt++) {
-      const owner = startWorker(rig, FIRST_ROWS);
-      if (await stopWithBatchInHand(rig, load, owner.sink.kill)) {
-        const heir = startWorker(rig, HEIR_ROWS);
-        if (await stopHalfway(rig, heir.sink.kill)) {
-          awakenings += 1;
-          const seen = owner.lines.length;
-          rig.cloud.spanner.setAbortRate(0, SEED);
-          owner.sink.kill('SIGCONT');
-          const tried = (): boolean => owner.lines.slice(seen).some((line) => /overtaken|"Committed"/.test(line));
-          await waitUntil('the zombie tries to commit', tried);
-        }
-        heir.sink.kill('SIGCONT');
-      }
-      rig.cloud.spanner.setAbortRate(0, SEED);
-      owner.sink.kill('SIGCONT');
-      await waitUntil('every record has been passed', () => isCaughtUp(rig, load));
+    for (let attempt = 1; attempt <= ATTEMPTS && !isEnough(outcome); attempt++) {
+      const woke = await wakeOnce(rig, load);
+      const damages = findDamages(load.history, await readHistory(rig.database));
+      outcome = { damages, awakenings: outcome.awakenings + Number(woke) };
     }
-    return { damages: findDamages(load.history, await readHistory(rig.database)), awakenings };
+    return outcome;
   } finally {
     await load.close();
     await rig.close();
   }
+}
+
+/** @returns whether the zombie woke with a batch in hand that its heir had begun to write */
+async function wakeOnce(rig: SinkRig, load: Awaited<ReturnType<typeof openLoad>>): Promise<boolean> {
+  const owner = startWorker(rig, FIRST_ROWS);
+  const workers = [owner];
+  let woke = false;
+  if (await stopWithBatchInHand(rig, load, owner.sink.kill)) {
+    const heir = startWorker(rig, HEIR_ROWS);
+    workers.push(heir);
+    woke = await stopHalfway(rig, heir.sink.kill);
+    if (woke) {
+      const seen = owner.lines.length;
+      rig.cloud.spanner.setAbortRate(0, SEED);
+      owner.sink.kill('SIGCONT');
+      const tried = (): boolean => owner.lines.slice(seen).some((line) => /overtaken|"Committed"/.test(line));
+      await becomesTrue(async () => tried(), ZOMBIE_MS);
+    }
+    heir.sink.kill('SIGCONT');
+  }
+  rig.cloud.spanner.setAbortRate(0, SEED);
+  owner.sink.kill('SIGCONT');
+  await waitUntil('every record has been passed', () => isCaughtUp(rig, load));
+  await Promise.all(workers.map(({ sink }) => sink.stop()));
+  return woke;
 }
 
 function startWorker(rig: SinkRig, maxRows: number) {

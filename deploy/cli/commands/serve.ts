@@ -8,6 +8,7 @@ import { buildFunctions } from '../../build.ts';
 import { type RunningFunction, runFunction } from '../../local/functions/run-function.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
+import { identities } from '../stack/identities.ts';
 
 /** Serves every function behind one port; each runs as its own bundle in its own process. */
 export async function serve(
@@ -30,12 +31,10 @@ export async function serve(
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : options.port;
     const url = `http://127.0.0.1:${port}`;
-    // Where there is no metadata server to ask, somebody has to stand in the lineage.
-    const identity: Record<string, string> =
-      process.env.SPANNER_EMULATOR_HOST && !process.env.PENSTOCK_IDENTITY ? { PENSTOCK_IDENTITY: 'laptop' } : {};
+    const laptop = process.env.SPANNER_EMULATOR_HOST ? laptopSettings(process.env) : {};
     for (const name of names) {
       // Tokens are made for the address that callers use.
-      const env = { ...identity, PENSTOCK_DECLARATION: declarationPath, PENSTOCK_AUDIENCE: `${url}/${name}` };
+      const env = { ...laptop, PENSTOCK_DECLARATION: declarationPath, PENSTOCK_AUDIENCE: `${url}/${name}` };
       running.set(name, await runFunction({ name, env, onLine: (line) => output.progress(`${name}  ${line}`) }));
     }
     const text = names.map((name) => `${url}/${name}`).join('\n');
@@ -47,6 +46,14 @@ export async function serve(
     server.closeAllConnections();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** On a laptop somebody has to stand in the lineage, and somebody must be let in: the person at the keyboard. */
+function laptopSettings(env: NodeJS.ProcessEnv): Record<string, string> {
+  return {
+    ...(env.PENSTOCK_IDENTITY ? {} : { PENSTOCK_IDENTITY: identities.laptop }),
+    ...(env.PENSTOCK_CALLERS ? {} : { PENSTOCK_CALLERS: identities.laptop }),
+  };
 }
 
 /** `/<function>/rest` → the function's own port, `/rest`. */

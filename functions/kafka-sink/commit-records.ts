@@ -1,4 +1,4 @@
-import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/event-store.ts';
+import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { ConstraintError, StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';

@@ -1,5 +1,5 @@
 import type { KafkaDriver, Subscription, TopicState } from '../../shared/adapters/kafka/driver.ts';
-import type { EventStore } from '../../shared/adapters/spanner/event-store.ts';
+import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { KafkaSource } from '../../shared/model/config/declaration.ts';

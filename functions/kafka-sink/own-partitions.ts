@@ -1,6 +1,6 @@
 import type { KafkaDriver, PartitionBatch, Subscription } from '../../shared/adapters/kafka/driver.ts';
-import { FencedError, OffsetGapError, TopicRecreatedError } from '../../shared/adapters/spanner/checkpoint.ts';
-import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/event-store.ts';
+import { FencedError, OffsetGapError, TopicRecreatedError } from '../../shared/adapters/spanner/ingest/checkpoint.ts';
+import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';

@@ -1,4 +1,4 @@
-import type { EventStore } from '../../shared/adapters/spanner/event-store.ts';
+import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
 import { ConfigError, type ConfigProblem, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';

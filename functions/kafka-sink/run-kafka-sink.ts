@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { KafkaDriver } from '../../shared/adapters/kafka/driver.ts';
 import { openKafkajsDriver } from '../../shared/adapters/kafka/kafkajs-driver.ts';
-import { type EventStore, openEventStore } from '../../shared/adapters/spanner/event-store.ts';
+import { type EventStore, openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';

@@ -1,4 +1,4 @@
-import type { PinnedSnapshot } from '../../shared/adapters/spanner/epoch-store-snapshot.ts';
+import type { PinnedSnapshot } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts';
 import type { Feed, Transform } from '../../shared/model/config/declaration.ts';
 

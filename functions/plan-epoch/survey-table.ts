@@ -1,5 +1,5 @@
-import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
-import { readRange } from '../../shared/adapters/spanner/reader.ts';
+import type { SpannerChannel } from '../../shared/adapters/spanner/reader/channel.ts';
+import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import type { Feed } from '../../shared/model/config/declaration.ts';
 import type { Key } from '../../shared/model/epochs/key.ts';
 import { keyAt } from '../../shared/model/epochs/key-at.ts';

@@ -5,7 +5,7 @@ import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts'
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
-import { openEventStore } from '../../shared/adapters/spanner/event-store.ts';
+import { openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { readEnvironment, someOf, text } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';

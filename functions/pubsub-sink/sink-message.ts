@@ -1,6 +1,6 @@
-import type { EventStore } from '../../shared/adapters/spanner/event-store.ts';
+import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
+import type { EventOutcome, EventTaking } from '../../shared/adapters/spanner/ingest/take-events.ts';
 import { ConstraintError } from '../../shared/adapters/spanner/spanner-errors.ts';
-import type { EventOutcome, EventTaking } from '../../shared/adapters/spanner/take-events.ts';
 import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
 import type { Change } from '../../shared/model/events/change.ts';

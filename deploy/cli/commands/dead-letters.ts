@@ -4,7 +4,7 @@ import {
   type RedriveOutcome,
   readDeadLetter,
   redriveDeadLetter,
-} from '../../../shared/adapters/spanner/dead-letter-store.ts';
+} from '../../../shared/adapters/spanner/ingest/dead-letter-store.ts';
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { readTableSchema } from '../../../shared/adapters/spanner/read-table-schema.ts';
 import { ConfigError, messageOf, PenstockError } from '../../../shared/base/errors.ts';

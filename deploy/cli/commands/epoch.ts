@@ -4,11 +4,11 @@ import { type PlannedEpoch, planEpoch } from '../../../functions/plan-epoch/plan
 import { readShard } from '../../../functions/read-shard/read-shard.ts';
 import { trainerOfFeed } from '../../../functions/read-shard/trainer-of-feed.ts';
 import { openShardJobs, type ShardJobs } from '../../../shared/adapters/pubsub/shard-jobs.ts';
-import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
-import { openEpochStore } from '../../../shared/adapters/spanner/epoch-store.ts';
-import { openShardLeases } from '../../../shared/adapters/spanner/epoch-store-leases.ts';
-import { pinSnapshot } from '../../../shared/adapters/spanner/epoch-store-snapshot.ts';
+import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
+import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
+import { openShardLeases } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/reader/channel.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { type Versions, versionsOf } from '../../../shared/model/epochs/manifest.ts';

@@ -1,4 +1,4 @@
-import { openEpochStore } from '../../../shared/adapters/spanner/epoch-store.ts';
+import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import { type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { resultDecoder } from '../../../shared/adapters/spanner/reader-decoder.ts';
+import { resultDecoder } from '../../../shared/adapters/spanner/reader/decoder.ts';
 import { batchMetadata, type Manifest } from '../../../shared/model/epochs/manifest.ts';
 import type { ColumnBlock } from '../../../shared/model/tensors/column-vector.ts';
 import { batchEncoder } from '../../../shared/model/tensors/encode-batch.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { protos } from '@google-cloud/spanner';
-import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
-import { readRange } from '../../../shared/adapters/spanner/reader.ts';
+import { openSpannerChannel } from '../../../shared/adapters/spanner/reader/channel.ts';
+import { readRange } from '../../../shared/adapters/spanner/reader/read-range.ts';
 import type { Manifest } from '../../../shared/model/epochs/manifest.ts';
 import { numberReader } from '../../../shared/model/tensors/column-vector.ts';
 import { ownCpuSeconds, ownPeakRssMb } from '../process-meter.ts';

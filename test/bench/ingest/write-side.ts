@@ -1,7 +1,7 @@
 import { MutationSet, Spanner } from '@google-cloud/spanner';
 import { readFlights } from '../../../deploy/cli/demo/flights.ts';
 import { loadDeclaration } from '../../../shared/adapters/declaration/load-declaration.ts';
-import { openEventStore } from '../../../shared/adapters/spanner/event-store.ts';
+import { openEventStore } from '../../../shared/adapters/spanner/ingest/event-store.ts';
 import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { wireMutation } from '../../../shared/adapters/spanner/wire.ts';
 import type { MappedRecord } from '../../../shared/model/events/commit-cost.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { pushHandler } from '../../../functions/pubsub-sink/handler.ts';
 import { messageSink } from '../../../functions/pubsub-sink/sink-message.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
-import { openEventStore } from '../../../shared/adapters/spanner/event-store.ts';
+import { openEventStore } from '../../../shared/adapters/spanner/ingest/event-store.ts';
 import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { noLog } from '../../../shared/base/log.ts';
 import type { Pipeline } from '../../../shared/model/config/declaration.ts';

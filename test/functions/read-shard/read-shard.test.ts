@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readSafetensors } from '../../../deploy/local/trainer/safetensors.ts';
 import { readShard } from '../../../functions/read-shard/read-shard.ts';
-import { LeaseLostError } from '../../../shared/adapters/spanner/epoch-store-leases.ts';
+import { LeaseLostError } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { TrainerRefusedError } from '../../../shared/adapters/trainer/trainer-error.ts';
 import { flight, openFeedStage, rowCount } from './feed-stage.ts';
 

@@ -1,8 +1,8 @@
 import type { Database, Transaction } from '@google-cloud/spanner';
-import type { Clock } from '../../base/clock.ts';
-import { PenstockError } from '../../base/errors.ts';
-import { type Position, startPosition } from '../../model/epochs/cut-block.ts';
-import { commitTimestamp, fieldOf, numberOf, readPosition, textOf, timeOf } from './epoch-store-rows.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { PenstockError } from '../../../base/errors.ts';
+import { type Position, startPosition } from '../../../model/epochs/cut-block.ts';
+import { commitTimestamp, fieldOf, numberOf, readPosition, textOf, timeOf } from './epoch-rows.ts';
 
 const MAX_ERROR_CHARACTERS = 4_000;
 

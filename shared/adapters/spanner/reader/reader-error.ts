@@ -1,4 +1,4 @@
-import { PenstockError } from '../../base/errors.ts';
+import { PenstockError } from '../../../base/errors.ts';
 
 /** The bytes of a result are not what Spanner sends: nothing of the message was taken. */
 export class DecodeError extends PenstockError {

@@ -1,11 +1,11 @@
 import type { Database } from '@google-cloud/spanner';
-import { type Cell, commitTimestampCell } from '../../model/events/cell.ts';
-import type { TableMutation } from '../../model/events/change.ts';
-import type { CompiledPipeline } from '../../model/events/compile-pipeline.ts';
-import type { RawRecord, RecordHeader } from '../../model/events/raw-record.ts';
-import { resolveChanges } from '../../model/events/resolve-changes.ts';
+import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
+import type { TableMutation } from '../../../model/events/change.ts';
+import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
+import type { RawRecord, RecordHeader } from '../../../model/events/raw-record.ts';
+import { resolveChanges } from '../../../model/events/resolve-changes.ts';
+import { runTransaction } from '../run-transaction.ts';
 import { readStored } from './read-stored.ts';
-import { runTransaction } from './run-transaction.ts';
 
 const TABLE = 'PenstockDeadLetters';
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { protos } from '@google-cloud/spanner';
-import type { Key, KeyPart } from '../../model/epochs/key.ts';
-import { keyAt } from '../../model/epochs/key-at.ts';
-import type { KeyRange } from '../../model/epochs/key-range.ts';
-import type { ColumnBlock } from '../../model/tensors/column-vector.ts';
+import type { Key, KeyPart } from '../../../model/epochs/key.ts';
+import { keyAt } from '../../../model/epochs/key-at.ts';
+import type { KeyRange } from '../../../model/epochs/key-range.ts';
+import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
 import type { SpannerChannel } from './channel.ts';
-import { type ResultDecoder, resultDecoder } from './reader-decoder.ts';
+import { type ResultDecoder, resultDecoder } from './decoder.ts';
 import { DecodeError, ReadRefusedError, ReadUnavailableError } from './reader-error.ts';
 
 const { ReadRequest } = protos.google.spanner.v1;

@@ -3,14 +3,14 @@ import { after, before, test } from 'node:test';
 import { protos, Spanner } from '@google-cloud/spanner';
 import { Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
-import { openSpannerServer, type SpannerServer } from '../../../../deploy/local/spanner/server.ts';
-import { openSpannerChannel, type SpannerChannel } from '../../../../shared/adapters/spanner/channel.ts';
-import { type RangeRead, readRange } from '../../../../shared/adapters/spanner/reader.ts';
-import { resultDecoder } from '../../../../shared/adapters/spanner/reader-decoder.ts';
-import { DecodeError, ReadRefusedError } from '../../../../shared/adapters/spanner/reader-error.ts';
-import { formatTimestamp } from '../../../../shared/model/epochs/key-at.ts';
-import { type ColumnBlock, type ColumnVector, textAt } from '../../../../shared/model/tensors/column-vector.ts';
-import { openTestDatabase, type TestDatabase } from './test-database.ts';
+import { openSpannerServer, type SpannerServer } from '../../../../../deploy/local/spanner/server.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../../../shared/adapters/spanner/reader/channel.ts';
+import { resultDecoder } from '../../../../../shared/adapters/spanner/reader/decoder.ts';
+import { type RangeRead, readRange } from '../../../../../shared/adapters/spanner/reader/read-range.ts';
+import { DecodeError, ReadRefusedError } from '../../../../../shared/adapters/spanner/reader/reader-error.ts';
+import { formatTimestamp } from '../../../../../shared/model/epochs/key-at.ts';
+import { type ColumnBlock, type ColumnVector, textAt } from '../../../../../shared/model/tensors/column-vector.ts';
+import { openTestDatabase, type TestDatabase } from '../test-database.ts';
 
 const columns = ['Id', 'B', 'I', 'F', 'N', 'S', 'Y', 'D', 'T', 'Ss', 'Ii', 'Fs'];
 const schema = `CREATE TABLE V (Id INT64 NOT NULL, B BOOL, I INT64, F FLOAT64, N NUMERIC, S STRING(MAX), Y BYTES(MAX), D DATE,

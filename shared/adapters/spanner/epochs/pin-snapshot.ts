@@ -1,8 +1,8 @@
 import type { Database, Snapshot } from '@google-cloud/spanner';
-import { ConfigError, PenstockError } from '../../base/errors.ts';
-import type { KeyCode, KeyColumn } from '../../model/epochs/key.ts';
-import type { ContainedOffsets } from '../../model/epochs/manifest.ts';
-import { numberOf, textOf } from './epoch-store-rows.ts';
+import { ConfigError, PenstockError } from '../../../base/errors.ts';
+import type { KeyCode, KeyColumn } from '../../../model/epochs/key.ts';
+import type { ContainedOffsets } from '../../../model/epochs/manifest.ts';
+import { numberOf, textOf } from './epoch-rows.ts';
 
 const KEY_COLUMNS = `
   SELECT c.COLUMN_NAME AS name, c.COLUMN_ORDERING AS ordering, c.SPANNER_TYPE AS typeText

@@ -1,6 +1,6 @@
-import type { ColumnCode } from '../../model/tensors/column-vector.ts';
+import type { ColumnCode } from '../../../model/tensors/column-vector.ts';
+import { eachField, readFieldEnd, readVarint, type WireCursor, wireBytes, wireVarint } from './protobuf-wire.ts';
 import { DecodeError } from './reader-error.ts';
-import { eachField, readFieldEnd, readVarint, type WireCursor, wireBytes, wireVarint } from './reader-wire.ts';
 
 /** A column of a result as its metadata describes it. */
 export interface ResultColumn {

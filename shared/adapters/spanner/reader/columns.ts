@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { type ColumnVector, halves } from '../../model/tensors/column-vector.ts';
+import { type ColumnVector, halves } from '../../../model/tensors/column-vector.ts';
+import { readFieldEnd, readVarint, skipField, type WireCursor } from './protobuf-wire.ts';
 import { DecodeError } from './reader-error.ts';
-import type { ResultColumn } from './reader-metadata.ts';
-import { readFloatText, readInt64, readTimestamp } from './reader-scalars.ts';
-import { readFieldEnd, readVarint, skipField, type WireCursor } from './reader-wire.ts';
+import type { ResultColumn } from './result-metadata.ts';
+import { readFloatText, readInt64, readTimestamp } from './scalars.ts';
 
 /** Bytes of text in one column of one block; an `Int32Array` of offsets bounds it too. */
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;

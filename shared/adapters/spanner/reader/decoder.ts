@@ -1,9 +1,9 @@
-import type { ColumnBlock } from '../../model/tensors/column-vector.ts';
-import { type ColumnBuilder, columnBuilder } from './reader-columns.ts';
+import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
+import { type ColumnBuilder, columnBuilder } from './columns.ts';
+import { joinPieces, type Piece, readPiece, writePiece } from './pieces.ts';
+import { readFieldEnd, readVarint, skipField, type WireCursor, wireVarint } from './protobuf-wire.ts';
 import { DecodeError } from './reader-error.ts';
-import { type ResultColumn, readResultMetadata } from './reader-metadata.ts';
-import { joinPieces, type Piece, readPiece, writePiece } from './reader-pieces.ts';
-import { readFieldEnd, readVarint, skipField, type WireCursor, wireVarint } from './reader-wire.ts';
+import { type ResultColumn, readResultMetadata } from './result-metadata.ts';
 
 /** Tags of `google.spanner.v1.PartialResultSet`. */
 const METADATA = 0x0a;

@@ -8,7 +8,7 @@ import {
   Metadata,
 } from '@grpc/grpc-js';
 import { GoogleAuth } from 'google-auth-library';
-import type { Environment } from '../../base/environment.ts';
+import type { Environment } from '../../../base/environment.ts';
 
 const { CreateSessionRequest, Session } = protos.google.spanner.v1;
 

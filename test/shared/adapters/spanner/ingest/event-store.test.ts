@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BatchCommit, openEventStore } from '../../../../shared/adapters/spanner/event-store.ts';
-import { openDatabase } from '../../../../shared/adapters/spanner/open-database.ts';
-import { compilePipeline } from '../../../../shared/model/events/compile-pipeline.ts';
-import type { RawRecord } from '../../../../shared/model/events/raw-record.ts';
-import { counts, databaseName, flight, openIngest } from '../../../functions/kafka-sink/ingest-fixture.ts';
+import { type BatchCommit, openEventStore } from '../../../../../shared/adapters/spanner/ingest/event-store.ts';
+import { openDatabase } from '../../../../../shared/adapters/spanner/open-database.ts';
+import { compilePipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
+import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
+import { counts, databaseName, flight, openIngest } from '../../../../functions/kafka-sink/ingest-fixture.ts';
 
 const place = { pipeline: 'counts', topic: 'flights', partition: 0 };
 const log = { topicId: 'id-1', earliestOffset: 0n, highWatermark: 100n };

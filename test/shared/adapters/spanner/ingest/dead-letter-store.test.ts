@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Spanner } from '@google-cloud/spanner';
-import { controlSchema, createOnEmulator, migrate } from '../../../../deploy/gcp/migrate.ts';
-import { openSpannerServer } from '../../../../deploy/local/spanner/server.ts';
+import { controlSchema, createOnEmulator, migrate } from '../../../../../deploy/gcp/migrate.ts';
+import { openSpannerServer } from '../../../../../deploy/local/spanner/server.ts';
 import {
   listDeadLetters,
   readDeadLetter,
   redriveDeadLetter,
-} from '../../../../shared/adapters/spanner/dead-letter-store.ts';
-import { type OpenDatabase, openDatabase } from '../../../../shared/adapters/spanner/open-database.ts';
-import { readTableSchema } from '../../../../shared/adapters/spanner/read-table-schema.ts';
-import { runTransaction } from '../../../../shared/adapters/spanner/run-transaction.ts';
-import { readDeclaration } from '../../../../shared/model/config/read-declaration.ts';
-import { type CompiledPipeline, compilePipeline } from '../../../../shared/model/events/compile-pipeline.ts';
-import { type DeadLetter, deadLetterMutation } from '../../../../shared/model/events/dead-letter.ts';
+} from '../../../../../shared/adapters/spanner/ingest/dead-letter-store.ts';
+import { type OpenDatabase, openDatabase } from '../../../../../shared/adapters/spanner/open-database.ts';
+import { readTableSchema } from '../../../../../shared/adapters/spanner/read-table-schema.ts';
+import { runTransaction } from '../../../../../shared/adapters/spanner/run-transaction.ts';
+import { readDeclaration } from '../../../../../shared/model/config/read-declaration.ts';
+import { type CompiledPipeline, compilePipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
+import { type DeadLetter, deadLetterMutation } from '../../../../../shared/model/events/dead-letter.ts';
 
 const PATH = 'projects/p/instances/main/databases/letters';
 const DECLARATION = `

@@ -1,5 +1,5 @@
+import { eachField, readFieldEnd, readVarint, type WireCursor, wireBytes } from './protobuf-wire.ts';
 import { DecodeError } from './reader-error.ts';
-import { eachField, readFieldEnd, readVarint, type WireCursor, wireBytes } from './reader-wire.ts';
 
 /** A value that came in pieces; rare and large, so that it may cost objects. A text is its bytes, for a cut may fall anywhere. */
 export type Piece = null | boolean | number | Buffer | readonly Piece[];

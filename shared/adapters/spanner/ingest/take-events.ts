@@ -1,12 +1,12 @@
 import type { Database } from '@google-cloud/spanner';
-import { type Cell, commitTimestampCell } from '../../model/events/cell.ts';
-import type { Change, TableMutation } from '../../model/events/change.ts';
-import type { CompiledPipeline } from '../../model/events/compile-pipeline.ts';
-import { type DeadLetter, deadLetterMutation } from '../../model/events/dead-letter.ts';
-import type { RawRecord } from '../../model/events/raw-record.ts';
-import { resolveChanges } from '../../model/events/resolve-changes.ts';
+import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
+import type { Change, TableMutation } from '../../../model/events/change.ts';
+import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
+import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
+import type { RawRecord } from '../../../model/events/raw-record.ts';
+import { resolveChanges } from '../../../model/events/resolve-changes.ts';
+import { runTransaction, type TransactionReads } from '../run-transaction.ts';
 import { readStored } from './read-stored.ts';
-import { runTransaction, type TransactionReads } from './run-transaction.ts';
 
 const RECEIPTS = 'PenstockReceipts';
 

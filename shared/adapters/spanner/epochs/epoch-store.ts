@@ -1,8 +1,8 @@
 import type { Database } from '@google-cloud/spanner';
-import { PenstockError } from '../../base/errors.ts';
-import { canonicalJson, type Manifest, planDigest, shardRanges } from '../../model/epochs/manifest.ts';
-import { commitTimestamp, fieldOf, isManifest, numberOf, textOf } from './epoch-store-rows.ts';
-import { withinDeadline } from './within-deadline.ts';
+import { PenstockError } from '../../../base/errors.ts';
+import { canonicalJson, type Manifest, planDigest, shardRanges } from '../../../model/epochs/manifest.ts';
+import { withinDeadline } from '../within-deadline.ts';
+import { commitTimestamp, fieldOf, isManifest, numberOf, textOf } from './epoch-rows.ts';
 
 /** Looking comes first: Spanner that is down is said soon, and whoever asked asks again. */
 const FIND_DEADLINE_MS = 8_000;

@@ -1,9 +1,14 @@
-import type { Pipeline } from '../../model/config/declaration.ts';
-import type { MappedRecord } from '../../model/events/commit-cost.ts';
-import type { CompiledPipeline } from '../../model/events/compile-pipeline.ts';
-import { type DeadLetter, deadLetterMutation } from '../../model/events/dead-letter.ts';
-import { type Resolution, resolveChanges } from '../../model/events/resolve-changes.ts';
-import type { TableSchema } from '../../model/events/table-schema.ts';
+import type { Pipeline } from '../../../model/config/declaration.ts';
+import type { MappedRecord } from '../../../model/events/commit-cost.ts';
+import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
+import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
+import { type Resolution, resolveChanges } from '../../../model/events/resolve-changes.ts';
+import type { TableSchema } from '../../../model/events/table-schema.ts';
+import type { OpenDatabase } from '../open-database.ts';
+import { readTableSchema } from '../read-table-schema.ts';
+import { runTransaction, type TransactionReads } from '../run-transaction.ts';
+import { sortedError } from '../spanner-errors.ts';
+import { withinDeadline } from '../within-deadline.ts';
 import {
   type Checkpoint,
   describePartition,
@@ -12,14 +17,9 @@ import {
   TopicRecreatedError,
 } from './checkpoint.ts';
 import { checkpointMutation, lineageMutation } from './control-rows.ts';
-import type { OpenDatabase } from './open-database.ts';
 import { readStored } from './read-stored.ts';
-import { readTableSchema } from './read-table-schema.ts';
 import { refuseIfFenced } from './refuse-if-fenced.ts';
-import { runTransaction, type TransactionReads } from './run-transaction.ts';
-import { sortedError } from './spanner-errors.ts';
 import { type EventOutcome, type EventTaking, takeEvents } from './take-events.ts';
-import { withinDeadline } from './within-deadline.ts';
 
 const CHECKPOINTS = 'PenstockCheckpoints';
 /** A commit of 4 MiB takes well under a second. */

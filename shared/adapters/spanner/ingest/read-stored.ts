@@ -1,8 +1,8 @@
-import type { Cell } from '../../model/events/cell.ts';
-import type { Change } from '../../model/events/change.ts';
-import { type CompiledPipeline, keyText } from '../../model/events/compile-pipeline.ts';
-import { columnsToRead, keysToRead, type StoredRows } from '../../model/events/resolve-changes.ts';
-import type { TransactionReads } from './run-transaction.ts';
+import type { Cell } from '../../../model/events/cell.ts';
+import type { Change } from '../../../model/events/change.ts';
+import { type CompiledPipeline, keyText } from '../../../model/events/compile-pipeline.ts';
+import { columnsToRead, keysToRead, type StoredRows } from '../../../model/events/resolve-changes.ts';
+import type { TransactionReads } from '../run-transaction.ts';
 
 /** Reads what a guard or an aggregate builds on. */
 export async function readStored(

@@ -1,4 +1,4 @@
-import { PenstockError } from '../../base/errors.ts';
+import { PenstockError } from '../../../base/errors.ts';
 
 /** One partition of one pipeline. */
 export interface PipelinePartition {

@@ -1,5 +1,5 @@
-import type { Position } from '../../model/epochs/cut-block.ts';
-import type { Manifest } from '../../model/epochs/manifest.ts';
+import type { Position } from '../../../model/epochs/cut-block.ts';
+import type { Manifest } from '../../../model/epochs/manifest.ts';
 
 /** What Spanner takes in place of a value for the commit's own time. */
 export const commitTimestamp = 'spanner.commit_timestamp()';

@@ -5,3 +5,13 @@ export const kafkaArtifacts = [
   'org.apache.logging.log4j:log4j-slf4j-impl:2.24.3',
   'org.apache.logging.log4j:log4j-core:2.24.3',
 ] as const;
+
+/** Google's and Apache's own clients in Java. */
+export const javaClientArtifacts = [
+  'com.google.cloud:google-cloud-spanner:6.104.0',
+  'org.apache.kafka:kafka-clients:4.1.1',
+  'org.slf4j:slf4j-nop:1.7.36',
+] as const;
+
+/** Google's own clients in Python. */
+export const pythonPackages = ['google-cloud-spanner==3.71.0', 'google-cloud-pubsub==2.44.0'] as const;

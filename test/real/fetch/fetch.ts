@@ -1,10 +1,15 @@
-import { kafkaArtifacts } from './artifacts.ts';
+import { javaClientArtifacts, kafkaArtifacts, pythonPackages } from './artifacts.ts';
 import { ensureChromium } from './chromium.ts';
 import { mavenJars } from './maven-jars.ts';
+import { pythonWith } from './python-packages.ts';
 
 /** Fetches what one suite of `npm run test:real` needs. */
 const needs: Readonly<Record<string, () => void>> = {
   kafka: () => void mavenJars(kafkaArtifacts),
+  clients: () => {
+    mavenJars(javaClientArtifacts);
+    pythonWith(pythonPackages);
+  },
   page: ensureChromium,
 };
 

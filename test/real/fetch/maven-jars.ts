@@ -22,7 +22,7 @@ export function mavenJars(artifacts: readonly string[]): string {
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
     writeFileSync(join(dir, 'pom.xml'), pom(artifacts));
-    const args = ['--batch-mode', '--quiet', PLUGIN, `-DoutputDirectory=${join(dir, 'jars')}`];
+    const args = ['--batch-mode', '--quiet', '-Dstyle.color=never', PLUGIN, `-DoutputDirectory=${join(dir, 'jars')}`];
     execFileSync('mvn', args, { cwd: dir, stdio: ['ignore', 'inherit', 'inherit'], timeout: TIMEOUT_MS });
     writeFileSync(fetched, `${artifacts.join('\n')}\n`);
   }

@@ -10,6 +10,7 @@ import {
   status,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import { keepLongDeadlines } from './long-deadlines.ts';
 
 const MIB = 1024 * 1024;
 const MAX_TURN_MS = 5;
@@ -140,6 +141,7 @@ export async function serveGrpc(options: {
   port: number;
   methods: readonly Method[];
 }): Promise<{ port: number; close(): Promise<void> }> {
+  keepLongDeadlines();
   const server = new Server({
     'grpc.max_receive_message_length': 128 * MIB,
     'grpc.max_send_message_length': 128 * MIB,

@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline';
 
 const root = resolve(import.meta.dirname, '..');
 
+/** What libraries say to whoever runs the tests, who can do nothing about it. */
+const LIBRARY_WARNINGS = ['TimeoutNegativeWarning', 'MetadataLookupWarning', 'AutopaginateTrueWarning'];
+
 /** One suite of `npm test`: a name, and how to run it. */
 interface Suite {
   readonly name: string;
@@ -93,7 +96,15 @@ function usesProperties(file: string): boolean {
 }
 
 function nodeTest(name: string, files: readonly string[], concurrency = 2): Suite {
-  const command = [process.execPath, '--test', `--test-concurrency=${concurrency}`, '--test-timeout=180000', ...files];
+  const quiet = LIBRARY_WARNINGS.map((warning) => `--disable-warning=${warning}`);
+  const command = [
+    process.execPath,
+    ...quiet,
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    '--test-timeout=180000',
+    ...files,
+  ];
   return { name, command };
 }
 
@@ -104,7 +115,7 @@ if (import.meta.main) {
     { name: 'types', command: ['tsc', '--noEmit'] },
     { name: 'lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
     nodeTest('architecture', ['test/architecture.test.ts', 'test/docs.test.ts']),
-    nodeTest('unit', examples('shared')),
+    nodeTest('unit', [...examples('shared'), ...examples('bench')]),
     nodeTest('property', properties),
     nodeTest('laptop cloud', examples('deploy')),
     nodeTest('functions', examples('functions')),

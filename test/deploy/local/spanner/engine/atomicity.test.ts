@@ -18,6 +18,9 @@ const text = fc.option(fc.constantFrom('a', 'b', 'c', 'd'), { freq: 3 });
 const kind = fc.constantFrom(
   'insert' as const,
   'update' as const,
+  // Most likely to be taken: a commit is refused as a whole for one change.
+  'insertOrUpdate' as const,
+  'insertOrUpdate' as const,
   'insertOrUpdate' as const,
   'replace' as const,
   'delete' as const,

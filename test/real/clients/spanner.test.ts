@@ -32,6 +32,7 @@ const expected = {
   found: ['1 found', '2 found'],
   attempts: 2,
   count: 12,
+  contended: 28,
   refusals: ['ALREADY_EXISTS', 'NOT_FOUND', 'INVALID_ARGUMENT', 'NOT_FOUND'],
   partitioned: ['1', '2', '9223372036854775807'],
   instancesLeft: 0,

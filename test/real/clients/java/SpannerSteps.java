@@ -32,8 +32,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -52,6 +54,7 @@ public final class SpannerSteps {
       staleRead(client);
       query(client);
       conflict(client);
+      contend(client);
       refusals(client);
       partitions(spanner.getBatchClient(id));
       drop(spanner, id);
@@ -198,6 +201,19 @@ public final class SpannerSteps {
     other.shutdown();
     seen.put("attempts", attempts.get());
     seen.put("count", client.singleUse().readRow("Counters", Key.of("c"), List.of("Count")).getLong(0));
+  }
+
+  /** Four threads add to one row; whoever loses runs again, so nothing is lost. */
+  private static void contend(DatabaseClient client) throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(4);
+    List<Callable<Object>> additions = new ArrayList<>();
+    for (int i = 0; i < 16; i++) additions.add(() -> add(client, 1));
+    try {
+      for (Future<Object> added : threads.invokeAll(additions)) added.get();
+    } finally {
+      threads.shutdown();
+    }
+    seen.put("contended", client.singleUse().readRow("Counters", Key.of("c"), List.of("Count")).getLong(0));
   }
 
   private static Object add(DatabaseClient client, long much) {

@@ -1,5 +1,6 @@
 """Takes the steps of spanner.test.ts with Google's Python client and prints what it saw as one line of JSON."""
 
+import concurrent.futures
 import datetime
 import decimal
 import json
@@ -133,15 +134,17 @@ def query(database):
         seen["found"] = [f"{id} {label}" for id, label in snapshot.execute_sql(sql, params=params, param_types=types)]
 
 
+def count_in(reader):
+    return list(reader.read("Counters", ["Count"], spanner.KeySet(keys=[["c"]])))[0][0]
+
+
+def add(transaction, much):
+    transaction.update("Counters", ["Id", "Count"], [["c", count_in(transaction) + much]])
+
+
 def conflict(database):
     """The second transaction commits between the first one's read and its commit, so the first must run twice."""
     attempts = []
-
-    def count_in(reader):
-        return list(reader.read("Counters", ["Count"], spanner.KeySet(keys=[["c"]])))[0][0]
-
-    def add(transaction, much):
-        transaction.update("Counters", ["Id", "Count"], [["c", count_in(transaction) + much]])
 
     def first(transaction):
         count = count_in(transaction)
@@ -156,6 +159,14 @@ def conflict(database):
     seen["attempts"] = len(attempts)
     with database.snapshot() as snapshot:
         seen["count"] = count_in(snapshot)
+
+
+def contend(database):
+    """Four threads add to one row; whoever loses runs again, so nothing is lost."""
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: database.run_in_transaction(add, 1), range(16)))
+    with database.snapshot() as snapshot:
+        seen["contended"] = count_in(snapshot)
 
 
 def refusals(database):
@@ -208,6 +219,7 @@ def main():
     stale_read(database)
     query(database)
     conflict(database)
+    contend(database)
     refusals(database)
     partitions(database)
     drop(client, instance, database)

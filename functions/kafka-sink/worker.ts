@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
  * The sink runs in a thread because a thread's heap can be bounded from inside: unbounded, V8 lets garbage grow to
  * several times of what is live before it looks for it.
  */
-const FIRST_HEAP_MB = 144;
+const FIRST_HEAP_MB = 128;
 /** A backlog of tiny or well compressed records is many times its bytes as objects: the thread then starts again with more. */
 const MAX_HEAP_MB = 8 * FIRST_HEAP_MB;
 const YOUNG_HEAP_MB = 8;

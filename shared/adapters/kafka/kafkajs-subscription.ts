@@ -4,8 +4,8 @@ import type { PartitionBatch, Subscription, SubscriptionHandlers, SubscriptionOp
 
 const MIB = 1024 * 1024;
 /** Bytes of one fetch and of one partition in it. A larger record still comes, alone: the broker sends at least one. */
-const MAX_FETCH_BYTES = 2 * MIB;
-const MAX_PARTITION_BYTES = MIB / 2;
+const MAX_FETCH_BYTES = MIB;
+const MAX_PARTITION_BYTES = (3 * MIB) / 8;
 /** Heartbeats in a session, so that a few may be lost. */
 const HEARTBEATS = 10;
 const CONCURRENT_PARTITIONS = 4;

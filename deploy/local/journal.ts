@@ -15,7 +15,11 @@ const HEADER_BYTES = 8;
 
 /** An append-only file of framed records that survives kill -9: a torn last frame is cut off when it is opened again. */
 export interface Journal {
-  /** Appends one record; it has reached the operating system when this returns. */
+  /**
+   * Appends one record; it has reached the operating system when this returns.
+   *
+   * @throws when the disk is full: the journal then ends with the record before
+   */
   append(record: Uint8Array): void;
   /** Replaces the whole file by these records, atomically. */
   rewrite(records: Iterable<Uint8Array>): void;
@@ -38,15 +42,30 @@ export function openJournal(path: string, replay: (record: Buffer) => void): Jou
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
   const wholeBytes = replayFrames(bytes, replay);
   let file = openSync(path, 'a');
+  let size = wholeBytes;
   if (wholeBytes < bytes.length) ftruncateSync(file, wholeBytes);
   return {
     append(record) {
-      writeAll(file, frame(record));
+      const framed = frame(record);
+      try {
+        writeAll(file, framed);
+      } catch (error) {
+        // A full disk takes a part: what is appended behind a torn frame would be lost at the next start.
+        ftruncateSync(file, size);
+        throw error;
+      }
+      size += framed.length;
     },
     rewrite(records) {
       const next = openSync(`${path}.next`, 'w');
-      for (const record of records) writeAll(next, frame(record));
+      let nextSize = 0;
+      for (const record of records) {
+        const framed = frame(record);
+        writeAll(next, framed);
+        nextSize += framed.length;
+      }
       closeSync(next);
+      size = nextSize;
       renameSync(`${path}.next`, path);
       closeSync(file);
       file = openSync(path, 'a');

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { type Journal, openJournal } from '../../../deploy/local/journal.ts';
 
@@ -70,4 +72,28 @@ test('rewrite() replaces all records, and the journal goes on behind them', () =
   journal.append(Buffer.from('next'));
   journal.close();
   assert.deepEqual(recordsOf(), ['new', 'next']);
+});
+
+test('append() leaves no torn frame when the disk is full, and goes on when there is room again', () => {
+  const journal = fileURLToPath(new URL('../../../deploy/local/journal.ts', import.meta.url));
+  const script = `
+    const { openJournal } = await import(${JSON.stringify(journal)});
+    const journal = openJournal(${JSON.stringify(join(dir, 'log'))}, () => {});
+    let failed = 0;
+    for (let at = 0; at < 40 && failed === 0; at++) {
+      try { journal.append(Buffer.alloc(300, 'x')); } catch { failed++; }
+    }
+    journal.append(Buffer.from('small'));
+    console.log(failed);
+  `;
+  // The shell's limit on the size of a file stands for the disk: 4 blocks of at most 1 KiB.
+  const command = `ulimit -f 4; exec "$0" --input-type=module -e "$1"`;
+  const { stdout, stderr } = spawnSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8' });
+  assert.equal(stdout.trim(), '1', stderr);
+  const records = recordsOf();
+  assert.equal(records.at(-1), 'small');
+  assert.ok(
+    records.length > 2 && records.slice(0, -1).every((record) => record === 'x'.repeat(300)),
+    `${records.length}`,
+  );
 });

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
-import { type Database, Spanner } from '@google-cloud/spanner';
+import type { Database } from '@google-cloud/spanner';
 import { type TrainerProgress, trainerProgress } from '../../deploy/cli/demo/observe.ts';
 import { identities } from '../../deploy/cli/stack/identities.ts';
+import { openLocalDatabase } from '../../deploy/cli/stack/open-local-database.ts';
 import { type RunningTrainer, runTrainer } from '../../deploy/cli/stack/run-trainer.ts';
 import { subscribe } from '../../deploy/cli/stack/subscribe.ts';
-import { controlSchema, createOnEmulator, migrate } from '../../deploy/gcp/migrate.ts';
 import { type LocalCloud, openLocalCloud } from '../../deploy/local/cloud.ts';
 import { type RunningFunction, runFunction } from '../../deploy/local/functions/run-function.ts';
 import { localProject } from '../../deploy/local/project.ts';
@@ -107,7 +107,7 @@ export async function openFeedRig(options: { readonly dist: string; readonly rea
     const declarationPath = join(dir, 'declaration.json');
     writeFileSync(declarationPath, JSON.stringify(declaration));
     const databasePath = declaration.spanner.database;
-    const database = await openDatabase(cloud, databasePath);
+    const database = await openLocalDatabase(cloud, databasePath, TABLE);
     closers.push(() => database.close().then(() => undefined));
     const pubsub = new PubSub({ projectId: localProject });
     closers.push(() => pubsub.close());
@@ -188,18 +188,4 @@ function listen(door: FrontDoor): Promise<void> {
 async function killAll(functions: readonly RunningFunction[]): Promise<void> {
   for (const one of functions) one.kill('SIGKILL');
   await Promise.all(functions.map(({ ended }) => ended));
-}
-
-async function openDatabase(cloud: LocalCloud, path: string): Promise<Database> {
-  // The official client finds the emulator through the environment of its own process.
-  process.env.SPANNER_EMULATOR_HOST = cloud.env.SPANNER_EMULATOR_HOST;
-  process.env.PUBSUB_EMULATOR_HOST = cloud.env.PUBSUB_EMULATOR_HOST;
-  process.env.METADATA_SERVER_DETECTION ??= 'none';
-  const spanner = new Spanner({ projectId: localProject });
-  const [, , , instance = '', , name = ''] = path.split('/');
-  await createOnEmulator(spanner, path);
-  const database = spanner.instance(instance).database(name);
-  await migrate(database, TABLE);
-  await migrate(database, controlSchema);
-  return database;
 }

@@ -1,14 +1,13 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Database, Spanner } from '@google-cloud/spanner';
+import type { Database } from '@google-cloud/spanner';
 import { createTopic } from '../../deploy/cli/stack/create-topic.ts';
 import { identities } from '../../deploy/cli/stack/identities.ts';
+import { openLocalDatabase } from '../../deploy/cli/stack/open-local-database.ts';
 import { subscribe } from '../../deploy/cli/stack/subscribe.ts';
-import { controlSchema, createOnEmulator, migrate } from '../../deploy/gcp/migrate.ts';
 import { type LocalCloud, openLocalCloud } from '../../deploy/local/cloud.ts';
 import { type RunningFunction, runFunction, runWorker } from '../../deploy/local/functions/run-function.ts';
-import { localProject } from '../../deploy/local/project.ts';
 import { readDeclaration } from '../../shared/model/config/read-declaration.ts';
 
 /** Where records and messages come from. */
@@ -110,7 +109,7 @@ export async function openSinkRig(options: { readonly dist: string; readonly par
   const cloud = await openLocalCloud();
   const running: RunningFunction[] = [];
   const brokers = [cloud.env.KAFKA_BROKERS ?? ''];
-  const database = await openDatabase(cloud, writeDeclaration(cloud, dir, 1).database);
+  const database = await openLocalDatabase(cloud, writeDeclaration(cloud, dir, 1).database, TABLES);
   await createTopic(brokers, { name: chaosTopic, partitions: options.partitions, maxMessageBytes: 1024 * 1024 });
   const env = {
     ...cloud.env,
@@ -175,18 +174,4 @@ function writeDeclaration(cloud: LocalCloud, dir: string, maxRows: number): { pa
   // Workers that are starting read it.
   if (!existsSync(path)) writeFileSync(path, JSON.stringify(declaration));
   return { path, database: declaration.spanner.database };
-}
-
-async function openDatabase(cloud: LocalCloud, path: string): Promise<Database> {
-  // The official client finds the emulator through the environment of its own process.
-  process.env.SPANNER_EMULATOR_HOST = cloud.env.SPANNER_EMULATOR_HOST;
-  process.env.PUBSUB_EMULATOR_HOST = cloud.env.PUBSUB_EMULATOR_HOST;
-  process.env.METADATA_SERVER_DETECTION ??= 'none';
-  const spanner = new Spanner({ projectId: localProject });
-  const [, , , instance = '', , name = ''] = path.split('/');
-  await createOnEmulator(spanner, path);
-  const database = spanner.instance(instance).database(name);
-  await migrate(database, TABLES);
-  await migrate(database, controlSchema);
-  return database;
 }

@@ -1,10 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Database, Spanner } from '@google-cloud/spanner';
+import type { Database } from '@google-cloud/spanner';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
-import { controlSchema, createOnEmulator, migrate } from '../../gcp/migrate.ts';
 import { type LocalCloud, openLocalCloud } from '../../local/cloud.ts';
 import {
   type FunctionOptions,
@@ -12,9 +11,9 @@ import {
   runFunction,
   runWorker,
 } from '../../local/functions/run-function.ts';
-import { localProject } from '../../local/project.ts';
 import { createTopic } from './create-topic.ts';
 import { identities } from './identities.ts';
+import { openLocalDatabase } from './open-local-database.ts';
 import { type RunningTrainer, runTrainer } from './run-trainer.ts';
 import { subscribe } from './subscribe.ts';
 
@@ -87,7 +86,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     });
     const declarationPath = join(dir, 'declaration.json');
     writeFileSync(declarationPath, JSON.stringify(declaration));
-    const database = await openDatabase(cloud, declaration, options.tables);
+    const database = await openLocalDatabase(cloud, declaration.spanner.database, options.tables);
     closers.push(() => database.close().then(() => undefined));
     const environments = await functionEnvironments(cloud, declarationPath);
     const functions: RunningFunction[] = [];
@@ -148,21 +147,6 @@ function functionOptions(
     ...(dist === undefined ? {} : { dist }),
     ...(onLine === undefined ? {} : { onLine: (line: string) => onLine(name, line) }),
   };
-}
-
-async function openDatabase(cloud: LocalCloud, declaration: Declaration, tables: string): Promise<Database> {
-  // The official client finds the emulator through the environment of its own process.
-  process.env.SPANNER_EMULATOR_HOST = cloud.env.SPANNER_EMULATOR_HOST;
-  process.env.PUBSUB_EMULATOR_HOST = cloud.env.PUBSUB_EMULATOR_HOST;
-  // No metadata server here: without this Google's libraries search for one, and warn.
-  process.env.METADATA_SERVER_DETECTION ??= 'none';
-  const spanner = new Spanner({ projectId: localProject });
-  const [, , , instance = '', , name = ''] = declaration.spanner.database.split('/');
-  await createOnEmulator(spanner, declaration.spanner.database);
-  const database = spanner.instance(instance).database(name);
-  await migrate(database, tables);
-  await migrate(database, controlSchema);
-  return database;
 }
 
 async function functionEnvironments(cloud: LocalCloud, declarationPath: string): Promise<Stack['environments']> {

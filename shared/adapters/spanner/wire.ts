@@ -14,6 +14,7 @@ const NULL: Value = Object.freeze({ nullValue: 'NULL_VALUE' });
 export function wireMutation(mutation: TableMutation): Mutation {
   const { table } = mutation;
   if (mutation.operation === 'delete') return { delete: { table, keySet: wireKeys(mutation.keys) } };
+  if (mutation.encoded) throw new TypeError('Encoded rows go over our own connection, not through the official client');
   const write = { table, columns: [...mutation.columns], values: mutation.rows.map(wireRow) };
   switch (mutation.operation) {
     case 'insert':

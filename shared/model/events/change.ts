@@ -1,5 +1,6 @@
 import type { Cell } from './cell.ts';
 import type { PoisonClass } from './poison.ts';
+import type { EncodedRow } from './row-bytes.ts';
 
 /** A row of the pipeline's written columns, in their order; undefined leaves a column as it is. */
 export type Row = readonly (Cell | undefined)[];
@@ -13,6 +14,8 @@ export interface RowKey {
 /** What one record asks of the table. */
 export type Change =
   | { readonly kind: 'write'; readonly key: RowKey; readonly row: Row }
+  /** A write of every column that the pipeline writes, already in the protocol's bytes; `keyText` as in `RowKey`. */
+  | { readonly kind: 'encoded'; readonly keyText: string; readonly row: EncodedRow }
   /** `version` is the guard's cell; undefined when the record carries none. */
   | { readonly kind: 'delete'; readonly key: RowKey; readonly version: Cell | undefined }
   /** For mode `aggregate`: one input a function, undefined for `count`. */
@@ -28,5 +31,7 @@ export type TableMutation =
       readonly table: string;
       readonly columns: readonly string[];
       readonly rows: readonly (readonly Cell[])[];
+      /** Rows in the protocol's bytes, each with a cell for every column; `rows` is empty then. */
+      readonly encoded?: readonly EncodedRow[];
     }
   | { readonly operation: 'delete'; readonly table: string; readonly keys: readonly (readonly Cell[])[] };

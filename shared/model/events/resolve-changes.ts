@@ -3,6 +3,7 @@ import type { Change, Row, RowKey, TableMutation } from './change.ts';
 import { compareCells } from './compare-cells.ts';
 import type { CompiledPipeline } from './compile-pipeline.ts';
 import { type PoisonClass, PoisonError } from './poison.ts';
+import type { EncodedRow } from './row-bytes.ts';
 
 /** What the table holds for a key: the guard's cell, or the group's counters. Missing rows have no entry. */
 export type StoredRows = ReadonlyMap<string, readonly Cell[]>;
@@ -71,13 +72,14 @@ export function resolveChanges(compiled: CompiledPipeline, changes: readonly Cha
   return { mutations, dead, rowCount, skippedAt };
 }
 
-type RowChange = Extract<Change, { kind: 'write' | 'delete' }>;
+type RowChange = Extract<Change, { kind: 'write' | 'encoded' | 'delete' }>;
 
-interface Operation {
-  readonly operation: 'insert' | 'update' | 'upsert' | 'replace' | 'delete';
-  readonly key: RowKey;
-  readonly row: Row;
-}
+type WriteKind = 'insert' | 'update' | 'upsert' | 'replace';
+
+type Operation =
+  | { readonly operation: 'delete'; readonly key: RowKey }
+  | { readonly operation: WriteKind; readonly row: Row }
+  | { readonly operation: WriteKind; readonly encoded: EncodedRow };
 
 interface Operations {
   push(change: RowChange): void;
@@ -92,33 +94,53 @@ function orderedOperations(mode: 'insert' | 'update'): Operations {
   };
 }
 
-function operationOf(change: RowChange, write: Exclude<Operation['operation'], 'delete'>): Operation {
-  if (change.kind === 'delete') return { operation: 'delete', key: change.key, row: [] };
-  return { operation: write, key: change.key, row: change.row };
+function operationOf(change: RowChange, operation: WriteKind): Operation {
+  if (change.kind === 'delete') return { operation: 'delete', key: change.key };
+  return change.kind === 'encoded' ? { operation, encoded: change.row } : { operation, row: change.row };
 }
 
-/** One operation a key, in the order of each key's last change. */
+function keyTextOf(change: RowChange): string {
+  return change.kind === 'encoded' ? change.keyText : change.key.text;
+}
+
+/** One operation a key, in the order of each key's last change; but for a part of a row over a whole encoded one. */
 function collapsedOperations(mode: CompiledPipeline['pipeline']['mode']): Operations {
   const byKey = new Map<string, Operation>();
+  const before: Operation[] = [];
   const write = mode === 'replace' ? 'replace' : 'upsert';
   return {
     push(change) {
-      const { text } = change.key;
+      const text = keyTextOf(change);
       const earlier = byKey.get(text);
       const later = operationOf(change, write);
-      if (earlier) byKey.delete(text);
-      byKey.set(text, earlier ? follow(earlier, later) : later);
+      if (!earlier) {
+        byKey.set(text, later);
+        return;
+      }
+      byKey.delete(text);
+      const both = follow(earlier, later);
+      if (both) byKey.set(text, both);
+      else {
+        before.push(earlier);
+        byKey.set(text, later);
+      }
     },
-    list: () => byKey.values(),
+    list: () => (before.length === 0 ? byKey.values() : [...before, ...byKey.values()]),
   };
 }
 
-/** Two changes of one key as one: a write after a deletion leaves nothing of the old row. */
-function follow(earlier: Operation, later: Operation): Operation {
+/**
+ * Two changes of one key as one: a write after a deletion leaves nothing of the old row.
+ *
+ * @returns undefined where both must be written, in order
+ */
+function follow(earlier: Operation, later: Operation): Operation | undefined {
   if (later.operation !== 'upsert') return later;
   if (earlier.operation === 'delete') return { ...later, operation: 'replace' };
-  const row = later.row.map((cell, at) => (cell === undefined ? earlier.row[at] : cell));
-  return { operation: earlier.operation, key: later.key, row };
+  const { operation } = earlier;
+  if ('encoded' in later) return { ...later, operation };
+  if ('encoded' in earlier) return undefined;
+  return { operation, row: later.row.map((cell, at) => (cell === undefined ? earlier.row[at] : cell)) };
 }
 
 function versionGuard(compiled: CompiledPipeline, stored: StoredRows): (change: Change) => boolean {
@@ -169,26 +191,24 @@ function groupTotals(compiled: CompiledPipeline, stored: StoredRows): GroupTotal
 function mutationsOf(compiled: CompiledPipeline, operations: Iterable<Operation>): TableMutation[] {
   const mutations: TableMutation[] = [];
   const table = compiled.table.name;
+  const names = compiled.columns.map(({ name }) => name);
   let open = '';
-  let rows: Cell[][] = [];
-  for (const { operation, key, row } of operations) {
-    if (operation === 'delete') {
-      if (open !== 'delete') {
-        rows = [];
-        mutations.push({ operation, table, keys: rows });
-        open = 'delete';
-      }
-      rows.push([...key.cells]);
-      continue;
-    }
-    const shape = `${operation} ${shapeOf(row)}`;
-    if (open !== shape) {
+  let rows: (readonly Cell[])[] = [];
+  let encoded: EncodedRow[] = [];
+  for (const item of operations) {
+    const { operation } = item;
+    const shape = 'encoded' in item ? 'encoded' : 'row' in item ? shapeOf(item.row) : '';
+    if (open !== `${operation} ${shape}`) {
+      open = `${operation} ${shape}`;
       rows = [];
-      const columns = compiled.columns.filter((_, at) => row[at] !== undefined).map(({ name }) => name);
-      mutations.push({ operation, table, columns, rows });
-      open = shape;
+      encoded = [];
+      if (operation === 'delete') mutations.push({ operation, table, keys: rows });
+      else if ('encoded' in item) mutations.push({ operation, table, columns: names, rows, encoded });
+      else mutations.push({ operation, table, columns: names.filter((_, at) => item.row[at] !== undefined), rows });
     }
-    rows.push(row.filter((cell) => cell !== undefined));
+    if ('encoded' in item) encoded.push(item.encoded);
+    else if ('row' in item) rows.push(item.row.filter((cell) => cell !== undefined));
+    else rows.push(item.key.cells);
   }
   return mutations;
 }

@@ -1,11 +1,12 @@
 import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
+import { tablesChanged } from '../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import { ConstraintError, StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
-import { type MappedRecord, prefixLength } from '../../shared/model/events/commit-cost.ts';
-import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
+import { prefixLength } from '../../shared/model/events/commit-cost.ts';
+import { type CompiledPipeline, tableNames } from '../../shared/model/events/compile-pipeline.ts';
+import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
 import type { RawRecord } from '../../shared/model/events/raw-record.ts';
-import type { TableSchema } from '../../shared/model/events/table-schema.ts';
 import { pause, retryDelays } from './retry-delays.ts';
 
 /** The table is no longer what the pipeline was compiled for: read it again. */
@@ -84,7 +85,7 @@ export async function commitRecords(
 
 /** Maps records; a pipeline that stops at poison gets them up to the first one. */
 function mapRecords(compiled: CompiledPipeline, records: readonly RawRecord[]): MappedRecord[] {
-  const mapped = records.map((record) => ({ record, change: compiled.map(record) }));
+  const mapped = records.map((record) => compiled.map(record));
   if (compiled.pipeline.onPoison === 'set-aside') return mapped;
   const at = mapped.findIndex(({ change }) => change.kind === 'poison');
   if (at > 0) return mapped.slice(0, at);
@@ -126,19 +127,22 @@ async function commitPrefix(
   }
 }
 
-function asPoison({ compiled }: CommitContext, { record, change }: MappedRecord, error: ConstraintError): MappedRecord {
+function asPoison(
+  { compiled }: CommitContext,
+  { record, change, target }: MappedRecord,
+  error: ConstraintError,
+): MappedRecord {
   if (change.kind === 'poison') throw error;
   const reason = messageOf(error.cause);
   if (compiled.pipeline.onPoison === 'stop') {
     throw new PoisonStopError(compiled.pipeline.name, record, 'constraint', reason);
   }
-  return { record, change: { kind: 'poison', poison: 'constraint', reason } };
+  return { record, change: { kind: 'poison', poison: 'constraint', reason }, target };
 }
 
 /** Before a record is blamed, the table must be the one it was mapped for. */
 async function refuseChangedTable({ store, compiled }: CommitContext): Promise<void> {
-  const table: TableSchema | undefined = await store.readTable(compiled.pipeline.table);
-  if (JSON.stringify(table) !== JSON.stringify(compiled.table)) throw new TableChangedError(compiled.table.name);
+  if (await tablesChanged(store, compiled)) throw new TableChangedError(tableNames(compiled));
 }
 
 /** Commits until Spanner says what became of it, or the worker is to end. */

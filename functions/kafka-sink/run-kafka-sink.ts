@@ -9,7 +9,7 @@ import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/conf
 import { TableChangedError } from './commit-records.ts';
 import { consumePipeline } from './consume-pipeline.ts';
 import type { SinkProgress } from './own-partitions.ts';
-import { preparePipelines } from './prepare-pipelines.ts';
+import { preparePipeline } from './prepare-pipeline.ts';
 
 export type { SinkProgress } from './own-partitions.ts';
 
@@ -80,7 +80,7 @@ async function runPipeline(
   const onProgress = options.onProgress ?? (() => {});
   const { source } = pipeline;
   for (;;) {
-    const [compiled] = (await preparePipelines(store, [pipeline], { signal, log })) ?? [];
+    const compiled = await preparePipeline(store, pipeline, { signal, log });
     if (!compiled) return;
     try {
       const context = { driver, store, compiled, source, untilCaughtUp, sessionTimeoutMs, signal, log, onProgress };

@@ -135,7 +135,8 @@ function makePlan(
 /** Names of the Kafka pipelines that write a table: their offsets say what it holds. */
 function pipelinesInto(declaration: Declaration, table: string): string[] {
   return Object.values(declaration.pipelines)
-    .filter((pipeline) => pipeline.source.kind === 'kafka' && pipeline.table.toLowerCase() === table.toLowerCase())
+    .filter(({ source }) => source.kind === 'kafka')
+    .filter(({ targets }) => targets.some((target) => target.table.toLowerCase() === table.toLowerCase()))
     .map(({ name }) => name);
 }
 

@@ -1,11 +1,11 @@
 import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
+import { openPipeline } from '../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import type { EventOutcome, EventTaking } from '../../shared/adapters/spanner/ingest/take-events.ts';
 import { ConstraintError } from '../../shared/adapters/spanner/spanner-errors.ts';
-import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
-import type { Change } from '../../shared/model/events/change.ts';
-import { checkTable, missingTable } from '../../shared/model/events/check-table.ts';
-import { type CompiledPipeline, compilePipeline } from '../../shared/model/events/compile-pipeline.ts';
+import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
+import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
 import { recordBytes } from '../../shared/model/events/raw-record.ts';
 import { type GroupLimits, groupCommits } from './group-commits.ts';
 import { type PushMessage, payloadHash, recordOf } from './push-envelope.ts';
@@ -39,7 +39,7 @@ export function messageSink(store: EventStore): SinkMessage {
   const compile = (pipeline: Pipeline): Promise<CompiledPipeline> => {
     const held = compiled.get(pipeline.name);
     if (held) return held;
-    const opening = prepare(store, pipeline);
+    const opening = openPipeline(store, pipeline);
     compiled.set(pipeline.name, opening);
     opening.catch(() => compiled.delete(pipeline.name));
     return opening;
@@ -58,17 +58,10 @@ export function messageSink(store: EventStore): SinkMessage {
       if (!(error instanceof ConstraintError)) throw error;
       compiled.delete(pipeline.name);
       const again = await compile(pipeline);
-      const changed = JSON.stringify(again.table) !== JSON.stringify(ready.table);
+      const changed = tablesOf(again) !== tablesOf(ready);
       return await take(grouped(again), again, message, changed ? undefined : error);
     }
   };
-}
-
-async function prepare(store: EventStore, pipeline: Pipeline): Promise<CompiledPipeline> {
-  const table = await store.readTable(pipeline.table);
-  const problems = table ? checkTable(pipeline, table) : [missingTable(pipeline, store.database)];
-  if (!table || problems.length > 0) throw new ConfigError(problems);
-  return compilePipeline(pipeline, table);
 }
 
 type Take = (taking: EventTaking) => Promise<EventOutcome>;
@@ -78,7 +71,7 @@ function takeInGroups(store: EventStore): Take {
   const takeGrouped = groupCommits((takings: readonly EventTaking[]) => store.takeEvents(takings), GROUP_LIMITS);
   return async (taking) => {
     try {
-      return await takeGrouped(taking, recordBytes(taking.record));
+      return await takeGrouped(taking, recordBytes(taking.mapped.record));
     } catch (error) {
       if (!(error instanceof ConstraintError)) throw error;
       const [outcome] = await store.takeEvents([taking]);
@@ -97,11 +90,18 @@ function take(
 ): Promise<EventOutcome> {
   const { pipeline } = compiled;
   const record = recordOf(message);
-  const change: Change = refusal
-    ? { kind: 'poison', poison: 'constraint', reason: messageOf(refusal.cause) }
-    : compiled.map(record);
+  const mapped = refusal ? refused(compiled.map(record), refusal) : compiled.map(record);
+  const { change } = mapped;
   if (change.kind === 'poison' && pipeline.onPoison === 'stop') {
     throw new PoisonStopError(pipeline.name, message.messageId, change.poison, change.reason);
   }
-  return takeOne({ compiled, eventId: message.messageId, payloadHash: payloadHash(message), record, change });
+  return takeOne({ compiled, eventId: message.messageId, payloadHash: payloadHash(message), mapped });
+}
+
+function refused({ record, target }: MappedRecord, refusal: ConstraintError): MappedRecord {
+  return { record, target, change: { kind: 'poison', poison: 'constraint', reason: messageOf(refusal.cause) } };
+}
+
+function tablesOf({ targets }: CompiledPipeline): string {
+  return JSON.stringify(targets.map(({ table }) => table));
 }

@@ -26,9 +26,10 @@ export function printSchema(): void {
 
 function describe(file: string, declaration: Declaration, unsetVariables: readonly string[]): string {
   const lines = [`${file} is correct.`];
-  for (const { name, source, table, mode } of Object.values(declaration.pipelines)) {
+  for (const { name, source, targets } of Object.values(declaration.pipelines)) {
     const from = source.kind === 'kafka' ? `Kafka ${source.topic}` : `Pub/Sub ${source.subscription}`;
-    lines.push(`  pipeline ${name}: ${from} → ${table} (${mode})`);
+    const into = targets.map(({ table, mode }) => `${table} (${mode})`);
+    lines.push(`  pipeline ${name}: ${from} → ${into.join(', ')}`);
   }
   for (const { name, table, transforms, trainer } of Object.values(declaration.feeds)) {
     lines.push(`  feed ${name}: ${table} → ${transforms.length} tensors${trainer ? ` → ${trainer.url}` : ''}`);

@@ -5,12 +5,12 @@ import {
   readDeadLetter,
   redriveDeadLetter,
 } from '../../../shared/adapters/spanner/ingest/dead-letter-store.ts';
+import { openPipeline } from '../../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { readTableSchema } from '../../../shared/adapters/spanner/read-table-schema.ts';
 import { ConfigError, messageOf, PenstockError } from '../../../shared/base/errors.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
-import { checkTable, missingTable } from '../../../shared/model/events/check-table.ts';
-import { type CompiledPipeline, compilePipeline } from '../../../shared/model/events/compile-pipeline.ts';
+import type { CompiledPipeline } from '../../../shared/model/events/compile-pipeline.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
 
@@ -97,10 +97,8 @@ async function compileNow(open: OpenDatabase, declaration: Declaration, name: st
     const known = Object.keys(declaration.pipelines).join(', ');
     throw new ConfigError([{ path: `pipelines.${name}`, message: 'is not declared', remedy: `Name one of: ${known}` }]);
   }
-  const table = await readTableSchema(open.database, pipeline.table);
-  const problems = table ? checkTable(pipeline, table) : [missingTable(pipeline, open.name)];
-  if (!table || problems.length > 0) throw new ConfigError(problems);
-  return compilePipeline(pipeline, table);
+  const readTable = (table: string) => readTableSchema(open.database, table);
+  return await openPipeline({ database: open.name, readTable }, pipeline);
 }
 
 function unknownLetter({ pipeline, id }: { readonly pipeline: string; readonly id: string }): PenstockError {

@@ -36,7 +36,7 @@ export function viewPipeline(
   const open = source.deadLetters.filter(({ redriven }) => !redriven);
   const base = {
     name: pipeline.name,
-    table: pipeline.table,
+    table: [...new Set(pipeline.targets.map(({ table }) => table))].join(', '),
     setAside: open.length,
     setAsideIsMore: source.deadLettersAreMore,
   };

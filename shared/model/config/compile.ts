@@ -1,36 +1,26 @@
-import type { Aggregate, ColumnSource, Declaration, Feed, Pipeline, RotatedSecret, Transform } from './declaration.ts';
-import type {
-  WrittenColumnSource,
-  WrittenDeclaration,
-  WrittenFeed,
-  WrittenPipeline,
-  WrittenTransform,
-} from './schema.ts';
-import { parseBytes, parseMs, parseShare } from './units.ts';
+import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry, Transform } from './declaration.ts';
+import type { Finding, Report } from './finding.ts';
+import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
+import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry, WrittenTransform } from './schema.ts';
+import { parseMs, parseShare } from './units.ts';
 
-const DEFAULT_BATCH = { maxRows: 5_000, maxBytes: '4MiB', linger: '50ms' };
-const MAX_BATCH_BYTES = 64 * 1024 * 1024;
 const DEFAULT_BATCH_ROWS = 1024;
 const DEFAULT_SHARDS = 8;
-
-/** A mistake that only shows when settings are seen together. */
-export interface Finding {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly remedy: string;
-}
-
-type Report = (path: readonly (string | number)[], message: string, remedy: string) => void;
 
 /**
  * Resolves units and defaults of a declaration whose shape was checked, and checks what spans several settings.
  *
  * @returns the declaration, which is to be used only when there are no findings
  */
-export function compileDeclaration(written: WrittenDeclaration): { declaration: Declaration; findings: Finding[] } {
+export function compileDeclaration(
+  written: WrittenDeclaration,
+  readBeside: ReadBeside,
+): { declaration: Declaration; findings: Finding[] } {
   const findings: Finding[] = [];
   const report: Report = (path, message, remedy) => findings.push({ path, message, remedy });
-  const pipelines = mapEntries(written.pipelines, (pipeline, name) => compilePipeline(name, pipeline, report));
+  const pipelines = mapEntries(written.pipelines, (pipeline, name) =>
+    pipelineSettings(name, pipeline, { report, readBeside }),
+  );
   const feeds = mapEntries(written.feeds, (feed, name) => compileFeed(name, feed, report));
   if (written.kafka === undefined) {
     for (const [name, { source }] of Object.entries(pipelines)) {
@@ -46,7 +36,8 @@ export function compileDeclaration(written: WrittenDeclaration): { declaration: 
   const declaration: Declaration = {
     version: 1,
     spanner: written.spanner,
-    kafka: written.kafka && { brokers: brokerList(written.kafka.brokers) },
+    kafka: written.kafka && kafkaOf(written.kafka),
+    registry: written.registry && registryOf(written.registry),
     pipelines,
     feeds,
     secrets: mapEntries(
@@ -64,109 +55,32 @@ export function compileDeclaration(written: WrittenDeclaration): { declaration: 
   return { declaration, findings };
 }
 
+function kafkaOf({ brokers, driver, tls, auth }: WrittenKafka): KafkaConnection {
+  const mechanism = auth?.mechanism ?? 'none';
+  return {
+    brokers: brokerList(brokers),
+    driver: driver ?? 'kafkajs',
+    tls: tls === undefined ? mechanism === 'mtls' || mechanism === 'oauthbearer' : tls !== false,
+    caSecret: typeof tls === 'object' ? tls.ca : undefined,
+    auth: auth && authOf(auth),
+  };
+}
+
+function authOf(auth: NonNullable<WrittenKafka['auth']>): KafkaConnection['auth'] {
+  if ('secret' in auth) return auth;
+  return auth.mechanism === 'none' ? undefined : { mechanism: auth.mechanism };
+}
+
+function registryOf({ url, auth }: WrittenRegistry): SchemaRegistry {
+  const base = url.replace(/\/+$/, '');
+  if (!auth) return { url: base, auth: undefined };
+  if ('basic' in auth) return { url: base, auth: { kind: 'basic', secret: auth.basic } };
+  if ('bearer' in auth) return { url: base, auth: { kind: 'bearer', secret: auth.bearer } };
+  return { url: base, auth: { kind: 'google' } };
+}
+
 function brokerList(brokers: string | readonly string[]): string[] {
   return (typeof brokers === 'string' ? brokers.split(',') : brokers).map((broker) => broker.trim());
-}
-
-function compilePipeline(name: string, written: WrittenPipeline, report: Report): Pipeline {
-  const path = ['pipelines', name];
-  const maxBytes = parseBytes(written.batch?.maxBytes ?? DEFAULT_BATCH.maxBytes);
-  if (maxBytes < 1 || maxBytes > MAX_BATCH_BYTES) {
-    report(
-      [...path, 'batch', 'maxBytes'],
-      `is ${written.batch?.maxBytes}`,
-      'Choose from 1B to 64MiB; aim for 1MiB to 5MiB',
-    );
-  }
-  const maxDelayMs = parseMs(written.commit?.maxDelay ?? '0ms');
-  if (maxDelayMs > 500) {
-    report(
-      [...path, 'commit', 'maxDelay'],
-      `is ${written.commit?.maxDelay}`,
-      'Spanner delays a commit by 500ms at most',
-    );
-  }
-  return {
-    name,
-    source:
-      'kafka' in written.source
-        ? { kind: 'kafka', topic: written.source.kafka.topic, group: written.source.kafka.group ?? `penstock-${name}` }
-        : { kind: 'pubsub', subscription: written.source.pubsub.subscription },
-    format: written.format,
-    table: written.table,
-    mode: written.mode,
-    tombstones: written.tombstones ?? 'delete',
-    columns: compileColumns(written.columns, [...path, 'columns'], report),
-    guard: written.guard,
-    aggregate: compileAggregate(written, path, report),
-    onPoison: written.onPoison ?? 'set-aside',
-    onDrift: written.onDrift ?? 'refuse',
-    batch: {
-      maxRows: written.batch?.maxRows ?? DEFAULT_BATCH.maxRows,
-      maxBytes,
-      lingerMs: parseMs(written.batch?.linger ?? DEFAULT_BATCH.linger),
-    },
-    commit: { priority: written.commit?.priority ?? 'medium', maxDelayMs, tag: written.commit?.tag },
-  };
-}
-
-function compileAggregate(written: WrittenPipeline, path: readonly string[], report: Report): Aggregate | undefined {
-  if (written.mode !== 'aggregate') {
-    for (const setting of ['groupBy', 'aggregates'] as const) {
-      if (written[setting])
-        report([...path, setting], 'is for mode `aggregate` alone', 'Remove it, or set `mode: aggregate`');
-    }
-    return undefined;
-  }
-  if (!written.groupBy || !written.aggregates || Object.keys(written.aggregates).length === 0) {
-    report(path, 'has mode `aggregate` without what it needs', 'Add `groupBy` and at least one of `aggregates`');
-  }
-  for (const setting of ['columns', 'guard'] as const) {
-    if (written[setting])
-      report([...path, setting], 'has no meaning in mode `aggregate`', 'Use `groupBy` and `aggregates`');
-  }
-  return {
-    groupBy: compileColumns(written.groupBy, [...path, 'groupBy'], report),
-    into: Object.entries(written.aggregates ?? {}).map(([column, aggregate]) => {
-      if ('sum' in aggregate) return { column, function: 'sum', field: aggregate.sum };
-      if ('min' in aggregate) return { column, function: 'min', field: aggregate.min };
-      if ('max' in aggregate) return { column, function: 'max', field: aggregate.max };
-      return { column, function: 'count', field: undefined };
-    }),
-  };
-}
-
-function compileColumns(
-  written: Readonly<Record<string, WrittenColumnSource>> | undefined,
-  path: readonly string[],
-  report: Report,
-): ColumnSource[] {
-  return Object.entries(written ?? {}).map(([column, source]) => {
-    const at = [...path, column];
-    const origins = (['key', 'field', 'header', 'record', 'constant'] as const).filter(
-      (kind) => source[kind] !== undefined,
-    );
-    if (origins.length > 1) report(at, `comes from ${origins.join(' and ')}`, 'Keep one of them');
-    if (source.format !== undefined && source.as === undefined) {
-      report([...at, 'format'], 'needs to know what it reads', 'Add `as: timestamp` or `as: date`');
-    }
-    if (source.as !== undefined && source.format === undefined) {
-      report(
-        [...at, 'as'],
-        'needs a pattern',
-        'Add `format: yyyy-MM-dd …`, or leave `as` out where the text is RFC 3339',
-      );
-    }
-    return { column, from: originOf(column, source), format: source.format, zone: source.zone };
-  });
-}
-
-function originOf(column: string, source: WrittenColumnSource): ColumnSource['from'] {
-  if (source.key) return { kind: 'key' };
-  if (source.header !== undefined) return { kind: 'header', name: source.header };
-  if (source.record !== undefined) return { kind: 'record', part: source.record };
-  if (source.constant !== undefined) return { kind: 'constant', value: source.constant };
-  return { kind: 'field', path: source.field ?? column };
 }
 
 function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {

@@ -8,18 +8,96 @@ export interface Declaration {
   /** Raised when the shape below changes, so that a function refuses a file that it would misread. */
   readonly version: 1;
   readonly spanner: { readonly database: string };
-  readonly kafka: { readonly brokers: readonly string[] } | undefined;
+  readonly kafka: KafkaConnection | undefined;
+  readonly registry: SchemaRegistry | undefined;
   readonly pipelines: Readonly<Record<string, Pipeline>>;
   readonly feeds: Readonly<Record<string, Feed>>;
   readonly secrets: Readonly<Record<string, RotatedSecret>>;
   readonly access: { readonly policies: string } | undefined;
 }
 
-/** Events into one table. */
+/** How Kafka's brokers are reached. */
+export interface KafkaConnection {
+  /** `host:port` of some brokers. */
+  readonly brokers: readonly string[];
+  readonly driver: 'kafkajs' | 'platformatic';
+  /** True also wherever an authentication needs it. */
+  readonly tls: boolean;
+  /** Secret with the PEM of the authorities to trust instead of the public ones. */
+  readonly caSecret: string | undefined;
+  readonly auth: KafkaAuth | undefined;
+}
+
+export type KafkaAuth =
+  /** The secret holds `{"username", "password"}`. */
+  | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly secret: string }
+  /** The secret holds `{"key", "cert"}` as PEM. */
+  | { readonly mechanism: 'mtls'; readonly secret: string }
+  /** Tokens of the function's own service account, as Google's Managed Kafka takes them. */
+  | { readonly mechanism: 'oauthbearer' };
+
+/** A registry that speaks Confluent's protocol. */
+export interface SchemaRegistry {
+  readonly url: string;
+  readonly auth: /** The secret holds `{"username", "password"}`. */
+    | { readonly kind: 'basic'; readonly secret: string }
+    /** The secret is the token. */
+    | { readonly kind: 'bearer'; readonly secret: string }
+    /** Access tokens of the function's own service account. */
+    | { readonly kind: 'google' }
+    | undefined;
+}
+
+/** Events into a table, or, by routes, into several. */
 export interface Pipeline {
   readonly name: string;
   readonly source: KafkaSource | PubSubSource;
-  readonly format: 'json' | 'bytes';
+  readonly format: RecordFormat;
+  /** How the key is decoded for columns that come from a field of it; undefined where it is taken as it is. */
+  readonly keyFormat: RecordFormat | undefined;
+  /** At least one; a record goes to the first whose condition it meets. */
+  readonly targets: readonly Target[];
+  /** What becomes of a record that no target takes. */
+  readonly unrouted: 'set-aside' | 'ignore';
+  readonly onPoison: 'set-aside' | 'stop';
+  /** The pipeline stops when more than `share` of the last `of` records were poison. */
+  readonly poisonLimit: { readonly share: number; readonly of: number } | undefined;
+  readonly onDrift: 'refuse' | 'ignore' | 'add-column';
+  readonly batch: { readonly maxRows: number; readonly maxBytes: number; readonly lingerMs: number };
+  readonly commit: {
+    readonly priority: 'low' | 'medium' | 'high';
+    readonly maxDelayMs: number;
+    readonly tag: string | undefined;
+    readonly excludeFromChangeStreams: boolean;
+  };
+}
+
+/** How a record's bytes are read. */
+export type RecordFormat =
+  | { readonly kind: 'bytes' }
+  | { readonly kind: 'json' }
+  | { readonly kind: 'json-schema'; readonly schema: SchemaSource }
+  | { readonly kind: 'avro'; readonly schema: SchemaSource }
+  /** `message` is the full name of the message; undefined for the one that the record or the file names. */
+  | { readonly kind: 'protobuf'; readonly schema: SchemaSource; readonly message: string | undefined }
+  /** A change event; `flattened` where a transform left only the row's new state, with `__deleted` or `__op`. */
+  | {
+      readonly kind: 'debezium';
+      readonly encoding: 'json' | 'avro';
+      readonly schema: SchemaSource;
+      readonly flattened: boolean;
+    };
+
+/** Where a schema comes from: the registry, by the id in each record, or the declaration itself. */
+export type SchemaSource =
+  | { readonly kind: 'registry' }
+  /** `file` is its name, for messages; `text` what it held when the declaration was compiled. */
+  | { readonly kind: 'file'; readonly file: string; readonly text: string };
+
+/** One table that a pipeline writes, and how. */
+export interface Target {
+  /** Undefined takes every record. */
+  readonly when: RouteCondition | undefined;
   readonly table: string;
   readonly mode: 'insert' | 'update' | 'upsert' | 'replace' | 'delete' | 'aggregate';
   readonly tombstones: 'delete' | 'ignore' | 'set-aside';
@@ -29,14 +107,22 @@ export interface Pipeline {
   readonly guard: string | undefined;
   /** Present exactly in mode `aggregate`. */
   readonly aggregate: Aggregate | undefined;
-  readonly onPoison: 'set-aside' | 'stop';
-  readonly onDrift: 'refuse' | 'ignore';
-  readonly batch: { readonly maxRows: number; readonly maxBytes: number; readonly lingerMs: number };
-  readonly commit: {
-    readonly priority: 'low' | 'medium' | 'high';
-    readonly maxDelayMs: number;
-    readonly tag: string | undefined;
-  };
+  /** Mode `insert`, when the row is there already. */
+  readonly onExists: 'set-aside' | 'skip';
+  /** Mode `update`, when there is no such row. */
+  readonly onMissing: 'set-aside' | 'skip';
+}
+
+/** A record meets it when the value, as text, is one of `in`, or matches the whole of `matches`. */
+export interface RouteCondition {
+  readonly by:
+    | { readonly kind: 'field'; readonly path: string }
+    | { readonly kind: 'keyField'; readonly path: string }
+    | { readonly kind: 'header'; readonly name: string }
+    | { readonly kind: 'topic' };
+  readonly in: readonly string[] | undefined;
+  /** A regular expression's source. */
+  readonly matches: string | undefined;
 }
 
 export interface KafkaSource {
@@ -56,8 +142,12 @@ export interface ColumnSource {
   readonly column: string;
   readonly from:
     | { readonly kind: 'key' }
-    /** Dotted for nested objects. */
+    /** Of the value; dotted for nested objects. */
     | { readonly kind: 'field'; readonly path: string }
+    /** Of the key, which has a format of its own then. */
+    | { readonly kind: 'keyField'; readonly path: string }
+    /** A bucket in `[0, buckets)` of the FARM_FINGERPRINT of other columns' text: spreads keys that grow. */
+    | { readonly kind: 'hash'; readonly of: readonly string[]; readonly buckets: number }
     | { readonly kind: 'header'; readonly name: string }
     | { readonly kind: 'constant'; readonly value: string | number | boolean | null }
     | { readonly kind: 'record'; readonly part: 'topic' | 'partition' | 'offset' | 'timestamp' | 'value' };
@@ -65,6 +155,10 @@ export interface ColumnSource {
   readonly format: string | undefined;
   /** IANA zone that the pattern's local time is in; UTC unless given. */
   readonly zone: string | undefined;
+  /** An INT64 is stored with its bits in reverse, as GoogleSQL's BIT_REVERSE(x, true) does: spreads keys that grow. */
+  readonly bitReverse: boolean;
+  /** A TIMESTAMP is taken down to the beginning of its window of so many milliseconds since 1970. */
+  readonly windowMs: number | undefined;
 }
 
 /** Counters that are right after any crash: read and written in the batch's own transaction. */
@@ -72,9 +166,11 @@ export interface Aggregate {
   readonly groupBy: readonly ColumnSource[];
   readonly into: readonly {
     readonly column: string;
-    readonly function: 'count' | 'sum' | 'min' | 'max';
+    readonly function: 'count' | 'sum' | 'min' | 'max' | 'first' | 'last';
     /** The field aggregated; undefined for `count`. */
     readonly field: string | undefined;
+    /** `first` and `last`: the column of the group that keeps the version of what is held. */
+    readonly by: { readonly column: string; readonly field: string } | undefined;
   }[];
 }
 

@@ -3,6 +3,7 @@ import type { Environment } from '../../base/environment.ts';
 import { ConfigError, type ConfigProblem } from '../../base/errors.ts';
 import { compileDeclaration } from './compile.ts';
 import type { Declaration } from './declaration.ts';
+import type { ReadBeside } from './pipeline-settings.ts';
 import { declarationSchema, feedSchema, pipelineSchema, type WrittenDeclaration } from './schema.ts';
 
 const MAX_BYTES = 1024 * 1024;
@@ -27,6 +28,8 @@ export function readDeclaration(source: {
   readonly text: string;
   readonly env: Environment;
   readonly sections: readonly string[];
+  /** Reads a schema beside the declaration; without it, a declaration that names one is refused. */
+  readonly readBeside?: ReadBeside;
 }): ReadDeclaration {
   const { file, text } = source;
   if (text.length > MAX_BYTES) {
@@ -63,7 +66,10 @@ export function readDeclaration(source: {
       problems.push({ file, ...locate(issue.path), ...wordIssue(issue, valueAt(document, issue.path)) });
     }
   }
-  const { declaration, findings } = compileDeclaration(parsed.data ?? wellFormedPart(document.toJS()));
+  const { declaration, findings } = compileDeclaration(
+    parsed.data ?? wellFormedPart(document.toJS()),
+    source.readBeside ?? (() => undefined),
+  );
   for (const { path, message, remedy } of findings) {
     problems.push({ file, ...locate(path), path: path.join('.'), message, remedy });
   }

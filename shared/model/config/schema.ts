@@ -24,12 +24,21 @@ const columnSource = z
   .strictObject({
     key: z.literal(true).optional().describe("The record's key"),
     field: z.string().min(1).optional().describe('A field of the value; dotted for nested ones'),
+    keyField: z.string().min(1).optional().describe('A field of the key, which `keyFormat` decodes'),
     header: z.string().min(1).optional().describe('A Kafka header or Pub/Sub attribute'),
     record: z.enum(['topic', 'partition', 'offset', 'timestamp', 'value']).optional(),
     constant: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional(),
     as: z.enum(['timestamp', 'date']).optional().describe('Read text by `format`'),
     format: z.string().min(1).optional().describe('A pattern of yyyy MM dd HH mm ss SSS'),
     zone: zone.optional().describe('IANA time zone of the pattern; UTC unless given'),
+    hashOf: z
+      .array(identifier)
+      .min(1)
+      .optional()
+      .describe('A bucket by the hash of other columns: spreads growing keys'),
+    buckets: z.int().min(2).max(10_000).optional().describe('How many buckets `hashOf` has; 64 unless given'),
+    bitReverse: z.boolean().optional().describe('Store an INT64 with its bits in reverse: spreads growing keys'),
+    window: duration.optional().describe('Take a TIMESTAMP down to the beginning of its window'),
   })
   .describe('Where a column comes from');
 
@@ -38,7 +47,52 @@ const aggregateFunction = z.union([
   z.strictObject({ sum: z.string().min(1) }),
   z.strictObject({ min: z.string().min(1) }),
   z.strictObject({ max: z.string().min(1) }),
+  z.strictObject({ first: z.string().min(1), by: z.string().min(1), version: identifier }),
+  z.strictObject({ last: z.string().min(1), by: z.string().min(1), version: identifier }),
 ]);
+
+const schemaSource = z
+  .strictObject({
+    file: z.string().min(1).optional().describe('A schema beside the declaration; without it, the registry is asked'),
+    message: z.string().min(1).optional().describe('Protobuf: the full name of the message'),
+  })
+  .describe('Where the schema comes from');
+const formatName = z.enum(['json', 'json-schema', 'avro', 'protobuf', 'debezium', 'bytes']);
+const debezium = z.strictObject({
+  encoding: z.enum(['json', 'avro']).optional(),
+  flattened: z.boolean().optional().describe('A transform left only the new state of the row'),
+});
+
+const mode = z.enum(['insert', 'update', 'upsert', 'replace', 'delete', 'aggregate']);
+const targetShape = {
+  tombstones: z.enum(['delete', 'ignore', 'set-aside']).optional(),
+  columns: z.record(identifier, columnSource).optional(),
+  guard: identifier.optional().describe('A row is written only if this column grows'),
+  groupBy: z.record(identifier, columnSource).optional(),
+  aggregates: z.record(identifier, aggregateFunction).optional(),
+  onExists: z.enum(['set-aside', 'skip']).optional().describe('Mode insert, when the row is there already'),
+  onMissing: z.enum(['set-aside', 'skip']).optional().describe('Mode update, when there is no such row'),
+};
+
+const route = z.strictObject({
+  when: z
+    .strictObject({
+      field: z.string().min(1).optional(),
+      keyField: z.string().min(1).optional(),
+      header: z.string().min(1).optional(),
+      topic: z.literal(true).optional(),
+      in: z
+        .array(z.union([z.string(), z.number(), z.boolean()]))
+        .min(1)
+        .optional(),
+      matches: z.string().min(1).optional().describe('A regular expression that the whole value must match'),
+    })
+    .optional()
+    .describe('Which records go here; left out: all that come this far'),
+  table: identifier,
+  mode: mode.optional(),
+  ...targetShape,
+});
 
 export const pipelineSchema = z.strictObject({
   source: z.union([
@@ -50,16 +104,22 @@ export const pipelineSchema = z.strictObject({
     }),
     z.strictObject({ pubsub: z.strictObject({ subscription: environmentText }) }),
   ]),
-  format: z.enum(['json', 'bytes']),
-  table: identifier,
-  mode: z.enum(['insert', 'update', 'upsert', 'replace', 'delete', 'aggregate']),
-  tombstones: z.enum(['delete', 'ignore', 'set-aside']).optional(),
-  columns: z.record(identifier, columnSource).optional(),
-  guard: identifier.optional().describe('A row is written only if this column grows'),
-  groupBy: z.record(identifier, columnSource).optional(),
-  aggregates: z.record(identifier, aggregateFunction).optional(),
+  format: formatName,
+  schema: schemaSource.optional(),
+  debezium: debezium.optional(),
+  keyFormat: formatName.optional().describe('How the key is decoded, for columns that come from a field of it'),
+  keySchema: schemaSource.optional(),
+  table: identifier.optional(),
+  mode: mode.optional(),
+  ...targetShape,
+  routes: z.array(route).min(1).max(64).optional().describe('Several tables: a record goes to the first that takes it'),
+  unrouted: z.enum(['set-aside', 'ignore']).optional().describe('A record that no route takes'),
   onPoison: z.enum(['set-aside', 'stop']).optional(),
-  onDrift: z.enum(['refuse', 'ignore']).optional(),
+  poisonLimit: z
+    .strictObject({ share: percent, of: z.int().min(10).max(1_000_000).optional() })
+    .optional()
+    .describe('Stop when more than this share of the last records was poison'),
+  onDrift: z.enum(['refuse', 'ignore', 'add-column']).optional(),
   batch: z
     .strictObject({
       maxRows: z.int().min(1).max(20_000).optional(),
@@ -72,6 +132,7 @@ export const pipelineSchema = z.strictObject({
       priority: z.enum(['low', 'medium', 'high']).optional(),
       maxDelay: duration.optional(),
       tag: z.string().max(50).optional(),
+      excludeFromChangeStreams: z.boolean().optional(),
     })
     .optional(),
 });
@@ -116,6 +177,34 @@ const secret = z.strictObject({
   overlap: duration.optional(),
 });
 
+const secretName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of a secret in Secret Manager');
+
+const kafka = z.strictObject({
+  brokers: z.union([environmentText, z.array(environmentText).min(1)]),
+  driver: z.enum(['kafkajs', 'platformatic']).optional(),
+  tls: z
+    .union([z.boolean(), z.strictObject({ ca: secretName })])
+    .optional()
+    .describe('`ca`: a secret with PEM'),
+  auth: z
+    .union([
+      z.strictObject({ mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'mtls']), secret: secretName }),
+      z.strictObject({ mechanism: z.enum(['oauthbearer', 'none']) }),
+    ])
+    .optional(),
+});
+
+const registry = z.strictObject({
+  url: environmentText,
+  auth: z
+    .union([
+      z.strictObject({ basic: secretName }),
+      z.strictObject({ bearer: secretName }),
+      z.strictObject({ google: z.literal(true) }),
+    ])
+    .optional(),
+});
+
 export const declarationSchema = z
   .strictObject({
     spanner: z.strictObject({
@@ -123,7 +212,8 @@ export const declarationSchema = z
         .string()
         .regex(/^projects\/[^/]+\/instances\/[^/]+\/databases\/[^/]+$/, 'must be projects/P/instances/I/databases/D'),
     }),
-    kafka: z.strictObject({ brokers: z.union([environmentText, z.array(environmentText).min(1)]) }).optional(),
+    kafka: kafka.optional(),
+    registry: registry.optional(),
     pipelines: z.record(name, pipelineSchema).optional(),
     feeds: z.record(name, feedSchema).optional(),
     secrets: z.record(name, secret).optional(),
@@ -133,6 +223,10 @@ export const declarationSchema = z
 
 export type WrittenDeclaration = z.infer<typeof declarationSchema>;
 export type WrittenPipeline = z.infer<typeof pipelineSchema>;
+export type WrittenRoute = z.infer<typeof route>;
+export type WrittenKafka = z.infer<typeof kafka>;
+export type WrittenRegistry = z.infer<typeof registry>;
+export type WrittenSchemaSource = z.infer<typeof schemaSource>;
 export type WrittenFeed = z.infer<typeof feedSchema>;
 export type WrittenTransform = z.infer<typeof transform>;
 export type WrittenColumnSource = z.infer<typeof columnSource>;

@@ -1,14 +1,10 @@
 import { maxMutationsPerCommit } from '../../base/limits.ts';
 import type { Change } from './change.ts';
 import type { CompiledPipeline } from './compile-pipeline.ts';
+import type { CompiledTarget } from './compile-target.ts';
 import { deadLetterColumns, partCountOf } from './dead-letter.ts';
-import { type RawRecord, recordBytes } from './raw-record.ts';
-
-/** A record and what it asks of the table. */
-export interface MappedRecord {
-  readonly record: RawRecord;
-  readonly change: Change;
-}
+import type { MappedRecord } from './mapped-record.ts';
+import { recordBytes } from './raw-record.ts';
 
 /** Checkpoint and lineage, with room to spare. */
 const CONTROL_MUTATIONS = 64;
@@ -27,42 +23,43 @@ const BASE64_GROWTH = 4 / 3;
  */
 export function prefixLength(compiled: CompiledPipeline, mapped: readonly MappedRecord[], from: number): number {
   const { maxRows, maxBytes } = compiled.pipeline.batch;
-  const cost = costOf(compiled);
+  const costs = new Map(compiled.targets.map((target) => [target, costOf(target)]));
   let mutations = CONTROL_MUTATIONS;
   let bytes = 0;
   let at = from;
   for (; at < mapped.length && at - from < maxRows; at++) {
     const item = mapped[at];
     if (!item) break;
-    mutations += cost.mutations(item);
-    bytes += cost.bytes(item);
+    const cost = item.target && costs.get(item.target);
+    const letter = item.change.kind === 'poison';
+    mutations += letter
+      ? deadLetterColumns.length * partCountOf(item.record)
+      : cost
+        ? mutationsOf(cost, item.change)
+        : 0;
+    const cells = letter ? deadLetterColumns.length : (cost?.written ?? 0);
+    bytes += Math.ceil(recordBytes(item.record) * BASE64_GROWTH) + cells * CELL_BYTES;
     if (at > from && (mutations > maxMutationsPerCommit || bytes > maxBytes)) break;
   }
   return at - from;
 }
 
+/** Mutations of one change of a table. */
 interface Cost {
-  mutations(item: MappedRecord): number;
-  bytes(item: MappedRecord): number;
+  readonly written: number;
+  readonly indexEntries: number;
+  readonly indexColumns: number;
 }
 
-function costOf(compiled: CompiledPipeline): Cost {
-  const { table, columns, aggregate } = compiled;
-  const indexEntries = table.indexes.length;
-  const indexColumns = table.indexes.reduce(
-    (sum, index) => sum + 1 + index.columns.length + table.primaryKey.length,
-    0,
-  );
-  const written = columns.length + (aggregate?.columns.length ?? 0);
+function costOf({ table, columns, aggregate }: CompiledTarget): Cost {
   return {
-    mutations({ change, record }) {
-      if (change.kind === 'write' || change.kind === 'add') return written + indexColumns;
-      if (change.kind === 'delete') return 1 + indexEntries;
-      return change.kind === 'poison' ? deadLetterColumns.length * partCountOf(record) : 0;
-    },
-    bytes({ change, record }) {
-      const cells = change.kind === 'poison' ? deadLetterColumns.length : written;
-      return Math.ceil(recordBytes(record) * BASE64_GROWTH) + cells * CELL_BYTES;
-    },
+    written: columns.length + (aggregate?.columns.length ?? 0),
+    indexEntries: table.indexes.length,
+    indexColumns: table.indexes.reduce((sum, index) => sum + 1 + index.columns.length + table.primaryKey.length, 0),
   };
+}
+
+function mutationsOf({ written, indexEntries, indexColumns }: Cost, { kind }: Change): number {
+  if (kind === 'delete') return 1 + indexEntries;
+  return kind === 'none' ? 0 : written + indexColumns;
 }

@@ -3,22 +3,26 @@ import type { Cell } from './cell.ts';
 import type { ColumnReader } from './convert.ts';
 import { isJsonObject, type JsonValue } from './exact-json.ts';
 import { PoisonError } from './poison.ts';
-import type { RawRecord } from './raw-record.ts';
+import type { OpenedRecord } from './routes.ts';
 import { timestampOfMs } from './timestamp.ts';
 
 /** Reads one column's cell of a record; undefined where the record has nothing for it. */
-export type ReadSource = (record: RawRecord, document: JsonValue | undefined) => Cell | undefined;
+export type ReadSource = (opened: OpenedRecord) => Cell | undefined;
 
 /** Compiles one column's source. */
 export function sourceReader(from: ColumnSource['from'], reader: ColumnReader): ReadSource {
   switch (from.kind) {
     case 'key':
-      return ({ key }) => (key === null ? undefined : reader.fromBytes(key));
+      return ({ record: { key } }) => (key === null ? undefined : reader.fromBytes(key));
     case 'field':
-      return fieldReader(from.path, reader);
+      return fieldReader(from.path, reader, ({ value }) => value?.document);
+    case 'keyField':
+      return fieldReader(from.path, reader, ({ key }) => key?.document);
+    case 'hash':
+      throw new RangeError('A hash is made of other columns');
     case 'header':
-      return ({ headers }) => {
-        const header = headers.findLast(({ name }) => name === from.name);
+      return ({ record }) => {
+        const header = record.headers.findLast(({ name }) => name === from.name);
         return header && reader.fromBytes(header.value);
       };
     case 'constant': {
@@ -35,9 +39,14 @@ export function needsDocument(from: ColumnSource['from']): boolean {
   return from.kind === 'field';
 }
 
-function fieldReader(path: string, reader: ColumnReader): ReadSource {
+function fieldReader(
+  path: string,
+  reader: ColumnReader,
+  documentOf: (opened: OpenedRecord) => JsonValue | undefined,
+): ReadSource {
   const field = fieldAt(path);
-  return (_record, document) => {
+  return (opened) => {
+    const document = documentOf(opened);
     if (document === undefined) return undefined;
     const value = field(document);
     return value === undefined ? undefined : reader.fromJson(value);
@@ -68,15 +77,16 @@ function recordReader(
 ): ReadSource {
   switch (part) {
     case 'topic':
-      return ({ topic }) => reader.fromText(topic);
+      return ({ record: { topic } }) => reader.fromText(topic);
     case 'partition':
-      return ({ partition }) => reader.fromText(String(partition));
+      return ({ record: { partition } }) => reader.fromText(String(partition));
     case 'offset':
-      return ({ offset }) => reader.fromText(String(offset));
+      return ({ record: { offset } }) => reader.fromText(String(offset));
     case 'timestamp':
-      return ({ timestampMs }) => (timestampMs === undefined ? undefined : timestampCell(timestampMs, reader));
+      return ({ record: { timestampMs } }) =>
+        timestampMs === undefined ? undefined : timestampCell(timestampMs, reader);
     case 'value':
-      return ({ value }) => (value === null ? undefined : reader.fromBytes(value));
+      return ({ record: { value } }) => (value === null ? undefined : reader.fromBytes(value));
   }
 }
 

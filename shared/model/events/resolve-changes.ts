@@ -1,7 +1,7 @@
 import type { Cell } from './cell.ts';
 import type { Change, Row, RowKey, TableMutation } from './change.ts';
 import { compareCells } from './compare-cells.ts';
-import type { CompiledPipeline } from './compile-pipeline.ts';
+import type { CompiledTarget } from './compile-target.ts';
 import { type PoisonClass, PoisonError } from './poison.ts';
 import type { EncodedRow } from './row-bytes.ts';
 
@@ -26,7 +26,7 @@ export interface Resolution {
 }
 
 /** The distinct keys whose rows must be read before `resolveChanges`; none without guard or aggregate. */
-export function keysToRead(compiled: CompiledPipeline, changes: readonly Change[]): readonly RowKey[] {
+export function keysToRead(compiled: CompiledTarget, changes: readonly Change[]): readonly RowKey[] {
   if (compiled.guardAt < 0 && !compiled.aggregate) return [];
   const keys = new Map<string, RowKey>();
   for (const change of changes) if ('key' in change) keys.set(change.key.text, change.key);
@@ -34,7 +34,7 @@ export function keysToRead(compiled: CompiledPipeline, changes: readonly Change[
 }
 
 /** The columns that those reads need, after the key's. */
-export function columnsToRead(compiled: CompiledPipeline): readonly string[] {
+export function columnsToRead(compiled: CompiledTarget): readonly string[] {
   if (compiled.aggregate) return compiled.aggregate.columns.map(({ name }) => name);
   const guard = compiled.columns[compiled.guardAt];
   return guard ? [guard.name] : [];
@@ -48,8 +48,8 @@ export function columnsToRead(compiled: CompiledPipeline): readonly string[] {
  *
  * @param stored rows read in the same transaction, for `keysToRead`
  */
-export function resolveChanges(compiled: CompiledPipeline, changes: readonly Change[], stored: StoredRows): Resolution {
-  const { mode } = compiled.pipeline;
+export function resolveChanges(compiled: CompiledTarget, changes: readonly Change[], stored: StoredRows): Resolution {
+  const { mode } = compiled.target;
   const accepts = compiled.guardAt < 0 ? () => true : versionGuard(compiled, stored);
   const groups = groupTotals(compiled, stored);
   const operations = mode === 'insert' || mode === 'update' ? orderedOperations(mode) : collapsedOperations(mode);
@@ -104,7 +104,7 @@ function keyTextOf(change: RowChange): string {
 }
 
 /** One operation a key, in the order of each key's last change; but for a part of a row over a whole encoded one. */
-function collapsedOperations(mode: CompiledPipeline['pipeline']['mode']): Operations {
+function collapsedOperations(mode: CompiledTarget['target']['mode']): Operations {
   const byKey = new Map<string, Operation>();
   const before: Operation[] = [];
   const write = mode === 'replace' ? 'replace' : 'upsert';
@@ -143,7 +143,7 @@ function follow(earlier: Operation, later: Operation): Operation | undefined {
   return { operation, row: later.row.map((cell, at) => (cell === undefined ? earlier.row[at] : cell)) };
 }
 
-function versionGuard(compiled: CompiledPipeline, stored: StoredRows): (change: Change) => boolean {
+function versionGuard(compiled: CompiledTarget, stored: StoredRows): (change: Change) => boolean {
   const code = compiled.columns[compiled.guardAt]?.type?.code ?? 'INT64';
   const versions = new Map<string, Cell | undefined>();
   for (const [key, cells] of stored) versions.set(key, cells[0] ?? null);
@@ -163,7 +163,7 @@ interface GroupTotals {
   mutations(): TableMutation[];
 }
 
-function groupTotals(compiled: CompiledPipeline, stored: StoredRows): GroupTotals {
+function groupTotals(compiled: CompiledTarget, stored: StoredRows): GroupTotals {
   const totals = new Map<string, { readonly key: RowKey; readonly cells: readonly Cell[] }>();
   const { aggregate } = compiled;
   return {
@@ -188,7 +188,7 @@ function groupTotals(compiled: CompiledPipeline, stored: StoredRows): GroupTotal
 }
 
 /** Neighbours of the same operation on the same columns share a mutation. */
-function mutationsOf(compiled: CompiledPipeline, operations: Iterable<Operation>): TableMutation[] {
+function mutationsOf(compiled: CompiledTarget, operations: Iterable<Operation>): TableMutation[] {
   const mutations: TableMutation[] = [];
   const table = compiled.table.name;
   const names = compiled.columns.map(({ name }) => name);

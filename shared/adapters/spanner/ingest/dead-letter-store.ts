@@ -1,9 +1,9 @@
 import type { Database } from '@google-cloud/spanner';
 import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
 import type { TableMutation } from '../../../model/events/change.ts';
-import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
+import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import type { RawRecord, RecordHeader } from '../../../model/events/raw-record.ts';
-import { resolveChanges } from '../../../model/events/resolve-changes.ts';
+import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import { runTransaction } from '../run-transaction.ts';
 import { readStored } from './read-stored.ts';
 
@@ -107,19 +107,15 @@ export function redriveDeadLetter(
   compiled: CompiledPipeline,
   letter: StoredDeadLetter,
 ): Promise<RedriveOutcome> {
-  const change = compiled.map(letter.record);
+  const mapped = [compiled.map(letter.record)];
   return runTransaction<RedriveOutcome>(database, {
     attempted: `redrive dead letter ${letter.id} of pipeline ${letter.pipeline}`,
-    table: compiled.table.name,
+    table: tableNames(compiled),
     commit: compiled.pipeline.commit,
     run: async (reads) => {
       const [kept] = await reads.read(TABLE, [[letter.pipeline, letter.id, '0']], ['RedrivenAt']);
       if (!kept || kept[0] !== null) return { mutations: [], result: { outcome: 'already-redriven' } };
-      const { mutations, dead, rowCount } = resolveChanges(
-        compiled,
-        [change],
-        await readStored(reads, compiled, [change]),
-      );
+      const { mutations, dead, rowCount } = resolveBatch(compiled, mapped, await readStored(reads, compiled, mapped));
       const poison = dead[0];
       if (poison) return { mutations: [], result: { outcome: 'poison', reason: poison.reason } };
       const result = { outcome: rowCount > 0 ? 'redriven' : 'skipped' } as const;

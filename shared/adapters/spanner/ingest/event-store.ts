@@ -1,8 +1,9 @@
 import type { Pipeline } from '../../../model/config/declaration.ts';
-import type { MappedRecord } from '../../../model/events/commit-cost.ts';
-import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
+import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
-import { type Resolution, resolveChanges } from '../../../model/events/resolve-changes.ts';
+import type { MappedRecord } from '../../../model/events/mapped-record.ts';
+import { resolveBatch } from '../../../model/events/resolve-batch.ts';
+import type { Resolution } from '../../../model/events/resolve-changes.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
 import type { OpenDatabase } from '../open-database.ts';
 import { readTableSchema } from '../read-table-schema.ts';
@@ -129,7 +130,7 @@ export function openEventStore(
     commit: (batch) =>
       runTransaction(database, {
         attempted: `commit offsets ${batch.fromOffset} to ${batch.toOffset} of ${describePartition(batch)}`,
-        table: batch.compiled.table.name,
+        table: tableNames(batch.compiled),
         commit: batch.compiled.pipeline.commit,
         deadlineMs,
         run: (reads) => writeBatch(reads, batch, options),
@@ -206,8 +207,7 @@ async function resolve(
   compiled: CompiledPipeline,
   mapped: readonly MappedRecord[],
 ): Promise<Resolution> {
-  const changes = mapped.map(({ change }) => change);
-  return resolveChanges(compiled, changes, await readStored(reads, compiled, changes));
+  return resolveBatch(compiled, mapped, await readStored(reads, compiled, mapped));
 }
 
 function deadLetters(pipeline: Pipeline, mapped: readonly MappedRecord[], { dead }: Resolution): DeadLetter[] {

@@ -1,20 +1,36 @@
 import type { Cell } from '../../../model/events/cell.ts';
 import type { Change } from '../../../model/events/change.ts';
-import { type CompiledPipeline, keyText } from '../../../model/events/compile-pipeline.ts';
+import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
+import { type CompiledTarget, keyText } from '../../../model/events/compile-target.ts';
+import type { MappedRecord } from '../../../model/events/mapped-record.ts';
+import type { StoredByTarget } from '../../../model/events/resolve-batch.ts';
 import { columnsToRead, keysToRead, type StoredRows } from '../../../model/events/resolve-changes.ts';
 import type { TransactionReads } from '../run-transaction.ts';
 
-/** Reads what a guard or an aggregate builds on. */
+/** Reads what guards, aggregates and policies build on, in each of the pipeline's tables. */
 export async function readStored(
   reads: TransactionReads,
-  compiled: CompiledPipeline,
+  { targets }: CompiledPipeline,
+  mapped: readonly MappedRecord[],
+): Promise<StoredByTarget> {
+  const stored = new Map<CompiledTarget, StoredRows>();
+  for (const target of targets) {
+    const changes = mapped.flatMap((item) => (item.target === target ? [item.change] : []));
+    stored.set(target, await readTarget(reads, target, changes));
+  }
+  return stored;
+}
+
+async function readTarget(
+  reads: TransactionReads,
+  target: CompiledTarget,
   changes: readonly Change[],
 ): Promise<StoredRows> {
   const stored = new Map<string, readonly Cell[]>();
-  const keys = keysToRead(compiled, changes);
+  const keys = keysToRead(target, changes);
   if (keys.length === 0) return stored;
-  const { name, primaryKey } = compiled.table;
-  const columns = [...primaryKey, ...columnsToRead(compiled)];
+  const { name, primaryKey } = target.table;
+  const columns = [...primaryKey, ...columnsToRead(target)];
   const cells = keys.map((key) => key.cells);
   for (const row of await reads.read(name, cells, columns)) {
     stored.set(keyText(row.slice(0, primaryKey.length)), row.slice(primaryKey.length));

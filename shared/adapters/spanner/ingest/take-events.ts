@@ -1,10 +1,10 @@
 import type { Database } from '@google-cloud/spanner';
 import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
-import type { Change, TableMutation } from '../../../model/events/change.ts';
-import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
+import type { TableMutation } from '../../../model/events/change.ts';
+import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
-import type { RawRecord } from '../../../model/events/raw-record.ts';
-import { resolveChanges } from '../../../model/events/resolve-changes.ts';
+import type { MappedRecord } from '../../../model/events/mapped-record.ts';
+import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
 import { readStored } from './read-stored.ts';
 
@@ -17,8 +17,7 @@ export interface EventTaking {
   readonly eventId: string;
   /** SHA-256 of everything in the event that a row can come from. */
   readonly payloadHash: Buffer;
-  readonly record: RawRecord;
-  readonly change: Change;
+  readonly mapped: MappedRecord;
 }
 
 /**
@@ -44,7 +43,7 @@ export function takeEvents(
   const more = takings.length > 1 ? ` and ${takings.length - 1} more` : '';
   return runTransaction(database, {
     attempted: `take event ${first.eventId}${more} for pipeline ${compiled.pipeline.name}`,
-    table: compiled.table.name,
+    table: tableNames(compiled),
     commit: compiled.pipeline.commit,
     deadlineMs,
     run: (reads) => writeEvents(reads, compiled, takings),
@@ -74,8 +73,8 @@ async function writeEvents(
     if (outcomes[at] === 'conflict') letters.push(conflictLetter(taking));
     if (outcomes[at] === 'taken') fresh.push({ taking, at });
   }
-  const changes = fresh.map(({ taking }) => taking.change);
-  const { mutations, dead, skippedAt } = resolveChanges(compiled, changes, await readStored(reads, compiled, changes));
+  const mapped = fresh.map(({ taking }) => taking.mapped);
+  const { mutations, dead, skippedAt } = resolveBatch(compiled, mapped, await readStored(reads, compiled, mapped));
   for (const at of skippedAt) setOutcome(outcomes, fresh[at], 'skipped');
   for (const poison of dead) {
     const taken = fresh[poison.at];
@@ -121,7 +120,7 @@ function conflictLetter(taking: EventTaking): DeadLetter {
 }
 
 function letterOf(
-  { compiled, eventId, record }: EventTaking,
+  { compiled, eventId, mapped: { record } }: EventTaking,
   id: string,
   { poison, reason }: Pick<DeadLetter, 'poison' | 'reason'>,
 ): DeadLetter {

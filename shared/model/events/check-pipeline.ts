@@ -1,5 +1,5 @@
 import { type ConfigProblem, messageOf } from '../../base/errors.ts';
-import type { ColumnSource, Pipeline } from '../config/declaration.ts';
+import type { ColumnSource, Pipeline, Target } from '../config/declaration.ts';
 import { findColumn, isKey, sourcesOf } from './column-plan.ts';
 import { orderedCodes } from './compare-cells.ts';
 import { columnReader } from './convert.ts';
@@ -10,37 +10,49 @@ import type { TableColumn, TableSchema } from './table-schema.ts';
 const SUMMED = new Set(['INT64', 'FLOAT64', 'NUMERIC']);
 
 /**
- * Every way in which a pipeline and its table do not fit together; none when the pipeline can run.
+ * Every way in which a pipeline and its tables do not fit together; none when the pipeline can run.
  *
- * With `onDrift: ignore`, declared columns that the table lacks are no mistake: they are not written.
+ * With `onDrift: ignore`, declared columns that a table lacks are no mistake: they are not written.
+ *
+ * @param tables by the name that the declaration gives them; a table that is not there has no entry
+ * @param database for messages
  */
-export function checkTable(pipeline: Pipeline, table: TableSchema): readonly ConfigProblem[] {
-  const problems = [
-    ...sourcesOf(pipeline).flatMap((source) => checkSource(pipeline, table, source)),
-    ...table.columns.flatMap((column) => checkColumn(pipeline, table, column)),
-    ...checkGuard(pipeline, table),
-    ...checkAggregate(pipeline, table),
+export function checkPipeline(
+  pipeline: Pipeline,
+  tables: ReadonlyMap<string, TableSchema>,
+  database: string,
+): readonly ConfigProblem[] {
+  return pipeline.targets.flatMap((target, at) => {
+    const place = `pipelines.${pipeline.name}${pipeline.targets.length > 1 ? `.routes.${at}` : ''}`;
+    const table = tables.get(target.table);
+    const problems: readonly Problem[] = table
+      ? checkTarget({ pipeline, target, table })
+      : [['table', `database ${database} has no table ${target.table}`, 'Create the table, or name one that exists']];
+    return problems.map(([path, message, remedy]) => ({ path: `${place}.${path}`, message, remedy }));
+  });
+}
+
+/** What is checked against what. */
+interface Fit {
+  readonly pipeline: Pipeline;
+  readonly target: Target;
+  readonly table: TableSchema;
+}
+
+function checkTarget(fit: Fit): Problem[] {
+  const { target, table } = fit;
+  return [
+    ...sourcesOf(target).flatMap((source) => checkSource(fit, source)),
+    ...table.columns.flatMap((column) => checkColumn(fit, column)),
+    ...checkGuard(target, table),
+    ...checkAggregate(fit),
   ];
-  return problems.map(([place, message, remedy]) => ({
-    path: `pipelines.${pipeline.name}.${place}`,
-    message,
-    remedy,
-  }));
 }
 
 /** Where under the pipeline, what is wrong, what to do. */
 type Problem = readonly [place: string, message: string, remedy: string];
 
-/** The one problem of a pipeline whose table is not there. */
-export function missingTable(pipeline: Pipeline, database: string): ConfigProblem {
-  return {
-    path: `pipelines.${pipeline.name}.table`,
-    message: `database ${database} has no table ${pipeline.table}`,
-    remedy: 'Create the table, or name one that exists',
-  };
-}
-
-function checkSource(pipeline: Pipeline, table: TableSchema, source: ColumnSource): Problem[] {
+function checkSource({ pipeline, table }: Fit, source: ColumnSource): Problem[] {
   const place = `columns.${source.column}`;
   const column = findColumn(table, source.column);
   if (!column) {
@@ -85,7 +97,7 @@ function checkFit(pipeline: Pipeline, place: string, column: TableColumn, { from
   if ((from.kind === 'key' || from.kind === 'header') && column.type?.array) {
     problems.push([place, `${column.typeText} cannot be read from a ${from.kind}`, 'Take it from a field']);
   }
-  if (from.kind === 'field' && pipeline.format === 'bytes') {
+  if (from.kind === 'field' && pipeline.format.kind === 'bytes') {
     problems.push([place, 'format bytes has no fields', 'Use key, header, constant or record, or format: json']);
   }
   if (format !== undefined && code !== 'TIMESTAMP' && code !== 'DATE') {
@@ -95,25 +107,25 @@ function checkFit(pipeline: Pipeline, place: string, column: TableColumn, { from
 }
 
 /** What the table needs beyond what is declared. */
-function checkColumn(pipeline: Pipeline, table: TableSchema, column: TableColumn): Problem[] {
+function checkColumn({ pipeline, target, table }: Fit, column: TableColumn): Problem[] {
   const place = `columns.${column.name}`;
   const key = isKey(table, column);
   if (key && column.generated) {
     return [[place, `key column ${column.name} is generated`, 'Use a table whose key the records carry']];
   }
-  if (sourcesOf(pipeline).some(({ column: name }) => name.toLowerCase() === column.name.toLowerCase())) return [];
-  if (pipeline.mode === 'aggregate') return checkAggregated(pipeline, column, key);
-  const needed = key || (column.notNull && !column.hasDefault && !column.generated && pipeline.mode !== 'delete');
+  if (sourcesOf(target).some(({ column: name }) => name.toLowerCase() === column.name.toLowerCase())) return [];
+  if (target.mode === 'aggregate') return checkAggregated(target, column, key);
+  const needed = key || (column.notNull && !column.hasDefault && !column.generated && target.mode !== 'delete');
   if (!needed) return [];
   if (!column.type) return [[place, `NOT NULL column ${column.name} has type ${column.typeText}`, 'Give it a default']];
-  if (pipeline.format !== 'bytes' || (column.allowCommitTimestamp && !key)) return [];
+  if (pipeline.format.kind !== 'bytes' || (column.allowCommitTimestamp && !key)) return [];
   const what = key ? 'key column' : 'NOT NULL column';
   return [[place, `${what} ${column.name} has no source`, 'Say where it comes from, or give it a default']];
 }
 
-function checkAggregated(pipeline: Pipeline, column: TableColumn, key: boolean): Problem[] {
+function checkAggregated(target: Target, column: TableColumn, key: boolean): Problem[] {
   if (key) return [[`groupBy.${column.name}`, `key column ${column.name} is not grouped by`, 'Add it to groupBy']];
-  const aggregated = pipeline.aggregate?.into.some(
+  const aggregated = target.aggregate?.into.some(
     ({ column: name }) => name.toLowerCase() === column.name.toLowerCase(),
   );
   if (aggregated || !column.notNull || column.hasDefault || column.generated) return [];
@@ -121,7 +133,7 @@ function checkAggregated(pipeline: Pipeline, column: TableColumn, key: boolean):
   return [[`aggregates.${column.name}`, message, 'Add an aggregate for it, or give it a default']];
 }
 
-function checkGuard({ guard, mode }: Pipeline, table: TableSchema): Problem[] {
+function checkGuard({ guard, mode }: Target, table: TableSchema): Problem[] {
   if (guard === undefined) return [];
   const column = findColumn(table, guard);
   if (!column) return [['guard', `table ${table.name} has no column ${guard}`, 'Name a column of the table']];
@@ -132,8 +144,8 @@ function checkGuard({ guard, mode }: Pipeline, table: TableSchema): Problem[] {
   return [['guard', `${column.typeText} has no order`, 'Guard by a number, a text, a date or a timestamp']];
 }
 
-function checkAggregate(pipeline: Pipeline, table: TableSchema): Problem[] {
-  const { aggregate } = pipeline;
+function checkAggregate({ pipeline, target, table }: Fit): Problem[] {
+  const { aggregate } = target;
   if (!aggregate) return [];
   const grouped = aggregate.groupBy.flatMap((source): Problem[] => {
     const column = findColumn(table, source.column);
@@ -156,7 +168,7 @@ function checkAggregate(pipeline: Pipeline, table: TableSchema): Problem[] {
           : orderedCodes.has(code));
     return fits ? [] : [[place, `${column.typeText} cannot hold a ${into.function}`, 'Change the column’s type']];
   });
-  const fields = aggregate.into.some(({ field }) => field !== undefined) && pipeline.format === 'bytes';
+  const fields = aggregate.into.some(({ field }) => field !== undefined) && pipeline.format.kind === 'bytes';
   const noFields: Problem[] = fields ? [['format', 'format bytes has no fields to aggregate', 'Use format: json']] : [];
   return [...grouped, ...counted, ...noFields];
 }

@@ -1,0 +1,36 @@
+import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
+import { openPipeline } from '../../shared/adapters/spanner/ingest/open-pipeline.ts';
+import { StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import type { Pipeline } from '../../shared/model/config/declaration.ts';
+import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
+import { pause, retryDelays } from './retry-delays.ts';
+
+/**
+ * Checks a pipeline against its tables and compiles it; a Spanner that is down is waited for.
+ *
+ * @returns undefined when the signal came first
+ * @throws {ConfigError} naming everything in which tables and pipeline do not fit
+ */
+export async function preparePipeline(
+  store: EventStore,
+  pipeline: Pipeline,
+  { signal, log }: { readonly signal: AbortSignal; readonly log: Log },
+): Promise<CompiledPipeline | undefined> {
+  const delays = retryDelays();
+  while (!signal.aborted) {
+    try {
+      return await openPipeline(store, pipeline);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      const delayMs = delays.next().value;
+      log('WARNING', `Spanner cannot be reached for pipeline ${pipeline.name}; waiting for it`, {
+        cause: messageOf(error.cause),
+        retryInMs: Math.round(delayMs),
+      });
+      await pause(delayMs, signal);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,158 @@
+import { maxKeyBytes } from '../../base/limits.ts';
+import type { Pipeline, Target } from '../config/declaration.ts';
+import type { DecodedRecord } from '../formats/record-decoder.ts';
+import { type AggregatePlan, planAggregate } from './aggregate.ts';
+import type { Cell } from './cell.ts';
+import type { Change, RowKey } from './change.ts';
+import { findColumn, type PlannedColumn, planColumns } from './column-plan.ts';
+import { type ColumnReader, columnReader } from './convert.ts';
+import { PoisonError } from './poison.ts';
+import { needsDocument, type ReadSource, sourceReader } from './read-source.ts';
+import type { OpenedRecord } from './routes.ts';
+import type { TableColumn, TableSchema } from './table-schema.ts';
+
+/** One target of a pipeline made ready for one version of its table. */
+export interface CompiledTarget {
+  readonly target: Target;
+  readonly table: TableSchema;
+  /** The columns of a `Row`, in order. */
+  readonly columns: readonly TableColumn[];
+  /** Where the guard stands among `columns`; -1 without a guard. */
+  readonly guardAt: number;
+  /** Present exactly in mode `aggregate`. */
+  readonly aggregate: AggregatePlan | undefined;
+  /**
+   * What a record asks of the table.
+   *
+   * @throws {PoisonError} for a record that cannot become a row
+   */
+  readonly map: (opened: OpenedRecord) => Change;
+}
+
+interface CompiledColumn {
+  readonly column: TableColumn;
+  readonly read: ReadSource;
+  readonly optional: boolean;
+  readonly inDocument: boolean;
+}
+
+/**
+ * Compiles one target.
+ *
+ * @param table the table as the database has it; check it with `checkPipeline` before
+ * @throws {RangeError} for patterns, zones or types that `checkPipeline` would have named
+ */
+export function compileTarget({ source }: Pipeline, target: Target, table: TableSchema): CompiledTarget {
+  const planned = planColumns(target, table).filter(
+    ({ column }) => target.mode !== 'aggregate' || table.primaryKey.includes(column.name),
+  );
+  const compiled = planned.map(compileColumn);
+  const columns = planned.map(({ column }) => column);
+  const keyAt = table.primaryKey.map((name) => columns.findIndex((column) => column.name === name));
+  const guardColumn = target.guard === undefined ? undefined : findColumn(table, target.guard);
+  const guardAt = guardColumn === undefined ? -1 : columns.indexOf(guardColumn);
+  const aggregate = target.aggregate && planAggregate(target.aggregate, table);
+  const plan: MappingPlan = { target, isUnordered: source.kind === 'pubsub', compiled, keyAt, guardAt, aggregate };
+  const map = (opened: OpenedRecord): Change =>
+    opened.value ? mapValue(plan, opened, opened.value) : mapTombstone(plan, opened);
+  return { target, table, columns, guardAt, aggregate, map };
+}
+
+interface MappingPlan {
+  readonly target: Target;
+  /** Records of a subscription come in any order. */
+  readonly isUnordered: boolean;
+  readonly compiled: readonly CompiledColumn[];
+  readonly keyAt: readonly number[];
+  readonly guardAt: number;
+  readonly aggregate: AggregatePlan | undefined;
+}
+
+function compileColumn({ column, source, optional }: PlannedColumn): CompiledColumn {
+  if (source === 'commit-timestamp') {
+    const reader = columnReader(column, { format: undefined, zone: undefined });
+    const cell = reader.fromText('spanner.commit_timestamp()');
+    return { column, read: () => cell, optional, inDocument: false };
+  }
+  const reader: ColumnReader = columnReader(column, source);
+  const read = sourceReader(source.from, reader);
+  return { column, read, optional, inDocument: needsDocument(source.from) };
+}
+
+function mapTombstone(plan: MappingPlan, opened: OpenedRecord): Change {
+  const { target } = plan;
+  if (target.tombstones === 'set-aside') {
+    throw new PoisonError('unmappable', 'The record is a tombstone, and the pipeline sets tombstones aside');
+  }
+  if (target.tombstones === 'ignore' || target.mode === 'aggregate') return { kind: 'none' };
+  const row = readRow(plan, opened, plan.keyAt);
+  const version = plan.guardAt < 0 ? undefined : readVersion(plan, opened);
+  if (plan.guardAt >= 0 && version === undefined && plan.isUnordered) {
+    throw new PoisonError(
+      'unmappable',
+      `The tombstone carries no ${target.guard}, and messages of a subscription come in any order`,
+    );
+  }
+  return { kind: 'delete', key: keyOf(plan, row), version };
+}
+
+function readVersion(plan: MappingPlan, opened: OpenedRecord): Cell | undefined {
+  const guard = plan.compiled[plan.guardAt];
+  return guard?.inDocument ? undefined : guard?.read(opened);
+}
+
+function mapValue(plan: MappingPlan, opened: OpenedRecord, { document, isDeletion }: DecodedRecord): Change {
+  const { mode, tombstones } = plan.target;
+  if (isDeletion && tombstones !== 'delete') return mapTombstone(plan, opened);
+  if (mode === 'delete' || (isDeletion && mode !== 'aggregate')) {
+    const row = readRow(plan, opened, [...plan.keyAt, plan.guardAt]);
+    const version = plan.guardAt < 0 ? undefined : (row[plan.guardAt] ?? null);
+    return { kind: 'delete', key: keyOf(plan, row), version };
+  }
+  if (isDeletion) return { kind: 'none' };
+  const row = readRow(plan, opened, undefined);
+  const key = keyOf(plan, row);
+  if (!plan.aggregate) return { kind: 'write', key, row };
+  return { kind: 'add', key, inputs: plan.aggregate.readInputs(document) };
+}
+
+/** @param only places to read; all when undefined */
+function readRow(plan: MappingPlan, opened: OpenedRecord, only: readonly number[] | undefined): (Cell | undefined)[] {
+  const { compiled } = plan;
+  const row: (Cell | undefined)[] = new Array(compiled.length).fill(undefined);
+  for (let at = 0; at < compiled.length; at++) {
+    const part = compiled[at];
+    if (part === undefined || (only !== undefined && !only.includes(at))) continue;
+    const cell = part.read(opened);
+    if (cell === undefined ? !part.optional : cell === null) row[at] = nullCell(part, cell === undefined);
+    else row[at] = cell;
+  }
+  return row;
+}
+
+function nullCell({ column }: CompiledColumn, missing: boolean): Cell {
+  if (!column.notNull) return null;
+  const what = missing ? 'the record has nothing for it' : 'its value is null';
+  throw new PoisonError('unmappable', `Column ${column.name} is NOT NULL, and ${what}`);
+}
+
+function keyOf({ compiled, keyAt }: MappingPlan, row: readonly (Cell | undefined)[]): RowKey {
+  const cells: Cell[] = [];
+  let bytes = 0;
+  for (const at of keyAt) {
+    const cell = row[at] ?? null;
+    cells.push(cell);
+    bytes += typeof cell === 'string' ? Buffer.byteLength(cell) : 8;
+  }
+  if (bytes > maxKeyBytes) {
+    const names = keyAt.map((at) => compiled[at]?.column.name).join(', ');
+    throw new PoisonError('too-large', `The key (${names}) has ${bytes} bytes, over Spanner's ${maxKeyBytes}`);
+  }
+  return { cells, text: keyText(cells) };
+}
+
+/** Equal exactly for equal keys: cells are canonical in every type that a key may have. */
+export function keyText(cells: readonly Cell[]): string {
+  const only = cells[0];
+  return cells.length === 1 && typeof only === 'string' ? only : JSON.stringify(cells);
+}

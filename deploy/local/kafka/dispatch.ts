@@ -23,10 +23,11 @@ export async function dispatch(
   const key = reader.int16();
   const version = reader.int16();
   const correlationId = reader.int32();
+  connection.session.admit(key);
   const writer = new ByteWriter();
   writer.int32(correlationId);
   if (key === apiVersions.key) {
-    answerApiVersions(writer, version);
+    if (answerApiVersions(writer, version)) connection.session.versionsAnswered();
     return writer;
   }
   const route = byKey.get(key);
@@ -46,8 +47,12 @@ export async function dispatch(
   return writer;
 }
 
-/** A version that we do not speak is answered in version 0, which every client can read. */
-function answerApiVersions(writer: ByteWriter, asked: number): void {
+/**
+ * A version that we do not speak is answered in version 0, which every client can read.
+ *
+ * @returns whether the version was spoken
+ */
+function answerApiVersions(writer: ByteWriter, asked: number): boolean {
   const spoken = asked >= apiVersions.minVersion && asked <= apiVersions.maxVersion;
   const version = spoken ? asked : 0;
   const apis = [apiVersions, ...routes.map(({ api }) => api)].sort((one, other) => one.key - other.key);
@@ -56,6 +61,7 @@ function answerApiVersions(writer: ByteWriter, asked: number): void {
     apiKeys: apis.map(({ key, minVersion, maxVersion }) => ({ apiKey: key, minVersion, maxVersion })),
   };
   apiVersions.response.write(writer, response, { version, flexible: version >= apiVersions.flexibleFrom });
+  return spoken;
 }
 
 function readClientId(reader: ByteReader, wire: Wire): string {

@@ -9,7 +9,8 @@ const FIRST_BYTES = 64 * 1024;
  * Memory is taken as bytes arrive, not as a length promises them.
  */
 export class Frames {
-  private readonly maxBytes: number;
+  /** May be changed: it counts for the frames whose length is read afterwards. */
+  maxBytes: number;
   private readonly length = Buffer.alloc(LENGTH_BYTES);
   private lengthBytes = 0;
   private frame: Buffer | undefined;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Credentials } from '../sasl/credentials.ts';
 import { StateStore } from '../storage/state-store.ts';
 import { CommittedOffsets } from './committed-offsets.ts';
 import { Groups } from './groups.ts';
@@ -8,6 +9,7 @@ import { Topics } from './topics.ts';
 import { Transactions } from './transactions.ts';
 
 const CLUSTER_ID = 'cluster-id';
+const PORT_PREFIX = 'listener-port:';
 
 /** The only broker's id. */
 export const NODE_ID = 1;
@@ -15,15 +17,17 @@ export const NODE_ID = 1;
 /** All that the broker holds; handlers act on it. */
 export interface Broker {
   readonly clusterId: string;
-  readonly host: string;
-  port: number;
   readonly topics: Topics;
   readonly groups: Groups;
   readonly offsets: CommittedOffsets;
   readonly transactions: Transactions;
+  readonly credentials: Credentials;
   readonly defaultPartitions: number;
   readonly autoCreateTopics: boolean;
   readonly now: () => number;
+  /** The port that a listener had when it last listened. */
+  portOf(listener: string): number | undefined;
+  keepPort(listener: string, port: number): void;
   close(): void;
 }
 
@@ -36,7 +40,8 @@ export function openBroker(options: {
   initialRebalanceDelayMs: number;
 }): Broker {
   const { dir, now, defaultPartitions, autoCreateTopics } = options;
-  if (dir !== undefined) mkdirSync(dir, { recursive: true });
+  // It holds what passwords are verified with.
+  if (dir !== undefined) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const store = new StateStore(dir === undefined ? undefined : join(dir, 'state.journal'));
   const topics = new Topics({ dir: dir === undefined ? undefined : join(dir, 'logs'), store });
   const offsets = new CommittedOffsets(store);
@@ -46,15 +51,21 @@ export function openBroker(options: {
   if (store.get(CLUSTER_ID) === undefined) store.put(CLUSTER_ID, clusterId);
   return {
     clusterId,
-    host: '127.0.0.1',
-    port: 0,
     topics,
     groups,
     offsets,
     transactions,
+    credentials: new Credentials(store),
     defaultPartitions,
     autoCreateTopics,
     now,
+    portOf(listener) {
+      const port = store.get(`${PORT_PREFIX}${listener}`);
+      return typeof port === 'number' ? port : undefined;
+    },
+    keepPort(listener, port) {
+      if (store.get(`${PORT_PREFIX}${listener}`) !== port) store.put(`${PORT_PREFIX}${listener}`, port);
+    },
     close() {
       groups.close();
       transactions.close();

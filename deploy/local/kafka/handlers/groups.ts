@@ -14,15 +14,15 @@ const KEY_TYPES = 2;
 /** Answers FindCoordinator: it is always this broker. */
 export function answerFindCoordinator(
   request: RequestOf<typeof findCoordinator>,
-  { broker }: Call,
+  { advertised }: Call,
 ): ResponseOf<typeof findCoordinator> {
   const known = request.keyType >= 0 && request.keyType < KEY_TYPES;
   const answer = {
     errorCode: known ? errorCode.none : errorCode.invalidRequest,
     errorMessage: known ? null : `Coordinators of type ${request.keyType} are not served: 0 group, 1 transaction`,
     nodeId: known ? NODE_ID : -1,
-    host: known ? broker.host : '',
-    port: known ? broker.port : -1,
+    host: known ? advertised.host : '',
+    port: known ? advertised.port : -1,
   };
   return { ...answer, coordinators: request.coordinatorKeys.map((key) => ({ key, ...answer })) };
 }

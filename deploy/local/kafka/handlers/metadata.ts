@@ -13,12 +13,12 @@ type TopicAnswer = ResponseOf<typeof metadata>['topics'][number];
 /** Answers Metadata: all topics, or those named, or those with an id. */
 export function answerMetadata(
   request: RequestOf<typeof metadata>,
-  { broker, version }: Call,
+  { broker, version, advertised }: Call,
 ): ResponseOf<typeof metadata> {
   const all = request.topics === null || (version === 0 && request.topics.length === 0);
   const mayCreate = request.allowAutoTopicCreation && broker.autoCreateTopics;
   return {
-    brokers: [{ nodeId: NODE_ID, host: broker.host, port: broker.port, rack: null }],
+    brokers: [{ nodeId: NODE_ID, ...advertised, rack: null }],
     clusterId: broker.clusterId,
     controllerId: NODE_ID,
     topics: all
@@ -30,7 +30,7 @@ export function answerMetadata(
 /** Answers DescribeCluster. */
 export function answerDescribeCluster(
   request: RequestOf<typeof describeCluster>,
-  { broker }: Call,
+  { broker, advertised }: Call,
 ): ResponseOf<typeof describeCluster> {
   const brokersAsked = request.endpointType === 1;
   return {
@@ -40,7 +40,7 @@ export function answerDescribeCluster(
     endpointType: request.endpointType,
     clusterId: broker.clusterId,
     controllerId: NODE_ID,
-    brokers: [{ brokerId: NODE_ID, host: broker.host, port: broker.port, rack: null }],
+    brokers: [{ brokerId: NODE_ID, ...advertised, rack: null }],
   };
 }
 

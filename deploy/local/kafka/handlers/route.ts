@@ -1,10 +1,19 @@
 import type { Broker } from '../engine/broker.ts';
 import type { Api } from '../protocol/api.ts';
 import type { Codec } from '../protocol/fields.ts';
+import type { SaslSession } from '../sasl/session.ts';
+
+/** Where clients of a listener find the broker. */
+export interface Advertised {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** What a handler may know of its call. */
 export interface Call {
   readonly broker: Broker;
+  readonly advertised: Advertised;
+  readonly session: SaslSession;
   readonly version: number;
   readonly clientId: string;
   readonly clientHost: string;

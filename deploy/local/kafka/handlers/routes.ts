@@ -7,6 +7,8 @@ import { describeCluster, metadata } from '../protocol/metadata.ts';
 import { offsetCommit, offsetDelete, offsetFetch } from '../protocol/offsets.ts';
 import { produce } from '../protocol/produce.ts';
 import { initProducerId } from '../protocol/producers.ts';
+import { saslAuthenticate, saslHandshake } from '../protocol/sasl.ts';
+import { alterUserScramCredentials, describeUserScramCredentials } from '../protocol/scram-credentials.ts';
 import { createPartitions, createTopics, deleteRecords, deleteTopics } from '../protocol/topics.ts';
 import { addOffsetsToTxn, addPartitionsToTxn, endTxn, txnOffsetCommit } from '../protocol/transactions.ts';
 import { answerAlterConfigs, answerDescribeConfigs, answerIncrementalAlterConfigs } from './configs.ts';
@@ -31,6 +33,8 @@ import {
   answerTxnOffsetCommit,
 } from './producers.ts';
 import { type Route, route } from './route.ts';
+import { answerSaslAuthenticate, answerSaslHandshake } from './sasl.ts';
+import { answerAlterUserScramCredentials, answerDescribeUserScramCredentials } from './scram-credentials.ts';
 import { answerCreatePartitions, answerCreateTopics, answerDeleteRecords, answerDeleteTopics } from './topics.ts';
 
 /** Every API that is served, and so advertised; ApiVersions itself is answered from this table. */
@@ -64,4 +68,8 @@ export const routes: readonly Route[] = [
   route(addOffsetsToTxn, answerAddOffsetsToTxn),
   route(endTxn, answerEndTxn),
   route(txnOffsetCommit, answerTxnOffsetCommit),
+  route(saslHandshake, answerSaslHandshake),
+  route(saslAuthenticate, answerSaslAuthenticate),
+  route(describeUserScramCredentials, answerDescribeUserScramCredentials),
+  route(alterUserScramCredentials, answerAlterUserScramCredentials),
 ];

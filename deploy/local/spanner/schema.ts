@@ -27,7 +27,15 @@ export interface Column {
   readonly notNull: boolean;
   /** The text between the parentheses of `DEFAULT (…)`. */
   readonly defaultExpression: string | undefined;
+  readonly generatedAs: Generation | undefined;
   readonly allowCommitTimestamp: boolean;
+}
+
+/** `AS (expression)` of a generated column. */
+export interface Generation {
+  /** The text between the parentheses. */
+  readonly expression: string;
+  readonly stored: boolean;
 }
 
 export interface KeyPart {

@@ -79,6 +79,7 @@ export async function openSpannerServer(options: SpannerServerOptions = {}): Pro
   const catalog = new Catalog({
     now,
     evaluate: async (sql, type) => (await openEvaluator()).expression(sql, type),
+    compileTable: async (table) => (await openEvaluator()).compileTable(table),
     append: (record) => journal.append(encodeRecord(record)),
   });
   if (options.dir) journal = openCompacted(join(options.dir, 'spanner.journal'), catalog);

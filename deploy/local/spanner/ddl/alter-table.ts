@@ -1,4 +1,5 @@
 import type { Column, Schema, Table } from '../schema.ts';
+import { expressionUser } from './check-expression.ts';
 import { checkColumn, checkRowDeletionPolicy, MAX_COLUMNS } from './check-table.ts';
 import { printType } from './print-type.ts';
 import { childrenOf, columnNamed, findColumn, findTable, indexesOn, sameName, schemaError } from './schema-error.ts';
@@ -34,7 +35,7 @@ function addColumn(table: Table, column: Column, ifNotExists: boolean): Table {
     if (ifNotExists) return table;
     throw schemaError(`Duplicate column name ${table.name}.${column.name}`);
   }
-  if (column.notNull && column.defaultExpression === undefined) {
+  if (column.notNull && column.defaultExpression === undefined && !column.generatedAs) {
     throw schemaError(
       `Cannot add NOT NULL column ${table.name}.${column.name} to existing table ${table.name}: give it a DEFAULT, ` +
         'or add it nullable, fill it, then set NOT NULL',
@@ -62,6 +63,7 @@ function dropColumn(schema: Schema, table: Table, name: string): Table {
 
 function alterColumn(schema: Schema, table: Table, name: string, change: ColumnChange): Table {
   const column = findColumn(table, name);
+  refuseGeneratedChange(table, column, change);
   const changed = changeColumn(schema, table, column, change);
   checkColumn(table, changed);
   return { ...table, columns: table.columns.map((kept) => (kept === column ? changed : kept)) };
@@ -91,6 +93,8 @@ function redefineColumn(schema: Schema, table: Table, column: Column, definition
       );
     }
     if (isKey(table, column)) throw schemaError(`Cannot change the type of key column ${where}`);
+    const user = expressionUser(table, column.name);
+    if (user) throw schemaError(`Cannot change the type of column ${where}: ${user} may depend on it`);
   }
   if (isKey(table, column) && column.notNull !== definition.notNull) {
     throw schemaError(`Cannot change NOT NULL of key column ${where}`);
@@ -104,6 +108,20 @@ function redefineColumn(schema: Schema, table: Table, column: Column, definition
     ...definition,
     allowCommitTimestamp: definition.allowCommitTimestamp ?? column.allowCommitTimestamp,
   };
+}
+
+/** A generated column keeps its type and expression: drop it and add another one instead. */
+function refuseGeneratedChange(table: Table, column: Column, change: ColumnChange): void {
+  const before = column.generatedAs;
+  const after = change.kind === 'definition' ? change.definition.generatedAs : before;
+  const where = `${table.name}.${column.name}`;
+  if (!before && after) throw schemaError(`Cannot turn column ${where} into a generated column`);
+  if (!before) return;
+  if (change.kind !== 'definition') throw schemaError(`Generated column ${where} takes no DEFAULT and no options`);
+  if (!after) throw schemaError(`Cannot turn generated column ${where} into a plain one`);
+  const isSame = after.expression === before.expression && after.stored === before.stored;
+  if (isSame && printType(column) === printType(change.definition)) return;
+  throw schemaError(`Cannot change the type or the expression of generated column ${where}: drop it and add another`);
 }
 
 function refuseInheritedChange(schema: Schema, table: Table, column: Column, changes: boolean): void {

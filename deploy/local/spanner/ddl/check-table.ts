@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
-import type { Column, KeyPart, Schema, Table } from '../schema.ts';
+import type { Column, Generation, KeyPart, Schema, Table } from '../schema.ts';
+import { checkExpression } from './check-expression.ts';
 import { printType } from './print-type.ts';
 import { columnNamed, findTable, sameName, schemaError } from './schema-error.ts';
 
@@ -34,6 +35,19 @@ export function checkColumn(table: Table, column: Column): void {
   if (column.allowCommitTimestamp && column.defaultExpression !== undefined) {
     throw schemaError(`Column ${table.name}.${column.name} cannot have both a DEFAULT and allow_commit_timestamp`);
   }
+  if (column.generatedAs) checkGeneration(table, column, column.generatedAs);
+}
+
+function checkGeneration(table: Table, column: Column, { expression, stored }: Generation): void {
+  const name = `${table.name}.${column.name}`;
+  if (column.defaultExpression !== undefined || column.allowCommitTimestamp) {
+    throw schemaError(`Generated column ${name} cannot have a DEFAULT or allow_commit_timestamp`);
+  }
+  if (!stored && column.notNull) throw schemaError(`Generated column ${name} is not STORED: it cannot be NOT NULL`);
+  if (!stored && table.primaryKey.some((part) => sameName(part.column, column.name))) {
+    throw schemaError(`Generated column ${name} is part of the primary key: it must be STORED`);
+  }
+  checkExpression(expression, `generated column ${name}`);
 }
 
 /** Throws unless each key part is a column of the table, once, of a type that orders. */

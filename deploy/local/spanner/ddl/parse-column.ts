@@ -1,3 +1,4 @@
+import type { Generation } from '../schema.ts';
 import type { ScalarCode, SpannerType } from '../values.ts';
 import type { ColumnDefinition } from './statement.ts';
 import type { TokenCursor } from './token-cursor.ts';
@@ -23,6 +24,7 @@ export function parseColumnDefinition(cursor: TokenCursor): ColumnDefinition {
   const { type, maxLength } = parseType(cursor);
   let notNull = false;
   let defaultExpression: string | undefined;
+  let generatedAs: Generation | undefined;
   let allowCommitTimestamp: boolean | undefined;
   while (true) {
     if (cursor.take('NOT')) {
@@ -30,12 +32,15 @@ export function parseColumnDefinition(cursor: TokenCursor): ColumnDefinition {
       notNull = true;
     } else if (cursor.take('DEFAULT')) {
       defaultExpression = cursor.expectParenthesised('default value');
+    } else if (cursor.take('AS')) {
+      const expression = cursor.expectParenthesised('expression of a generated column');
+      generatedAs = { expression, stored: cursor.take('STORED') };
     } else if (cursor.take('OPTIONS')) {
       allowCommitTimestamp = parseColumnOptions(cursor);
     } else break;
   }
   refuseUnsupportedClauses(cursor);
-  return { type, maxLength, notNull, defaultExpression, allowCommitTimestamp };
+  return { type, maxLength, notNull, defaultExpression, generatedAs, allowCommitTimestamp };
 }
 
 /** Parses `(allow_commit_timestamp = true | false | null)`. */
@@ -88,7 +93,7 @@ function parseLength(cursor: TokenCursor, code: keyof typeof MAX_LENGTH): number
 }
 
 function refuseUnsupportedClauses(cursor: TokenCursor): void {
-  if (cursor.sees('AS') || cursor.sees('GENERATED')) throw cursor.unsupported('generated and identity columns');
+  if (cursor.sees('GENERATED')) throw cursor.unsupported('identity columns');
   if (cursor.sees('AUTO_INCREMENT')) throw cursor.unsupported('AUTO_INCREMENT columns');
   if (cursor.sees('ON', 'UPDATE')) throw cursor.unsupported('ON UPDATE expressions');
   if (cursor.sees('HIDDEN')) throw cursor.unsupported('HIDDEN columns');

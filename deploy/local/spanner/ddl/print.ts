@@ -37,6 +37,8 @@ function printColumn(column: Column): string {
   const parts = [printName(column.name), printType(column)];
   if (column.notNull) parts.push('NOT NULL');
   if (column.defaultExpression !== undefined) parts.push(`DEFAULT (${column.defaultExpression})`);
+  if (column.generatedAs)
+    parts.push(`AS (${column.generatedAs.expression})${column.generatedAs.stored ? ' STORED' : ''}`);
   if (column.allowCommitTimestamp) parts.push('OPTIONS (\n    allow_commit_timestamp = true\n  )');
   return parts.join(' ');
 }

@@ -1,4 +1,4 @@
-import type { Column, Index, Table } from '../schema.ts';
+import type { Column, Generation, Index, Table } from '../schema.ts';
 import type { SpannerType } from '../values.ts';
 
 /** One parsed DDL statement; nothing in it has been checked against a schema. */
@@ -28,6 +28,7 @@ export interface ColumnDefinition {
   readonly maxLength: number | undefined;
   readonly notNull: boolean;
   readonly defaultExpression: string | undefined;
+  readonly generatedAs: Generation | undefined;
   /** Undefined where the statement has no OPTIONS. */
   readonly allowCommitTimestamp: boolean | undefined;
 }

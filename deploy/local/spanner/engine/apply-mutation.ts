@@ -7,6 +7,7 @@ import type { DefaultSource } from './defaults.ts';
 import { deleteRow, requireParent } from './interleaving.ts';
 import { keyRanges } from './key-ranges.ts';
 import { printKey } from './print-key.ts';
+import type { RowRules } from './row-rules.ts';
 import type { WireMutation, WireWrite } from './wire-mutation.ts';
 import { checkKeySize, checkNotNull, newRow, type RowWriter, rowWriter, writeCells } from './write-cells.ts';
 
@@ -15,6 +16,7 @@ export interface Application {
   readonly stores: Stores;
   readonly log: ChangeLog<TableStore>;
   readonly defaults: DefaultSource;
+  readonly rules: RowRules;
 }
 
 type WriteKind = 'insert' | 'update' | 'insertOrUpdate' | 'replace';
@@ -56,17 +58,21 @@ function applyWrite(kind: WriteKind, write: WireWrite, application: Application)
 }
 
 function applyRow(kind: WriteKind, writer: RowWriter, given: readonly Cell[], application: Application): void {
-  const { log, defaults } = application;
+  const { log, defaults, rules } = application;
   const { store } = writer;
   const fresh = newRow(writer, given);
   const keyDefaults = writer.missingDefaults.filter((place) => store.keyAt.includes(place));
   for (const place of keyDefaults) fresh[place] = defaults(store, place, log.timestamp);
+  // A row whose key is not known yet is left out: the commit will be tried again.
+  if (!rules.fillKey(writer, fresh, kind === 'update')) return;
   const key = rowKey(store, fresh);
   checkKeySize(store.table.name, key);
   const existing = log.get(store, key);
   if (existing ? kind === 'insert' : kind === 'update') throw rowError(kind, store, fresh);
   if (existing && kind !== 'replace') {
-    log.put(store, key, merged(existing, writer, given));
+    const row = merged(existing, writer, given);
+    rules.requireSameKey(store, row);
+    log.put(store, key, row);
     return;
   }
   if (existing) deleteRow(log, store, key);

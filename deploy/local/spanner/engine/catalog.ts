@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
+import type { CompileTable } from '../row-program.ts';
 import type { JournalRecord } from '../storage/journal-record.ts';
 import type { CommitResult } from './database.ts';
 import { Database } from './database.ts';
@@ -29,6 +30,7 @@ export interface OpenDatabase {
 export interface CatalogOptions {
   readonly now: () => number;
   readonly evaluate: Evaluate;
+  readonly compileTable: CompileTable;
   readonly append: (record: JournalRecord) => void;
 }
 
@@ -107,8 +109,8 @@ export class Catalog {
   }
 
   #addDatabase(name: string, createdAt: number): void {
-    const { now, evaluate, append } = this.#options;
-    const database = new Database({ name, now, evaluate, append, createdAt });
+    const database = new Database({ ...this.#options, name, createdAt });
+    const { now } = this.#options;
     const committed = new Map<string, CommitResult>();
     this.#committed.set(name, committed);
     this.databases.set(name, { database, transactions: new Transactions(database, now, committed) });

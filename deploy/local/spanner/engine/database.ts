@@ -2,6 +2,8 @@ import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import { applyDdl } from '../ddl/apply.ts';
 import { emptySchema } from '../ddl/empty-schema.ts';
+import type { CompileTable, TablePrograms } from '../row-program.ts';
+import type { Schema, Table } from '../schema.ts';
 import { ChangeLog } from '../storage/change-log.ts';
 import { Garbage } from '../storage/garbage.ts';
 import type { JournalRecord, JournalRow } from '../storage/journal-record.ts';
@@ -15,15 +17,18 @@ import {
 } from '../storage/stores.ts';
 import { applyMutation } from './apply-mutation.ts';
 import { CommitClock } from './commit-clock.ts';
-import { type DefaultSource, type Evaluate, prepareDefaults } from './defaults.ts';
+import { type CommitDefaults, type Evaluate, prepareDefaults } from './defaults.ts';
 import { updateIndexes } from './index-upkeep.ts';
 import { checkRowsFit, migrateStores } from './migrate-rows.ts';
-import { fillNewDefaults } from './new-defaults.ts';
+import { fillNewColumns } from './new-columns.ts';
 import type { ReadSet } from './read-set.ts';
+import { RowRules } from './row-rules.ts';
 import type { WireMutation } from './wire-mutation.ts';
 
 const MAX_MUTATIONS = 80_000;
 const MICROS_PER_MS = 1000;
+/** How often a commit may find that rows changed while SQL was evaluated for them. */
+const MAX_ROUNDS = 50;
 
 /** What one commit asks for. */
 export interface CommitRequest {
@@ -45,6 +50,7 @@ export interface DatabaseOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly evaluate: Evaluate;
+  readonly compileTable: CompileTable;
   readonly append: (record: JournalRecord) => void;
   /** Microseconds since 1970. */
   readonly createdAt: number;
@@ -56,6 +62,8 @@ export class Database {
   readonly createdAt: number;
   readonly clock: CommitClock;
   readonly #evaluate: Evaluate;
+  readonly #compileTable: CompileTable;
+  readonly #programs = new WeakMap<Table, Promise<TablePrograms>>();
   readonly #append: (record: JournalRecord) => void;
   readonly #garbage = new Garbage();
   #stores: Stores = arrangeStores(emptySchema);
@@ -67,6 +75,7 @@ export class Database {
     this.createdAt = options.createdAt;
     this.clock = new CommitClock(options.now, options.createdAt);
     this.#evaluate = options.evaluate;
+    this.#compileTable = options.compileTable;
     this.#append = options.append;
   }
 
@@ -91,11 +100,20 @@ export class Database {
 
   /** Commits all mutations or none; ABORTED when something that the transaction read has changed. */
   async commit(request: CommitRequest): Promise<CommitResult> {
-    for (;;) {
-      const version = this.#schemaVersion;
-      const defaults = await prepareDefaults(this.#stores, request.mutations, this.#evaluate);
-      if (version === this.#schemaVersion) return this.#commitNow(request, defaults);
+    let prepared = await this.#prepare(request.mutations);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      if (prepared.schemaVersion !== this.#schemaVersion) prepared = await this.#prepare(request.mutations);
+      const { rules, defaults } = prepared;
+      try {
+        return this.#commitNow(request, prepared);
+      } catch (error) {
+        // As long as something is not known, any error may be for want of it.
+        if (rules.outcomes.isComplete) throw error;
+      }
+      await rules.outcomes.evaluateMissing();
+      defaults.rewind();
     }
+    throw aborted('Transaction was aborted: the rows that it writes kept changing.');
   }
 
   /** Applies one DDL statement, after those before it; returns its timestamp in microseconds. */
@@ -129,19 +147,39 @@ export class Database {
     }
   }
 
-  #commitNow(request: CommitRequest, defaults: DefaultSource): CommitResult {
+  async #prepare(mutations: readonly WireMutation[]): Promise<Prepared> {
+    for (;;) {
+      const schemaVersion = this.#schemaVersion;
+      const defaults = await prepareDefaults(this.#stores, mutations, this.#evaluate);
+      const rules = await RowRules.of(writtenTables(this.#stores, mutations), (table) => this.#compile(table));
+      if (schemaVersion === this.#schemaVersion) return { schemaVersion, defaults, rules };
+    }
+  }
+
+  #compile(table: Table): Promise<TablePrograms> {
+    const known = this.#programs.get(table);
+    if (known) return known;
+    const compiled = this.#compileTable(table);
+    this.#programs.set(table, compiled);
+    compiled.catch(() => this.#programs.delete(table));
+    return compiled;
+  }
+
+  #commitNow(request: CommitRequest, { defaults, rules }: Prepared): CommitResult {
     const { reads } = request;
     if (reads && (reads.schemaVersion !== this.#schemaVersion || reads.readSet.changedSince(reads.snapshot))) {
       throw aborted('Transaction was aborted: rows that it read were changed by a later commit.');
     }
-    return this.#write(request.transaction, (log) => {
+    const work = (log: ChangeLog<TableStore>): number => {
       let count = 0;
       for (const mutation of request.mutations) {
-        count += applyMutation(mutation, { stores: this.#stores, log, defaults });
+        count += applyMutation(mutation, { stores: this.#stores, log, defaults: defaults.draw, rules });
         if (count > MAX_MUTATIONS) throw tooManyMutations();
       }
+      rules.settle(log.changes, log);
       return count;
-    });
+    };
+    return this.#write(request.transaction, work);
   }
 
   #write(transaction: string | undefined, work: (log: ChangeLog<TableStore>) => number): CommitResult {
@@ -176,23 +214,49 @@ export class Database {
   }
 
   async #changeSchemaNow(statement: string): Promise<number> {
+    const before = this.#stores;
+    const schema = applyDdl(before.schema, statement);
+    if (schema === before.schema) return this.clock.nowMicros();
+    const rules = await this.#rulesFor(schema);
     for (;;) {
-      const before = this.#stores;
-      const schema = applyDdl(before.schema, statement);
-      if (schema === before.schema) return this.clock.nowMicros();
-      const fill = await fillNewDefaults(before, schema, this.#evaluate);
+      const fill = await fillNewColumns(before, schema, this.#evaluate);
       // Rows may have come while defaults were evaluated: they are counted afresh.
       if (!fill.isCurrent()) continue;
       checkRowsFit(before, schema);
       const timestamp = this.clock.nextCommit();
       const after = migrateStores(before, schema, this.#garbage);
-      this.#change(
-        timestamp,
-        (log) => fill.write(after, log),
-        (fillRows) => this.#append({ kind: 'ddl', database: this.name, timestamp, statement, fillRows }),
-      );
+      const work = (log: ChangeLog<TableStore>): number => {
+        fill.write(after, log);
+        rules.settle(log.changes, log);
+        return 0;
+      };
+      try {
+        this.#change(timestamp, work, (fillRows) =>
+          this.#append({ kind: 'ddl', database: this.name, timestamp, statement, fillRows }),
+        );
+      } catch (error) {
+        if (rules.outcomes.isComplete) throw error;
+        await rules.outcomes.evaluateMissing();
+        continue;
+      }
       this.#arrange(after, timestamp);
       return timestamp;
+    }
+  }
+
+  /** The rules of the tables that a schema change touches; its errors are those of their expressions. */
+  async #rulesFor(schema: Schema): Promise<RowRules> {
+    const known = this.#stores.schema.tables;
+    const changed = [...schema.tables].filter(([name, table]) => known.get(name) !== table);
+    try {
+      return await RowRules.of(
+        changed.map(([, table]) => table),
+        (table) => this.#compile(table),
+      );
+    } catch (error) {
+      const wasThere = changed.every(([name]) => known.has(name));
+      if (!wasThere || !(error instanceof RpcError) || error.code !== status.INVALID_ARGUMENT) throw error;
+      throw new RpcError(status.FAILED_PRECONDITION, error.message, { cause: error });
     }
   }
 
@@ -226,6 +290,22 @@ export class Database {
       if (before || !store.rows.get(key)?.cells) this.#garbage.add(store.rows, key, log.timestamp);
     }
   }
+}
+
+interface Prepared {
+  readonly schemaVersion: number;
+  readonly defaults: CommitDefaults;
+  readonly rules: RowRules;
+}
+
+function writtenTables(stores: Stores, mutations: readonly WireMutation[]): Set<Table> {
+  const tables = new Set<Table>();
+  for (const { insert, update, insertOrUpdate, replace } of mutations) {
+    const write = insert ?? update ?? insertOrUpdate ?? replace;
+    const store = write && stores.tables.get((write.table ?? '').toLowerCase());
+    if (store) tables.add(store.table);
+  }
+  return tables;
 }
 
 /** The status that makes clients run their transaction again. */

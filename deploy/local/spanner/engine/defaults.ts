@@ -6,9 +6,17 @@ import type { WireMutation } from './wire-mutation.ts';
 /** The DEFAULT of a column for one new row. */
 export type DefaultSource = (store: TableStore, place: number, timestamp: number) => Cell;
 
+/** The defaults of one commit, however often it tries. */
+export interface CommitDefaults {
+  readonly draw: DefaultSource;
+  /** Begins anew: the same values are drawn again, so that what depends on them does not change. */
+  rewind(): void;
+}
+
 /** Evaluates the text of a `DEFAULT (…)`. */
 export type Evaluate = (sql: string, type: SpannerType) => Promise<Cell>;
 
+const COMMIT_TIMESTAMP = /pending_commit_timestamp/i;
 const NANOS_PER_MICRO = 1000n;
 
 /**
@@ -20,7 +28,7 @@ export async function prepareDefaults(
   stores: Stores,
   mutations: readonly WireMutation[],
   evaluate: Evaluate,
-): Promise<DefaultSource> {
+): Promise<CommitDefaults> {
   const prepared = new Map<string, Cell[]>();
   for (const mutation of mutations) {
     const write = mutation.insert ?? mutation.insertOrUpdate ?? mutation.replace;
@@ -34,10 +42,24 @@ export async function prepareDefaults(
       for (let row = 0; row < (write.values?.length ?? 0); row++) cells.push(await evaluate(sql, column.type));
     }
   }
-  return (store, place, timestamp) => {
-    const column = columnOf(store, place);
-    const simple = simpleDefault(column.defaultExpression ?? 'NULL', column.type);
-    return simple ? simple(timestamp) : (cellsFor(prepared, store, column.name).pop() ?? null);
+  return rewindable(prepared);
+}
+
+function rewindable(drawn: Map<string, Cell[]>): CommitDefaults {
+  const drawnCount = new Map<Cell[], number>();
+  return {
+    draw(store, place, timestamp) {
+      const column = columnOf(store, place);
+      const sql = column.defaultExpression ?? 'NULL';
+      const simple = simpleDefault(sql, column.type);
+      if (simple && COMMIT_TIMESTAMP.test(sql)) return simple(timestamp);
+      const cells = cellsFor(drawn, store, column.name);
+      const at = drawnCount.get(cells) ?? 0;
+      drawnCount.set(cells, at + 1);
+      if (at >= cells.length) cells.push(simple ? simple(timestamp) : null);
+      return cells[at] ?? null;
+    },
+    rewind: () => drawnCount.clear(),
   };
 }
 

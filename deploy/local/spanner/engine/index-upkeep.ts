@@ -36,7 +36,7 @@ export function updateIndexes(changes: readonly Change<TableStore>[], log: Chang
 }
 
 /** Refuses an entry whose declared key another row has too; NULLs count as equal. */
-function requireUnique(store: IndexStore, key: string, cells: readonly Cell[]): void {
+export function requireUnique(store: IndexStore, key: string, cells: readonly Cell[]): void {
   const declared = pick(cells, store.keyAt.slice(0, store.declaredKeyCount));
   const prefix = encodeKey(declared, store.key);
   for (const [other, head] of store.rows.range(prefix, prefix + AFTER_PREFIX)) {

@@ -9,6 +9,7 @@ import { SortedMap } from '../storage/sorted-map.ts';
 import {
   arrangeStores,
   columnPlace,
+  entryKey,
   type IndexStore,
   type Stores,
   type TableStore,
@@ -16,7 +17,7 @@ import {
 } from '../storage/stores.ts';
 import type { Cell } from '../values.ts';
 import { checkCellSize } from './cell-size.ts';
-import { updateIndexes } from './index-upkeep.ts';
+import { requireUnique, updateIndexes } from './index-upkeep.ts';
 
 /** Refuses a schema change that live rows do not fit: NULLs in a column that becomes NOT NULL, values that become too long. */
 export function checkRowsFit(stores: Stores, after: Schema): void {
@@ -89,9 +90,9 @@ function rewriteVersions(version: RowVersion, rewrite: (cells: readonly Cell[]) 
   };
 }
 
-/** Fills a new index for every version kept, so that reads in the past find it filled too. */
+/** Fills a new index for every version kept, so that reads in the past find it filled too. Unique must be only what is there now. */
 function fillIndex(index: IndexStore, garbage: Garbage): void {
-  const base: TableStore = { ...index.base, indexes: [index] };
+  const base: TableStore = { ...index.base, indexes: [{ ...index, index: { ...index.index, unique: false } }] };
   const versions: { key: string; version: RowVersion; before: RowVersion | undefined }[] = [];
   for (const [key, head] of index.base.rows.range('', '\xff')) {
     for (let version: RowVersion | undefined = head; version; version = version.older) {
@@ -101,19 +102,31 @@ function fillIndex(index: IndexStore, garbage: Garbage): void {
   versions.sort((a, b) => a.version.timestamp - b.version.timestamp);
   for (const { key, version, before } of versions)
     fillVersion({ ...base, rows: single(key, version) }, key, before, garbage);
+  if (index.index.unique) building(() => requireUniqueRows(index));
+}
+
+function requireUniqueRows(index: IndexStore): void {
+  for (const [, { cells }] of index.base.rows.range('', '\xff')) {
+    const key = cells && entryKey(index, cells);
+    if (cells && key !== undefined) requireUnique(index, key, cells);
+  }
 }
 
 function fillVersion(store: TableStore, key: string, before: RowVersion | undefined, garbage: Garbage): void {
   const timestamp = store.rows.get(key)?.timestamp ?? 0;
   const log = new ChangeLog<IndexStore>(timestamp);
+  building(() => updateIndexes([{ store, key, before }], log));
+  for (const change of log.changes) {
+    if (change.before) garbage.add(change.store.rows, change.key, timestamp);
+  }
+}
+
+function building(work: () => void): void {
   try {
-    updateIndexes([{ store, key, before }], log);
+    work();
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     throw new RpcError(status.FAILED_PRECONDITION, `Cannot build the index: ${error.message}`, { cause: error });
-  }
-  for (const change of log.changes) {
-    if (change.before) garbage.add(change.store.rows, change.key, timestamp);
   }
 }
 

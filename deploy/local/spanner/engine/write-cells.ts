@@ -34,19 +34,30 @@ export function rowWriter(
     throw new RpcError(status.INVALID_ARGUMENT, `Multiple values for column ${twice}`);
   }
   const columns = places.map((place) => columnOf(store, place));
+  for (const place of places) refuseGenerated(store, place, options.isUpdate);
   const missingDefaults = store.table.columns.flatMap((column, place) =>
     column.defaultExpression !== undefined && !given.has(place) ? [place] : [],
   );
   for (const place of store.keyAt) {
     const column = columnOf(store, place);
     const mayLack = !options.isUpdate && (!column.notNull || column.defaultExpression !== undefined);
-    if (given.has(place) || mayLack) continue;
+    if (given.has(place) || mayLack || column.generatedAs) continue;
     throw new RpcError(
       status.FAILED_PRECONDITION,
       `A mutation of table ${store.table.name} must specify a value for the key column ${column.name}.`,
     );
   }
   return { store, timestamp: options.timestamp, columns, places, missingDefaults };
+}
+
+/** An update may name a generated key column, to say which row it means. */
+function refuseGenerated(store: TableStore, place: number, isUpdate: boolean): void {
+  const column = columnOf(store, place);
+  if (!column.generatedAs || (isUpdate && store.keyAt.includes(place))) return;
+  throw new RpcError(
+    status.FAILED_PRECONDITION,
+    `Cannot write into generated column \`${store.table.name}.${column.name}\`.`,
+  );
 }
 
 /** The checked cells of one row, in the order of the mutation's columns. */
@@ -67,9 +78,11 @@ export function newRow(writer: RowWriter, given: readonly Cell[]): Cell[] {
   return row;
 }
 
-/** Refuses a new row that leaves a NOT NULL column without a value. */
+/** Refuses a new row that leaves a NOT NULL column without a value; generated ones get theirs elsewhere. */
 export function checkNotNull(store: TableStore, row: readonly Cell[]): void {
-  const missing = store.table.columns.filter((column, place) => column.notNull && row[place] === null);
+  const missing = store.table.columns.filter(
+    (column, place) => column.notNull && row[place] === null && !column.generatedAs,
+  );
   if (missing.length === 0) return;
   throw new RpcError(
     status.FAILED_PRECONDITION,

@@ -1,5 +1,7 @@
+import type { CompileTable } from '../row-program.ts';
 import type { Cell, SpannerType, StructField } from '../values.ts';
 import { analyzeQuery } from './analyze-query.ts';
+import { compileTable } from './compile-table.ts';
 import { evaluateExpression } from './expression.ts';
 import { runQuery, type SqlResult, userTables } from './run-query.ts';
 import type { SqlQuery } from './sql-query.ts';
@@ -32,6 +34,8 @@ export interface SqlEvaluator {
    * @throws {RpcError} INVALID_ARGUMENT where the expression is wrong or of another type
    */
   expression(sql: string, type: SpannerType): Promise<Cell>;
+  /** Resolves the generated columns of a table: see `compileTable()`. */
+  readonly compileTable: CompileTable;
   /** Ends the process. */
   close(): Promise<void>;
 }
@@ -45,6 +49,7 @@ export async function openSqlEvaluator(): Promise<SqlEvaluator> {
     query: (query) => zetasql.use((session) => runQuery(session, query)),
     analyze: (query) => zetasql.use(async (session) => plan(query, await analyzeQuery(session, query))),
     expression: (sql, type) => zetasql.use((session) => evaluateExpression(session, sql, type)),
+    compileTable: (table) => compileTable(zetasql, table),
     close: () => zetasql.close(),
   };
 }

@@ -198,8 +198,13 @@ function* columnRows(schema: Schema): Generator<readonly Cell[]> {
   for (const [table, column, at] of allColumns(schema)) {
     const nullable = column.notNull ? 'NO' : 'YES';
     const facts = [BigInt(at + 1), column.defaultExpression ?? null, null, nullable, printType(column)];
-    yield [...place(table.name), column.name, ...facts, 'NEVER', null, null, 'COMMITTED', ...identity];
+    yield [...place(table.name), column.name, ...facts, ...generationFacts(column), 'COMMITTED', ...identity];
   }
+}
+
+function generationFacts({ generatedAs }: Column): Cell[] {
+  if (!generatedAs) return ['NEVER', null, null];
+  return ['ALWAYS', generatedAs.expression, generatedAs.stored ? 'YES' : 'NO'];
 }
 
 function* indexColumnRows(schema: Schema): Generator<readonly Cell[]> {
@@ -259,6 +264,7 @@ function asTable(view: View): Table {
       maxLength: undefined,
       notNull: false,
       defaultExpression: undefined,
+      generatedAs: undefined,
       allowCommitTimestamp: false,
     };
   });

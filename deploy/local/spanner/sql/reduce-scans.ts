@@ -112,6 +112,7 @@ function plainColumn(name: string, type: Message): Column {
     maxLength: undefined,
     notNull: false,
     defaultExpression: undefined,
+    generatedAs: undefined,
     allowCommitTimestamp: false,
   };
 }

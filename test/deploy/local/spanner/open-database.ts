@@ -4,6 +4,7 @@ import { planRead, type ReadSpec, readRows } from '../../../../deploy/local/span
 import type { ReadSet } from '../../../../deploy/local/spanner/engine/read-set.ts';
 import type { WireKeySet, WireMutation } from '../../../../deploy/local/spanner/engine/wire-mutation.ts';
 import type { WireValue } from '../../../../deploy/local/spanner/engine/wire-value.ts';
+import type { CompileTable } from '../../../../deploy/local/spanner/row-program.ts';
 import type { JournalRecord } from '../../../../deploy/local/spanner/storage/journal-record.ts';
 import type { Cell } from '../../../../deploy/local/spanner/values.ts';
 
@@ -20,7 +21,7 @@ export interface TestClock {
 /** A database in memory with a schema. */
 export async function openDatabase(
   statements: readonly string[],
-  options: { clock?: TestClock; journal?: JournalRecord[] } = {},
+  options: { clock?: TestClock; journal?: JournalRecord[]; compileTable?: CompileTable } = {},
 ): Promise<OpenDatabase> {
   const { clock, journal } = options;
   const catalog = new Catalog({
@@ -28,6 +29,7 @@ export async function openDatabase(
     evaluate: async (sql) => {
       throw new Error(`No SQL evaluator in this test for ${sql}`);
     },
+    compileTable: options.compileTable ?? refuseToCompile,
     append: (record) => journal?.push(record),
   });
   catalog.record({ kind: 'database', name: NAME, createdAt: catalog.nowMicros() });
@@ -35,6 +37,10 @@ export async function openDatabase(
   for (const statement of statements) await open.database.changeSchema(statement);
   return open;
 }
+
+const refuseToCompile: CompileTable = async (table) => {
+  throw new Error(`No SQL evaluator in this test for ${table.name}`);
+};
 
 /** A write of rows given as objects; a member that only others have is NULL. */
 export function write(

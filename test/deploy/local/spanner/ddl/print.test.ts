@@ -108,13 +108,28 @@ function columnShapes(): fc.Arbitrary<Omit<Column, 'name'>> {
       length: fc.option(fc.integer({ min: 1, max: 2_621_440 }), { nil: undefined }),
       notNull: fc.boolean(),
       defaultExpression: fc.option(expression, { nil: undefined }),
+      generatedAs: fc.option(
+        fc.record(
+          { expression: fc.constantFrom('1 + 2', "'a)'", 'NULL'), stored: fc.boolean() },
+          { noNullPrototype: true },
+        ),
+        { nil: undefined },
+      ),
       commit: fc.boolean(),
     })
-    .map(({ code, array, length, notNull, defaultExpression, commit }) => {
+    .map(({ code, array, length, notNull, defaultExpression, generatedAs, commit }) => {
       const type: SpannerType = array ? { code: 'ARRAY', element: { code } } : { code };
       const sized = code === 'STRING' || code === 'BYTES';
-      const allowCommitTimestamp = type.code === 'TIMESTAMP' && commit && defaultExpression === undefined;
-      return { type, maxLength: sized ? length : undefined, notNull, defaultExpression, allowCommitTimestamp };
+      const generation = defaultExpression === undefined ? generatedAs : undefined;
+      const isPlain = defaultExpression === undefined && !generation;
+      return {
+        type,
+        maxLength: sized ? length : undefined,
+        notNull: notNull && generation?.stored !== false,
+        defaultExpression,
+        generatedAs: generation,
+        allowCommitTimestamp: type.code === 'TIMESTAMP' && commit && isPlain,
+      };
     });
 }
 
@@ -124,6 +139,7 @@ function plain(type: SpannerType): Omit<Column, 'name'> {
     maxLength: undefined,
     notNull: false,
     defaultExpression: undefined,
+    generatedAs: undefined,
     allowCommitTimestamp: false,
   };
 }

@@ -141,6 +141,7 @@ test('a database is the same after its journal is replayed, in all its versions'
   const catalog = new Catalog({
     now: () => clock.now,
     evaluate: async () => null,
+    compileTable: async () => ({ key: undefined, row: undefined }),
     append: () => assert.fail('written again'),
   });
   for (const record of journal) catalog.replay(decodeRecord(encodeRecord(record)));
@@ -157,6 +158,7 @@ test('a compacted journal gives the same database in all versions kept, and reme
   const catalog = new Catalog({
     now: () => clock.now,
     evaluate: async () => null,
+    compileTable: async () => ({ key: undefined, row: undefined }),
     append: (record) => journal.push(record),
   });
   catalog.record({ kind: 'instance', name: 'projects/p/instances/i', config: 'c', displayName: 'I' });
@@ -175,7 +177,12 @@ test('a compacted journal gives the same database in all versions kept, and reme
   await database.commit({ mutations: [write('update', 'T', { K: 1n, V: 'newest' })] });
   const compacted = [...snapshotRecords(catalog)];
   assert.ok(compacted.length < journal.length / 4, `${compacted.length} of ${journal.length} records`);
-  const again = new Catalog({ now: () => clock.now, evaluate: async () => null, append: () => undefined });
+  const again = new Catalog({
+    now: () => clock.now,
+    evaluate: async () => null,
+    compileTable: async () => ({ key: undefined, row: undefined }),
+    append: () => undefined,
+  });
   for (const record of compacted) again.replay(decodeRecord(encodeRecord(record)));
   const restored = again.database(NAME);
   for (const at of [timestamp - 1, timestamp, database.clock.lastCommit]) {
@@ -196,3 +203,14 @@ function print(rows: readonly (readonly unknown[])[]): string {
     .sort()
     .join(' ');
 }
+
+test('a unique index looks at the rows that are there, not at what they once were', async () => {
+  const { database } = await openDatabase(['CREATE TABLE T (K INT64, V INT64) PRIMARY KEY (K)']);
+  await database.commit({ mutations: [write('insert', 'T', { K: 1n, V: 7n }, { K: 2n, V: 7n })] });
+  await database.commit({ mutations: [write('update', 'T', { K: 2n, V: 8n })] });
+  await database.changeSchema('CREATE UNIQUE INDEX ByV ON T (V)');
+  await assert.rejects(database.commit({ mutations: [write('insert', 'T', { K: 3n, V: 8n })] }), /index ByV/);
+  await database.changeSchema('DROP INDEX ByV');
+  await database.commit({ mutations: [write('insert', 'T', { K: 3n, V: 8n })] });
+  await assert.rejects(database.changeSchema('CREATE UNIQUE INDEX ByV ON T (V)'), /Cannot build the index/);
+});

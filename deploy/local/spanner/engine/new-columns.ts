@@ -11,17 +11,16 @@ interface NewColumn {
   readonly cells: Cell[];
 }
 
-/** What existing rows get for the columns that a schema change adds with a DEFAULT. */
-export interface DefaultFill {
-  readonly isNeeded: boolean;
+/** What existing rows get for the columns that a schema change adds with a DEFAULT; generated ones are left NULL, to be settled. */
+export interface ColumnFill {
   /** False once rows were written since the values were evaluated. */
   isCurrent(): boolean;
-  /** Gives every row its value; returns 0, since no mutation of a client is counted. */
-  write(after: Stores, log: ChangeLog<TableStore>): number;
+  /** Gives every row its value. */
+  write(after: Stores, log: ChangeLog<TableStore>): void;
 }
 
 /** Evaluates the defaults of new columns for the rows that are there. */
-export async function fillNewDefaults(before: Stores, schema: Schema, evaluate: Evaluate): Promise<DefaultFill> {
+export async function fillNewColumns(before: Stores, schema: Schema, evaluate: Evaluate): Promise<ColumnFill> {
   const columns = newColumns(before, schema);
   const lastWrites = columns.map(({ table }) => tableStore(before, table).lastWrite);
   for (const { table, column, cells } of columns) {
@@ -32,11 +31,9 @@ export async function fillNewDefaults(before: Stores, schema: Schema, evaluate: 
     }
   }
   return {
-    isNeeded: columns.length > 0,
     isCurrent: () => columns.every(({ table }, i) => tableStore(before, table).lastWrite === lastWrites[i]),
     write(after, log) {
       for (const column of columns) fillColumn(tableStore(after, column.table), column, log);
-      return 0;
     },
   };
 }
@@ -48,7 +45,8 @@ function newColumns(before: Stores, schema: Schema): NewColumn[] {
     if (!old) continue;
     for (const column of table.columns) {
       const isNew = !old.columnAt.has(column.name.toLowerCase());
-      if (isNew && column.defaultExpression !== undefined) found.push({ table: table.name, column, cells: [] });
+      const isFilled = column.defaultExpression !== undefined || column.generatedAs !== undefined;
+      if (isNew && isFilled) found.push({ table: table.name, column, cells: [] });
     }
   }
   return found;

@@ -1,0 +1,111 @@
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../../grpc.ts';
+import type { CompileTable, TablePrograms } from '../row-program.ts';
+import type { Table } from '../schema.ts';
+import type { Change, ChangeLog } from '../storage/change-log.ts';
+import { columnOf, type TableStore } from '../storage/stores.ts';
+import type { Cell } from '../values.ts';
+import { checkCellSize } from './cell-size.ts';
+import { OutcomeMissing, RowOutcomes } from './row-outcomes.ts';
+import type { RowWriter } from './write-cells.ts';
+
+/** The generated columns of the tables that one commit or schema change touches. */
+export class RowRules {
+  readonly outcomes = new RowOutcomes();
+  readonly #programs: ReadonlyMap<Table, TablePrograms>;
+
+  private constructor(programs: ReadonlyMap<Table, TablePrograms>) {
+    this.#programs = programs;
+  }
+
+  /** Resolves what the tables compute; at once where they compute nothing. */
+  static async of(tables: Iterable<Table>, compile: CompileTable): Promise<RowRules> {
+    const programs = new Map<Table, TablePrograms>();
+    for (const table of tables) if (computes(table)) programs.set(table, await compile(table));
+    return new RowRules(programs);
+  }
+
+  /**
+   * Fills the generated columns of the key, in place.
+   *
+   * @returns false where that must be evaluated first: the row cannot be found yet
+   */
+  fillKey(writer: RowWriter, row: Cell[], isUpdate: boolean): boolean {
+    const program = this.#programs.get(writer.store.table)?.key;
+    if (!program) return true;
+    const open = program.generated.filter((place) => !writer.places.includes(place));
+    if (open.length === 0) return true;
+    if (isUpdate) this.#requireInputs(writer, program.inputs, row);
+    const cells = this.outcomes.of(program, row);
+    if (!cells) return false;
+    program.generated.forEach((place, i) => {
+      if (open.includes(place)) row[place] = checked(writer.store, place, cells[i] ?? null);
+    });
+    return true;
+  }
+
+  /** Refuses an update that moves a row: its key is generated from what the update changes. */
+  requireSameKey(store: TableStore, row: readonly Cell[]): void {
+    const program = this.#programs.get(store.table)?.key;
+    const cells = program && this.outcomes.of(program, row);
+    program?.generated.forEach((place, i) => {
+      if (!cells || sameCell(cells[i] ?? null, row[place] ?? null)) return;
+      throw new RpcError(
+        status.FAILED_PRECONDITION,
+        `Cannot update a row of table ${store.table.name} so that its generated key column ${columnOf(store, place).name} changes: delete the row and insert another.`,
+      );
+    });
+  }
+
+  /**
+   * Fills the generated columns of all changed rows.
+   *
+   * @throws {OutcomeMissing} where some must be evaluated first
+   */
+  settle(changes: readonly Change<TableStore>[], log: ChangeLog<TableStore>): void {
+    for (const { store, key } of changes) this.#settleRow(store, key, log);
+    if (!this.outcomes.isComplete) throw new OutcomeMissing();
+  }
+
+  #settleRow(store: TableStore, key: string, log: ChangeLog<TableStore>): void {
+    const program = this.#programs.get(store.table)?.row;
+    const row = program && log.get(store, key);
+    const outcome = row && this.outcomes.of(program, row);
+    if (!outcome) return;
+    const filled = [...row];
+    while (filled.length < store.table.columns.length) filled.push(null);
+    program.generated.forEach((place, i) => {
+      filled[place] = checked(store, place, outcome[i] ?? null);
+    });
+    log.put(store, key, filled);
+  }
+
+  #requireInputs({ store, places }: RowWriter, inputs: readonly number[], row: readonly Cell[]): void {
+    const lacking = inputs.find((place) => !places.includes(place) && !store.keyAt.includes(place));
+    if (lacking === undefined) return;
+    const key = store.keyAt.map((place) => (places.includes(place) ? String(row[place] ?? 'NULL') : '<default>'));
+    const generated = store.keyAt.find((place) => columnOf(store, place).generatedAs) ?? 0;
+    throw new RpcError(
+      status.FAILED_PRECONDITION,
+      `For an Update, the value of a generated primary key \`${columnOf(store, generated).name}\` must be explicitly specified, or else its non-key dependent column \`${columnOf(store, lacking).name}\` must be specified. Key: [${key.join(',')}]`,
+    );
+  }
+}
+
+function computes(table: Table): boolean {
+  return table.columns.some((column) => column.generatedAs);
+}
+
+function checked(store: TableStore, place: number, cell: Cell): Cell {
+  const column = columnOf(store, place);
+  if (cell !== null) checkCellSize(store.table.name, column, cell);
+  else if (column.notNull) {
+    throw new RpcError(status.FAILED_PRECONDITION, `${column.name} must not be NULL in table ${store.table.name}.`);
+  }
+  return cell;
+}
+
+function sameCell(one: Cell, other: Cell): boolean {
+  if (Buffer.isBuffer(one) && Buffer.isBuffer(other)) return one.equals(other);
+  return Object.is(one, other);
+}

@@ -6,6 +6,7 @@ import type { Cell } from './cell.ts';
 import type { Change, RowKey } from './change.ts';
 import { findColumn, type PlannedColumn, planColumns } from './column-plan.ts';
 import { type ColumnReader, columnReader } from './convert.ts';
+import { keyText } from './key-text.ts';
 import { PoisonError } from './poison.ts';
 import { needsDocument, type ReadSource, sourceReader } from './read-source.ts';
 import type { OpenedRecord } from './routes.ts';
@@ -149,10 +150,4 @@ function keyOf({ compiled, keyAt }: MappingPlan, row: readonly (Cell | undefined
     throw new PoisonError('too-large', `The key (${names}) has ${bytes} bytes, over Spanner's ${maxKeyBytes}`);
   }
   return { cells, text: keyText(cells) };
-}
-
-/** Equal exactly for equal keys: cells are canonical in every type that a key may have. */
-export function keyText(cells: readonly Cell[]): string {
-  const only = cells[0];
-  return cells.length === 1 && typeof only === 'string' ? only : JSON.stringify(cells);
 }

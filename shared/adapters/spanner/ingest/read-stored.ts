@@ -1,7 +1,8 @@
 import type { Cell } from '../../../model/events/cell.ts';
 import type { Change } from '../../../model/events/change.ts';
 import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
-import { type CompiledTarget, keyText } from '../../../model/events/compile-target.ts';
+import type { CompiledTarget } from '../../../model/events/compile-target.ts';
+import { keyText } from '../../../model/events/key-text.ts';
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
 import type { StoredByTarget } from '../../../model/events/resolve-batch.ts';
 import { columnsToRead, keysToRead, type StoredRows } from '../../../model/events/resolve-changes.ts';

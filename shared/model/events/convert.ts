@@ -154,7 +154,7 @@ function exactDecimal(
 }
 
 /** What rounds to the largest finite FLOAT32 and no further. */
-const FLOAT32_MAX = 2 ** 128 - 2 ** 103;
+export const FLOAT32_MAX = 2 ** 128 - 2 ** 103;
 
 function jsonFloat(max: number): (value: JsonValue) => Cell | undefined {
   return (value) => {

@@ -30,9 +30,6 @@ const STRING_TAG = 0x1a;
 const BOOL_TAG = 0x20;
 const LIST_TAG = 0x32;
 
-/** Most rows have 128 bytes to 16 KiB. */
-const ROW_LENGTH_BYTES = 2;
-
 /**
  * Writes rows in the protobuf wire format, one after the other into one growing buffer.
  *
@@ -43,6 +40,8 @@ export class WireWriter implements RowArena {
   bytes: Buffer;
   /** Where the next byte goes. */
   at = 0;
+  /** Bytes kept for the open row's length: as many as the last row's took. */
+  private rowLengthBytes = 2;
 
   constructor(firstBytes = FIRST_BYTES) {
     this.bytes = Buffer.allocUnsafeSlow(firstBytes);
@@ -61,19 +60,20 @@ export class WireWriter implements RowArena {
   beginRow(): number {
     this.reserve(ROOM);
     this.bytes[this.at] = ROW_TAG;
-    this.at += 1 + ROW_LENGTH_BYTES;
+    this.at += 1 + this.rowLengthBytes;
     return this.at;
   }
 
   /** Closes a row. */
   endRow(from: number): EncodedRow {
-    this.closeLength(from, ROW_LENGTH_BYTES);
-    return { arena: this, from: from - 1 - ROW_LENGTH_BYTES, to: this.at };
+    const kept = this.rowLengthBytes;
+    this.rowLengthBytes = this.closeLength(from, kept);
+    return { arena: this, from: from - 1 - kept, to: this.at };
   }
 
   /** Takes back everything from a row's beginning on. */
   dropRow(from: number): void {
-    this.at = from - 1 - ROW_LENGTH_BYTES;
+    this.at = from - 1 - this.rowLengthBytes;
   }
 
   null(): void {
@@ -153,8 +153,8 @@ export class WireWriter implements RowArena {
     this.closeLength(from, 1);
   }
 
-  /** Writes the length of `[from, at)` into the bytes kept before `from`, moving the content when they do not suit. */
-  private closeLength(from: number, kept: number): void {
+  /** Writes the length of `[from, at)` into the bytes kept before `from`, moving the content when they do not suit; @returns bytes taken */
+  private closeLength(from: number, kept: number): number {
     const length = this.at - from;
     const wanted = varintBytes(length);
     if (wanted !== kept) {
@@ -165,6 +165,7 @@ export class WireWriter implements RowArena {
     this.at = from - kept;
     this.varint(length);
     this.at = end;
+    return wanted;
   }
 
   private varint(value: number): void {

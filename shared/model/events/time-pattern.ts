@@ -5,7 +5,8 @@ import { localToUtc } from './zone-offset.ts';
 export type ReadTime = (text: string) => string | undefined;
 
 type Field = 'year' | 'month' | 'day' | 'hour' | 'minute' | 'second' | 'fraction';
-type Step = { readonly literal: string } | { readonly field: Field; readonly width: number };
+/** One part of a pattern: text as it stands, or a field of exactly so many digits. */
+export type PatternStep = { readonly literal: string } | { readonly field: Field; readonly width: number };
 
 const FIELDS: Readonly<Record<string, { readonly field: Field; readonly width: number } | undefined>> = {
   yyyy: { field: 'year', width: 4 },
@@ -25,7 +26,7 @@ const MAX_FRACTION_DIGITS = 9;
  * @throws {RangeError} for a pattern without year, month and day, with unknown letters, or an unknown zone
  */
 export function timestampPattern(pattern: string, zone: string | undefined): ReadTime {
-  const steps = stepsOf(pattern);
+  const steps = patternSteps(pattern);
   const toUtc = zone === undefined ? (localMs: number) => localMs : localToUtc(zone);
   return (text) => {
     const fields = readFields(steps, text);
@@ -37,7 +38,7 @@ export function timestampPattern(pattern: string, zone: string | undefined): Rea
 
 /** As `timestampPattern`, into Spanner's DATE: the day as it is written. */
 export function datePattern(pattern: string): ReadTime {
-  const steps = stepsOf(pattern);
+  const steps = patternSteps(pattern);
   return (text) => {
     const fields = readFields(steps, text);
     if (!fields) return undefined;
@@ -46,8 +47,13 @@ export function datePattern(pattern: string): ReadTime {
   };
 }
 
-function stepsOf(pattern: string): readonly Step[] {
-  const steps: Step[] = [];
+/**
+ * Takes a pattern apart.
+ *
+ * @throws {RangeError} as `timestampPattern`
+ */
+export function patternSteps(pattern: string): readonly PatternStep[] {
+  const steps: PatternStep[] = [];
   const seen = new Set<Field>();
   for (const [token] of pattern.matchAll(/'(?:[^']*)'|([A-Za-z])\1*|[^A-Za-z']+|'/g)) {
     const step = stepOf(token, pattern);
@@ -63,7 +69,7 @@ function stepsOf(pattern: string): readonly Step[] {
   return steps;
 }
 
-function stepOf(token: string, pattern: string): Step {
+function stepOf(token: string, pattern: string): PatternStep {
   if (token === "''") return { literal: "'" };
   if (token.length > 1 && token.startsWith("'")) return { literal: token.slice(1, -1) };
   if (!/^[A-Za-z']/.test(token)) return { literal: token };
@@ -79,7 +85,7 @@ interface Fields extends Record<Exclude<Field, 'fraction'>, number> {
   fraction: string;
 }
 
-function readFields(steps: readonly Step[], text: string): Fields | undefined {
+function readFields(steps: readonly PatternStep[], text: string): Fields | undefined {
   const fields: Fields = { year: 1, month: 1, day: 1, hour: 0, minute: 0, second: 0, fraction: '' };
   let at = 0;
   for (const step of steps) {

@@ -68,7 +68,8 @@ function instant(year: number, month: number, day: number, hour: number, minute:
   return date.setUTCHours(hour, minute, second);
 }
 
-function isDay(year: number, month: number, day: number): boolean {
+/** True for a day of the calendar from year 1 on. */
+export function isDay(year: number, month: number, day: number): boolean {
   return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month);
 }
 

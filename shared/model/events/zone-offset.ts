@@ -23,16 +23,24 @@ export function localToUtc(zone: string): LocalToUtc {
   const offsetAt = zoneOffsets(zone);
   const cache = new Map<number, number>();
   const days = new Map<number, number>();
+  // Neighbours in a stream mostly share their day.
+  let lastDay = Number.NaN;
+  let lastOffset = 0;
   return (localMs) => {
     if (localMs < QUARTERS_SINCE_MS) return localMs - resolve(localMs, offsetAt);
     const day = Math.floor(localMs / DAY_MS);
+    if (day === lastDay) return localMs - lastOffset;
     let ofDay = days.get(day);
     if (ofDay === undefined) {
       if (days.size >= MAX_CACHED) days.clear();
       ofDay = dayOffset(day * DAY_MS, offsetAt);
       days.set(day, ofDay);
     }
-    if (!Number.isNaN(ofDay)) return localMs - ofDay;
+    if (!Number.isNaN(ofDay)) {
+      lastDay = day;
+      lastOffset = ofDay;
+      return localMs - ofDay;
+    }
     const quarter = Math.floor(localMs / QUARTER_MS);
     let offset = cache.get(quarter);
     if (offset === undefined) {

@@ -29,8 +29,6 @@ export interface FieldTree {
   readonly slotCount: number;
   /** In the order of the paths given. */
   readonly slots: readonly number[];
-  /** On how many slots one byte of a record lies at most. */
-  readonly depth: number;
 }
 
 interface Building {
@@ -56,8 +54,7 @@ export function fieldTree(paths: readonly string[]): FieldTree {
     }
     return slot;
   });
-  const depth = Math.max(1, ...paths.map((path) => path.split('.').length));
-  return { root: shapeOf(top), slotCount, slots, depth };
+  return { root: shapeOf(top), slotCount, slots };
 }
 
 function shapeOf(level: ReadonlyMap<string, Building>): ObjectShape {

@@ -1,11 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import {
-  type FieldTree,
-  findMember,
-  type ObjectShape,
-  REMEMBERED_BYTES,
-  REMEMBERED_MEMBERS,
-} from './field-tree.ts';
+import { type FieldTree, findMember, type ObjectShape, REMEMBERED_BYTES, REMEMBERED_MEMBERS } from './field-tree.ts';
 import { JsonSkipper, MISSING, OBJECT, STRING, skipSpace } from './skip-json.ts';
 
 /**

@@ -1,0 +1,159 @@
+import { commitTimestampCell } from '../cell.ts';
+import type { PlannedColumn } from '../column-plan.ts';
+import { type ColumnReader, columnReader, FLOAT32_MAX } from '../convert.ts';
+import { type ReadSource, sourceReader } from '../read-source.ts';
+import { WireWriter } from '../row-bytes.ts';
+import type { TableColumn } from '../table-schema.ts';
+import * as json from './skip-json.ts';
+import {
+  floatWriter,
+  type WriteCell,
+  writeBool,
+  writeInteger,
+  writeIntegerText,
+  writeNull,
+  writeNumeric,
+  writeText,
+  writeUuid,
+} from './write-cells.ts';
+import { datePatternWriter, timestampPatternWriter, timestampWriter, writeDate } from './write-times.ts';
+
+/** Kinds of JSON values, `MISSING` included. */
+export const KIND_COUNT = json.ARRAY + 1;
+/** More characters than this may be more than a cell's limit: the reference counts them. */
+const MAX_PLAIN_BYTES = 1_310_720;
+
+/** One column of rows that are written straight, and where it comes from. */
+export type StraightColumn =
+  | {
+      readonly from: 'field';
+      readonly path: string;
+      /** By kind; undefined where the reference reads the value. */
+      readonly writers: readonly (WriteCell | undefined)[];
+      /** The kinds for which the whole record is left to the general path. */
+      readonly refused: readonly boolean[];
+      readonly reader: ColumnReader;
+    }
+  /** The record's key as text; undefined where the reference reads it. */
+  | { readonly from: 'key'; readonly write: WriteCell; readonly read: ReadSource }
+  | { readonly from: 'record'; readonly read: ReadSource }
+  /** The same in every row. */
+  | { readonly from: 'fixed'; readonly bytes: Buffer };
+
+/**
+ * Compiles one column.
+ *
+ * @returns undefined for one that is made of other columns or of the key's fields, or changed after it was read
+ * @throws {RangeError} as `columnReader`
+ */
+export function straightColumn({ column, source, optional }: PlannedColumn): StraightColumn | undefined {
+  if (source === 'commit-timestamp') return { from: 'fixed', bytes: cellBytes(commitTimestampCell) };
+  if (source.bitReverse || source.windowMs !== undefined) return undefined;
+  if (source.from.kind === 'hash' || source.from.kind === 'keyField') return undefined;
+  const reader = columnReader(column, source);
+  const read = sourceReader(source.from, reader);
+  switch (source.from.kind) {
+    case 'field': {
+      const writers = writersOf(column, source);
+      const refused = writers.map((_, kind) => isRefused(column, optional, kind));
+      return { from: 'field', path: source.from.path, writers, refused, reader };
+    }
+    case 'key': {
+      const write = keyWriter(column, source);
+      return write ? { from: 'key', write, read } : { from: 'record', read };
+    }
+    default:
+      return { from: 'record', read };
+  }
+}
+
+interface Times {
+  readonly format: string | undefined;
+  readonly zone: string | undefined;
+}
+
+/** Null where there must be something; and nothing at all, where that leaves the column as it is. */
+function isRefused({ notNull }: TableColumn, optional: boolean, kind: number): boolean {
+  return (kind === json.NULL && notNull) || (kind === json.MISSING && (optional || notNull));
+}
+
+const writeTrue: WriteCell = (out, at) => writeBool(out, at, true);
+const writeFalse: WriteCell = (out, at) => writeBool(out, at, false);
+
+function writersOf(column: TableColumn, times: Times): (WriteCell | undefined)[] {
+  const writers: (WriteCell | undefined)[] = new Array(KIND_COUNT).fill(undefined);
+  writers[json.MISSING] = writeNull;
+  writers[json.NULL] = writeNull;
+  const { type } = column;
+  if (!type || type.array) return writers;
+  writers[json.STRING] = textWriter(column, times);
+  switch (type.code) {
+    case 'BOOL':
+      writers[json.TRUE] = writeTrue;
+      writers[json.FALSE] = writeFalse;
+      break;
+    case 'INT64':
+      writers[json.INTEGER] = writeInteger;
+      break;
+    case 'FLOAT32':
+    case 'FLOAT64': {
+      const write = floatWriter(type.code === 'FLOAT32' ? FLOAT32_MAX : Number.MAX_VALUE);
+      writers[json.INTEGER] = write;
+      writers[json.DECIMAL] = write;
+      break;
+    }
+    case 'NUMERIC':
+      writers[json.INTEGER] = writeNumeric;
+      writers[json.DECIMAL] = writeNumeric;
+      break;
+  }
+  return writers;
+}
+
+/** The writing of a plain string; undefined for types of which the reference reads every string. */
+function textWriter(column: TableColumn, { format, zone }: Times): WriteCell | undefined {
+  switch (column.type?.code) {
+    case 'STRING':
+      return boundedText(Math.min(column.type.maxLength ?? MAX_PLAIN_BYTES, MAX_PLAIN_BYTES));
+    case 'INT64':
+      return writeIntegerText;
+    case 'NUMERIC':
+      return writeNumeric;
+    case 'UUID':
+      return writeUuid;
+    case 'DATE':
+      return format === undefined ? writeDate : patterned(format, () => datePatternWriter(format));
+    case 'TIMESTAMP':
+      return format === undefined ? timestampWriter() : patterned(format, () => timestampPatternWriter(format, zone));
+    default:
+      return undefined;
+  }
+}
+
+/** A pattern with half a surrogate pair has no bytes to compare with. */
+function patterned(format: string, writer: () => WriteCell): WriteCell | undefined {
+  return format.isWellFormed() ? writer() : undefined;
+}
+
+/** Characters are never more than bytes. */
+function boundedText(maxBytes: number): WriteCell {
+  return (out, at, source, from, to) => (to - from > maxBytes ? -1 : writeText(out, at, source, from, to));
+}
+
+/** A key whose bytes read as a string of JSON reads; only a STRING takes what is not ASCII. */
+function keyWriter(column: TableColumn, times: Times): WriteCell | undefined {
+  if (column.type?.array) return undefined;
+  const write = textWriter(column, times);
+  if (!write || column.type?.code !== 'STRING') return write;
+  return (out, at, source, from, to) => {
+    let high = 0;
+    for (let place = from; place < to; place++) high |= source[place] ?? 0;
+    return high < 0x80 ? write(out, at, source, from, to) : -1;
+  };
+}
+
+function cellBytes(cell: string): Buffer {
+  const writer = new WireWriter(cell.length + 64);
+  writer.cell(cell);
+  return writer.bytes.subarray(0, writer.at);
+}

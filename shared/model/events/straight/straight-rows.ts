@@ -1,0 +1,169 @@
+import type { Pipeline, Target } from '../../config/declaration.ts';
+import type { Cell } from '../cell.ts';
+import type { Change } from '../change.ts';
+import type { PlannedColumn } from '../column-plan.ts';
+import { parseExactJsonText } from '../exact-json.ts';
+import type { RawRecord } from '../raw-record.ts';
+import type { WireWriter } from '../row-bytes.ts';
+import { fieldTree } from './field-tree.ts';
+import { JsonScanner } from './json-scanner.ts';
+import { STRING } from './skip-json.ts';
+import { type StraightColumn, straightColumn } from './straight-column.ts';
+import { CELL_HEAD_BYTES } from './write-cells.ts';
+import { writtenKeyText } from './written-key-text.ts';
+
+/**
+ * Writes a record's row into the writer; undefined for a record that is not plain, which the general path then maps, and
+ * of which nothing stays written.
+ */
+export type StraightMapper = (record: RawRecord, writer: WireWriter) => Change | undefined;
+
+/** What a pipeline and its table make of it. */
+export interface StraightPlan {
+  readonly pipeline: Pick<Pipeline, 'format' | 'keyFormat'>;
+  readonly target: Pick<Target, 'mode' | 'guard' | 'aggregate'>;
+  /** The columns written, in their order. */
+  readonly planned: readonly PlannedColumn[];
+  /** Where the primary key's columns stand among them, in the key's order. */
+  readonly keyAt: readonly number[];
+}
+
+const MODES: ReadonlySet<Target['mode']> = new Set(['insert', 'update', 'upsert', 'replace']);
+/** The most bytes of a cell whose text is not in the record: a timestamp. */
+const MADE_BYTES = 32;
+const ROW_HEAD_BYTES = 64;
+
+/**
+ * Compiles the way from a record's bytes straight to its row's, without making a value of anything in between.
+ *
+ * The general path (`compilePipeline`) stays the reference: what is written here is what it would have written, and every
+ * record that it would refuse, or that leaves a column as it is, is left to it.
+ *
+ * @returns undefined for a pipeline whose records all take the general path
+ * @throws {RangeError} as `compilePipeline`
+ */
+export function straightMapper({ pipeline, target, planned, keyAt }: StraightPlan): StraightMapper | undefined {
+  if (pipeline.format.kind !== 'json' || pipeline.keyFormat || !MODES.has(target.mode)) return undefined;
+  if (target.guard !== undefined || target.aggregate || keyAt.some((at) => at < 0)) return undefined;
+  const columns = planned.map(straightColumn);
+  if (!columns.every((column) => column !== undefined)) return undefined;
+  const rows = new StraightRows(columns, keyAt);
+  return (record, writer) => rows.map(record, writer);
+}
+
+class StraightRows {
+  private readonly columns: readonly StraightColumn[];
+  private readonly scanner: JsonScanner;
+  /** By column: its slot; -1 for what does not come from a field. */
+  private readonly slots: Int32Array;
+  /** By column: its place in the key; -1 for what is not in the key. */
+  private readonly keyPlaces: Int32Array;
+  private readonly keyStarts: Int32Array;
+  private readonly room: Room;
+
+  constructor(columns: readonly StraightColumn[], keyAt: readonly number[]) {
+    const tree = fieldTree(pathsOf(columns));
+    let field = 0;
+    this.columns = columns;
+    this.scanner = new JsonScanner(tree);
+    this.slots = Int32Array.from(columns, ({ from }) => (from === 'field' ? (tree.slots[field++] ?? -1) : -1));
+    this.keyPlaces = Int32Array.from(columns, (_, at) => keyAt.indexOf(at));
+    this.keyStarts = new Int32Array(keyAt.length);
+    this.room = roomOf(columns);
+  }
+
+  map(record: RawRecord, writer: WireWriter): Change | undefined {
+    const { value } = record;
+    if (value === null || !this.scanner.scan(value)) return undefined;
+    const { room } = this;
+    const needed = room.fixed + room.perValueByte * value.length + room.perKeyByte * (record.key?.length ?? 0);
+    writer.reserve(needed);
+    const row = writer.beginRow();
+    const keyText = this.writeCells(record, value, writer, needed)
+      ? writtenKeyText(writer.bytes, this.keyStarts)
+      : undefined;
+    if (keyText === undefined) {
+      writer.dropRow(row);
+      return undefined;
+    }
+    return { kind: 'encoded', keyText, row: writer.endRow(row) };
+  }
+
+  /** @returns false where the general path must look */
+  private writeCells(record: RawRecord, value: Buffer, writer: WireWriter, needed: number): boolean {
+    const { columns, slots, keyPlaces, keyStarts } = this;
+    const { kinds, froms, tos } = this.scanner;
+    let out = writer.bytes;
+    let { at } = writer;
+    for (let index = 0; index < columns.length; index++) {
+      const column = columns[index];
+      if (column === undefined) return false;
+      const place = keyPlaces[index] ?? -1;
+      if (place >= 0) keyStarts[place] = at;
+      let next = -1;
+      if (column.from === 'field') {
+        const slot = slots[index] ?? 0;
+        const kind = kinds[slot] ?? 0;
+        if (column.refused[kind]) return false;
+        const write = column.writers[kind];
+        if (write !== undefined) next = write(out, at, value, froms[slot] ?? 0, tos[slot] ?? 0);
+      } else if (column.from === 'key') {
+        const { key } = record;
+        if (key !== null) next = column.write(out, at, key, 0, key.length);
+      } else if (column.from === 'fixed') next = at + column.bytes.copy(out, at);
+      if (next < 0) {
+        const cell = this.read(column, slots[index] ?? -1, record, value);
+        if (cell === undefined) return false;
+        writer.at = at;
+        writer.cell(cell);
+        writer.reserve(needed);
+        out = writer.bytes;
+        next = writer.at;
+      }
+      at = next;
+    }
+    writer.at = at;
+    return true;
+  }
+
+  /** One cell as the reference reads it; undefined where it refuses, or where there is nothing. */
+  private read(column: StraightColumn, slot: number, record: RawRecord, value: Buffer): Cell | undefined {
+    if (column.from === 'fixed') return undefined;
+    try {
+      if (column.from !== 'field') return column.read({ record, value: undefined, key: undefined }) ?? undefined;
+      const from = this.scanner.froms[slot] ?? 0;
+      const to = this.scanner.tos[slot] ?? 0;
+      const text = value.toString('utf8', from, to);
+      return column.reader.fromJson(this.scanner.kinds[slot] === STRING ? text : parseExactJsonText(text));
+    } catch {
+      // The general path throws the same, and says why.
+      return undefined;
+    }
+  }
+}
+
+function pathsOf(columns: readonly StraightColumn[]): string[] {
+  return columns.flatMap((column) => (column.from === 'field' ? [column.path] : []));
+}
+
+/** How many bytes a row takes at most, beyond cells that the reference reads. */
+interface Room {
+  readonly fixed: number;
+  readonly perValueByte: number;
+  readonly perKeyByte: number;
+}
+
+function roomOf(columns: readonly StraightColumn[]): Room {
+  const paths = pathsOf(columns);
+  const fixed = columns.map((column) => (column.from === 'fixed' ? column.bytes.length : CELL_HEAD_BYTES + MADE_BYTES));
+  return {
+    fixed: fixed.reduce((sum, bytes) => sum + bytes, ROW_HEAD_BYTES),
+    // A byte may be of several columns: those of its own path, and of the paths that lead to it.
+    perValueByte: Math.max(0, ...paths.map((path) => paths.filter((other) => leadsTo(other, path)).length)),
+    perKeyByte: columns.filter(({ from }) => from === 'key').length,
+  };
+}
+
+function leadsTo(outer: string, path: string): boolean {
+  return outer === path || path.startsWith(`${outer}.`);
+}

@@ -1,0 +1,64 @@
+import { maxKeyBytes } from '../../../base/limits.ts';
+import type { Cell } from '../cell.ts';
+import { keyText } from '../key-text.ts';
+
+/** What Spanner counts for a key's cell that is no text. */
+const SCALAR_BYTES = 8;
+/** Keys up to this length are made without a call into the engine. */
+const SHORT_TEXT = 16;
+
+/**
+ * The text of a row's key, as `keyText` makes it of the cells.
+ *
+ * @param starts where the key's cells begin in `out`, in the key's order
+ * @returns undefined for a key that is too large
+ */
+export function writtenKeyText(out: Buffer, starts: Int32Array): string | undefined {
+  if (starts.length === 1) {
+    const at = starts[0] ?? 0;
+    // A short string: element tag, length, string tag, length.
+    const length = out[at + 3] ?? 0;
+    if ((out[at + 1] ?? 0) < 0x80 && out[at + 2] === 0x1a) return shortText(out, at + 4, at + 4 + length);
+  }
+  const cells: Cell[] = [];
+  let bytes = 0;
+  for (const start of starts) {
+    const cell = cellAt(out, start);
+    cells.push(cell);
+    bytes += typeof cell === 'string' ? Buffer.byteLength(cell) : SCALAR_BYTES;
+  }
+  return bytes > maxKeyBytes ? undefined : keyText(cells);
+}
+
+function shortText(out: Buffer, from: number, to: number): string {
+  if (to - from > SHORT_TEXT) return out.toString('utf8', from, to);
+  let text = '';
+  for (let at = from; at < to; at++) {
+    const byte = out[at] ?? 0;
+    if (byte >= 0x80) return out.toString('utf8', from, to);
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+/** Reads a scalar cell back. */
+function cellAt(out: Buffer, start: number): Cell {
+  let at = start + 1;
+  while ((out[at] ?? 0) >= 0x80) at++;
+  at++;
+  switch (out[at++]) {
+    case 0x08:
+      return null;
+    case 0x20:
+      return out[at] === 1;
+    case 0x11:
+      return out.readDoubleLE(at);
+    default: {
+      let length = 0;
+      let shift = 0;
+      for (; (out[at] ?? 0) >= 0x80; shift += 7) length |= ((out[at++] ?? 0) & 127) << shift;
+      length |= (out[at++] ?? 0) << shift;
+      return out.toString('utf8', at, at + length);
+    }
+  }
+}

@@ -1,7 +1,8 @@
 import { maxCellBytes } from '../../base/limits.ts';
 import { type Cell, commitTimestampCell } from './cell.ts';
 import { readDecimal, toInt64, toNumeric } from './decimal.ts';
-import { describeJson, ExactNumber, type JsonValue, parseExactJsonText } from './exact-json.ts';
+import { Bytes, Double, ExactNumber, Unfit } from './document-leaf.ts';
+import { describeJson, type JsonValue, parseExactJsonText } from './exact-json.ts';
 import { PoisonError } from './poison.ts';
 import type { ColumnType, TableColumn } from './table-schema.ts';
 import { datePattern, type ReadTime, timestampPattern } from './time-pattern.ts';
@@ -44,14 +45,19 @@ export function columnReader(
   const refuse = (value: string): never => {
     throw new PoisonError('unmappable', `Column ${column.name}: ${value} is no ${column.typeText}`);
   };
-  const element = (value: JsonValue): Cell =>
-    value === null ? null : (scalar.json(value) ?? refuse(describeJson(value)));
+  const one = (value: JsonValue): Cell => {
+    if (value instanceof Unfit) return refuse(value.what);
+    return scalar.json(value) ?? refuse(describeJson(value));
+  };
   return {
     fromJson(value) {
       if (value === null) return null;
-      if (!type.array) return fitted(column, scalar.json(value) ?? refuse(describeJson(value)));
+      if (!type.array) return fitted(column, one(value));
       if (!isArray(value)) return refuse(describeJson(value));
-      return fitted(column, value.map(element));
+      return fitted(
+        column,
+        value.map((element) => (element === null ? null : one(element))),
+      );
     },
     fromText(text) {
       const cell = type.array ? undefined : scalar.text(text);
@@ -91,13 +97,13 @@ function scalarReader(
     case 'NUMERIC':
       return { json: jsonNumeric, text: decimalText(toNumeric) };
     case 'FLOAT64':
-      return { json: jsonFloat(Number.MAX_VALUE), text: readFloat(Number.MAX_VALUE) };
+      return { json: jsonFloat64, text: readFloat(Number.MAX_VALUE) };
     case 'FLOAT32':
-      return { json: jsonFloat(FLOAT32_MAX), text: readFloat(FLOAT32_MAX) };
+      return { json: jsonFloat32, text: readFloat(FLOAT32_MAX) };
     case 'STRING':
       return fromString((text) => (text.isWellFormed() ? text : undefined));
     case 'BYTES':
-      return fromString((text) => (BASE64.test(text) ? Buffer.from(text, 'base64').toString('base64') : undefined));
+      return { json: jsonBytes, text: readBase64 };
     case 'JSON':
       return { json: jsonText, text: (text) => jsonText(parseExactJsonText(text)) };
     case 'UUID':
@@ -122,6 +128,15 @@ function fromString(read: (text: string) => Cell | undefined): ScalarReader {
   return { json: (value) => (typeof value === 'string' ? read(value) : undefined), text: read };
 }
 
+function jsonBytes(value: JsonValue): Cell | undefined {
+  if (value instanceof Bytes) return value.buffer.toString('base64');
+  return typeof value === 'string' ? readBase64(value) : undefined;
+}
+
+function readBase64(text: string): Cell | undefined {
+  return BASE64.test(text) ? Buffer.from(text, 'base64').toString('base64') : undefined;
+}
+
 function readBool(text: string): Cell | undefined {
   return text === 'true' ? true : text === 'false' ? false : undefined;
 }
@@ -135,12 +150,15 @@ function decimalText(to: (decimal: NonNullable<ReturnType<typeof readDecimal>>) 
 
 /** A whole number; also as a string, which is how many producers keep 64 bits whole in JSON. */
 function jsonInt64(value: JsonValue): Cell | undefined {
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
-  return exactDecimal(value, toInt64);
+  const number = value instanceof Double ? value.value : value;
+  if (typeof number === 'number') return Number.isSafeInteger(number) ? String(number) : undefined;
+  return exactDecimal(number, toInt64);
 }
 
+/** A binary number stands for the shortest decimal that reads back as it: what its producer would write in JSON. */
 function jsonNumeric(value: JsonValue): Cell | undefined {
-  return exactDecimal(typeof value === 'number' ? String(value) : value, toNumeric);
+  const number = value instanceof Double ? value.value : value;
+  return exactDecimal(typeof number === 'number' ? String(number) : number, toNumeric);
 }
 
 function exactDecimal(
@@ -155,6 +173,20 @@ function exactDecimal(
 
 /** What rounds to the largest finite FLOAT32 and no further. */
 export const FLOAT32_MAX = 2 ** 128 - 2 ** 103;
+
+function jsonFloat64(value: JsonValue): Cell | undefined {
+  if (!(value instanceof Double)) return decimalFloat64(value);
+  return Number.isFinite(value.value) ? value.value : String(value.value);
+}
+
+/** A decimal text has a nearest FLOAT32; a binary number of 64 bits would lose digits that were there. */
+function jsonFloat32(value: JsonValue): Cell | undefined {
+  if (!(value instanceof Double)) return decimalFloat32(value);
+  return Number.isFinite(value.value) ? undefined : String(value.value);
+}
+
+const decimalFloat64 = jsonFloat(Number.MAX_VALUE);
+const decimalFloat32 = jsonFloat(FLOAT32_MAX);
 
 function jsonFloat(max: number): (value: JsonValue) => Cell | undefined {
   return (value) => {

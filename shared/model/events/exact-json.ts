@@ -1,27 +1,19 @@
 import { isUtf8 } from 'node:buffer';
+import { type Bytes, DocumentLeaf, type Double, ExactNumber, type Unfit } from './document-leaf.ts';
 import { PoisonError } from './poison.ts';
 
-declare global {
-  interface JSON {
-    /** Text that `JSON.stringify` writes as it is. Source: tc39/proposal-json-parse-with-source. */
-    rawJSON(text: string): unknown;
-  }
-}
-
-/** A number whose digits a JavaScript number might not hold: kept as it was written. */
-export class ExactNumber {
-  readonly source: string;
-
-  constructor(source: string) {
-    this.source = source;
-  }
-
-  toJSON(): unknown {
-    return JSON.rawJSON(this.source);
-  }
-}
-
-export type JsonValue = null | boolean | number | string | ExactNumber | readonly JsonValue[] | JsonObject;
+/** What a record's decoder makes of it: JSON, and the leaves that JSON lacks. Plain numbers are finite. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | ExactNumber
+  | Double
+  | Bytes
+  | Unfit
+  | readonly JsonValue[]
+  | JsonObject;
 export interface JsonObject {
   readonly [name: string]: JsonValue;
 }
@@ -59,15 +51,15 @@ function keepDigits(_name: string, value: unknown, context?: { readonly source?:
   return PERHAPS_INEXACT.test(source) ? new ExactNumber(source) : value;
 }
 
-/** True for a JSON object, false for arrays, null and scalars. */
+/** True for an object, false for arrays, null and scalars. */
 export function isJsonObject(value: JsonValue): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof DocumentLeaf);
 }
 
 /** What a JSON value is, in the words of a reason. */
 export function describeJson(value: JsonValue): string {
   if (value === null) return 'null';
-  if (value instanceof ExactNumber) return `the number ${value.source.slice(0, 80)}`;
+  if (value instanceof DocumentLeaf) return value.describe();
   if (typeof value === 'number') return `the number ${value}`;
   if (typeof value === 'boolean') return `${value}`;
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 80).toWellFormed())}`;

@@ -53,8 +53,12 @@ function fieldReader(
   };
 }
 
-/** The value at a dotted path; undefined where an object on the way lacks it. */
+/** The path that means the whole document: of a scalar, or of everything for a JSON column. */
+export const WHOLE_DOCUMENT = '$';
+
+/** The value at a dotted path, or at `$` the whole; undefined where an object on the way lacks it. */
 export function fieldAt(path: string): (document: JsonValue) => JsonValue | undefined {
+  if (path === WHOLE_DOCUMENT) return (document) => document;
   const [first = '', ...rest] = path.split('.');
   if (rest.length === 0) return (document) => own(document, first);
   return (document) => {

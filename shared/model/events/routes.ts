@@ -1,6 +1,7 @@
 import type { RouteCondition } from '../config/declaration.ts';
 import type { DecodedRecord } from '../formats/record-decoder.ts';
-import { ExactNumber, type JsonValue } from './exact-json.ts';
+import { Double, ExactNumber } from './document-leaf.ts';
+import type { JsonValue } from './exact-json.ts';
 import type { RawRecord } from './raw-record.ts';
 import { fieldAt } from './read-source.ts';
 
@@ -54,5 +55,6 @@ function subjectOf(by: RouteCondition['by']): (opened: OpenedRecord) => string |
 function textOf(value: JsonValue | undefined): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value instanceof Double) return String(value.value);
   return value instanceof ExactNumber ? value.source : undefined;
 }

@@ -67,13 +67,14 @@ async function consumeOnce(context: ConsumeContext, targets: ReadonlyMap<number,
     subscription = await driver.subscribe(
       {
         group: source.group,
-        topic: source.topic,
+        topics: [source.topic],
         maxWaitMs: compiled.pipeline.batch.lingerMs,
         sessionTimeoutMs: context.sessionTimeoutMs,
       },
       {
         onAssigned: owner.assign,
         onBatch: owner.take,
+        onPositionLost: owner.retake,
         onEnded: ended.reject,
       },
     );

@@ -1,4 +1,10 @@
-import type { KafkaDriver, PartitionBatch, Subscription } from '../../shared/adapters/kafka/driver.ts';
+import type {
+  AssignedPartition,
+  KafkaDriver,
+  PartitionBatch,
+  Subscription,
+  TopicPartition,
+} from '../../shared/adapters/kafka/driver.ts';
 import { FencedError, OffsetGapError, TopicRecreatedError } from '../../shared/adapters/spanner/ingest/checkpoint.ts';
 import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
@@ -32,7 +38,9 @@ export interface OwnerContext {
 
 /** The partitions that a worker holds, each with its fence and position. */
 export interface PartitionOwner {
-  assign(partitions: readonly number[], subscription: Subscription): void;
+  assign(partitions: readonly AssignedPartition[], subscription: Subscription): void;
+  /** Raises the fence anew and looks where the log begins: a partition whose position Kafka no longer has. */
+  retake(partition: TopicPartition, reason: Error): void;
   take(batch: PartitionBatch): Promise<void>;
   /** Where each held partition stands; undefined while it is being taken. */
   positions(): ReadonlyMap<number, bigint | undefined>;
@@ -40,6 +48,7 @@ export interface PartitionOwner {
 
 /** `taking` until the fence is raised; then every batch must begin at `position`. */
 interface Held {
+  readonly topic: string;
   readonly partition: number;
   state: 'taking' | 'owned' | 'lost';
   topicId: string;
@@ -64,12 +73,12 @@ export function ownPartitions(context: OwnerContext): PartitionOwner {
   const taker = (one: Held): void => {
     if (!current) return;
     one.state = 'taking';
-    current.pause(one.partition);
+    current.pause(one);
     void takePartition(context, one, current, isCurrent).catch(context.onFailure);
   };
   const retakeLater = (one: Held): void => {
     one.state = 'lost';
-    current?.pause(one.partition);
+    current?.pause(one);
     void pause(FENCED_RETRY_MS * (0.5 + Math.random()), context.signal).then(() => {
       if (isCurrent(one)) taker(one);
     });
@@ -77,12 +86,26 @@ export function ownPartitions(context: OwnerContext): PartitionOwner {
   return {
     assign(partitions, subscription) {
       current = subscription;
-      held = new Map(partitions.map((partition) => [partition, newHeld(partition)]));
-      for (const one of held.values()) taker(one);
+      const before = held;
+      held = new Map();
+      const added: Held[] = [];
+      for (const { partition, kept } of partitions) {
+        const earlier = kept ? before.get(partition) : undefined;
+        const one = earlier ?? newHeld(context.topic, partition);
+        held.set(partition, one);
+        if (!earlier) added.push(one);
+      }
+      for (const one of added) taker(one);
       context.log(
         'INFO',
-        `Pipeline ${context.compiled.pipeline.name} holds partitions ${partitions.join(', ') || 'none'}`,
+        `Pipeline ${context.compiled.pipeline.name} holds partitions ${[...held.keys()].join(', ') || 'none'}`,
       );
+    },
+    retake({ partition }, reason) {
+      const one = held.get(partition);
+      if (!one || context.signal.aborted) return;
+      context.log('WARNING', `Partition ${partition} of topic ${context.topic} is taken again: ${reason.message}`);
+      taker(one);
     },
     async take(batch) {
       const one = held.get(batch.partition);
@@ -100,8 +123,9 @@ export function ownPartitions(context: OwnerContext): PartitionOwner {
   };
 }
 
-function newHeld(partition: number): Held {
-  return { partition, state: 'taking', topicId: '', fence: 0n, committed: 0n, position: 0n, oddFetch: undefined };
+function newHeld(topic: string, partition: number): Held {
+  const nowhere = { topicId: '', fence: 0n, committed: 0n, position: 0n, oddFetch: undefined };
+  return { topic, partition, state: 'taking', ...nowhere };
 }
 
 async function takePartition(
@@ -124,8 +148,8 @@ async function takePartition(
       if (!isCurrent(one)) return;
       Object.assign(one, { ...taken, topicId: state.topicId, committed: taken.nextOffset, position: taken.nextOffset });
       one.state = 'owned';
-      subscription.seek(partition, taken.nextOffset);
-      subscription.resume(partition);
+      subscription.seek(one, taken.nextOffset);
+      subscription.resume(one);
       log('DEBUG', `Took partition ${partition} of ${topic} at ${taken.nextOffset}`, { pipeline, fence: taken.fence });
       return;
     } catch (error) {
@@ -157,7 +181,7 @@ function follows(one: Held, batch: PartitionBatch, subscription: Subscription, t
     return true;
   }
   if (batch.fetchedFrom < one.position) {
-    subscription.seek(one.partition, one.position);
+    subscription.seek(one, one.position);
     return false;
   }
   const confirmed = one.oddFetch === batch.fetchedFrom;
@@ -175,7 +199,7 @@ async function commitBatch(
 ): Promise<void> {
   const { driver, store, compiled, topic, signal, log, onProgress } = context;
   // Ids never come back: when it still is ours now, what was fetched before now was our topic's.
-  if ((await driver.topicId(topic)) !== one.topicId) {
+  if ((batch.topicId ?? (await driver.topicId(topic))) !== one.topicId) {
     if (isCurrent(one)) take(one);
     return;
   }
@@ -216,7 +240,8 @@ function onBatchFailure(
 
 /** Kafka's own offsets only advise: lag tools and autoscalers read them, we never do. */
 function adviseKafka({ log }: OwnerContext, subscription: Subscription, one: Held): void {
-  subscription.commitOffsets(new Map([[one.partition, one.committed]])).catch((error: unknown) => {
+  const { topic, partition, committed } = one;
+  subscription.commitOffsets([{ topic, partition, offset: committed }]).catch((error: unknown) => {
     log('DEBUG', `Kafka did not take the offset of partition ${one.partition}: ${messageOf(error)}`);
   });
 }

@@ -35,6 +35,14 @@ export function openKafkajsDriver(options: {
   return {
     topicId: (topic) => ids.read(topic),
     describeTopic: (topic) => describeTopic(topic, ids, admin),
+    findTopics: async (source) => {
+      const names = await admin.use((connected) => connected.listTopics());
+      const wanted =
+        source instanceof RegExp
+          ? names.filter((name) => source.test(name))
+          : names.filter((name) => source.includes(name));
+      return wanted.sort();
+    },
     subscribe: (wanted, handlers) => subscribe(kafka, wanted, handlers),
     async close() {
       await admin.close();

@@ -1,6 +1,12 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { RawRecord, RecordHeader } from '../../model/events/raw-record.ts';
-import type { PartitionBatch, Subscription, SubscriptionHandlers, SubscriptionOptions } from './driver.ts';
+import type {
+  PartitionBatch,
+  Subscription,
+  SubscriptionHandlers,
+  SubscriptionOptions,
+  TopicPartition,
+} from './driver.ts';
 
 const MIB = 1024 * 1024;
 /** Bytes of one fetch and of one partition in it. A larger record still comes, alone: the broker sends at least one. */
@@ -16,7 +22,7 @@ const NO_HEADERS: readonly RecordHeader[] = [];
 /** Joins a group with kafkajs; Spanner, not Kafka, decides where each partition begins. */
 export async function subscribe(
   kafka: Kafka,
-  { group, topic, maxWaitMs, sessionTimeoutMs }: SubscriptionOptions,
+  { group, topics, maxWaitMs, sessionTimeoutMs }: SubscriptionOptions,
   handlers: SubscriptionHandlers,
 ): Promise<Subscription> {
   const consumer = kafka.consumer({
@@ -30,11 +36,11 @@ export async function subscribe(
     maxWaitTimeInMs: Math.max(1, maxWaitMs),
     retry: RETRY,
   });
-  const subscription = subscriptionOf(consumer, topic);
+  const subscription = subscriptionOf(consumer);
   try {
     await consumer.connect();
-    await consumer.subscribe({ topics: [topic], fromBeginning: true });
-    listen(consumer, topic, subscription, handlers);
+    await consumer.subscribe({ topics: topics instanceof RegExp ? [topics] : [...topics], fromBeginning: true });
+    listen(consumer, subscription, handlers);
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: true,
@@ -48,16 +54,25 @@ export async function subscribe(
   return subscription;
 }
 
-function listen(consumer: Consumer, topic: string, subscription: Subscription, handlers: SubscriptionHandlers): void {
+function listen(consumer: Consumer, subscription: Subscription, handlers: SubscriptionHandlers): void {
   const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = consumer.events;
-  consumer.on(GROUP_JOIN, ({ payload }) => handlers.onAssigned(payload.memberAssignment[topic] ?? [], subscription));
+  consumer.on(GROUP_JOIN, ({ payload }) => {
+    const topics = Object.entries(payload.memberAssignment);
+    // kafkajs gives up every partition at a rebalance, so that none is kept.
+    const assigned = topics.flatMap(([topic, partitions]) =>
+      partitions.map((partition) => ({ topic, partition, kept: false })),
+    );
+    handlers.onAssigned(assigned, subscription);
+  });
   consumer.on(CRASH, ({ payload }) => handlers.onEnded(payload.error));
   consumer.on(END_BATCH_PROCESS, ({ payload }) => {
     // A fetch that found only control records comes to no handler; the position moves nevertheless.
     if (payload.batchSize > 0) return;
-    const { partition, firstOffset, lastOffset, highWatermark } = payload;
+    const { topic, partition, firstOffset, lastOffset, highWatermark } = payload;
     void handlers.onBatch({
+      topic,
       partition,
+      topicId: undefined,
       fetchedFrom: BigInt(firstOffset ?? lastOffset),
       nextOffset: BigInt(lastOffset) + 1n,
       records: [],
@@ -70,7 +85,9 @@ function listen(consumer: Consumer, topic: string, subscription: Subscription, h
 function batchOf({ batch, heartbeat }: EachBatchPayload): PartitionBatch {
   const { topic, partition } = batch;
   return {
+    topic,
     partition,
+    topicId: undefined,
     fetchedFrom: fetchedFrom(batch),
     nextOffset: BigInt(batch.lastOffset()) + 1n,
     records: batch.messages.map((message) => recordOf(topic, partition, message)),
@@ -109,13 +126,16 @@ function headersOf(headers: KafkaMessage['headers']): readonly RecordHeader[] {
   return list.length === 0 ? NO_HEADERS : list;
 }
 
-function subscriptionOf(consumer: Consumer, topic: string): Subscription {
+function subscriptionOf(consumer: Consumer): Subscription {
+  const one = ({ topic, partition }: TopicPartition) => [{ topic, partitions: [partition] }];
   return {
-    seek: (partition, offset) => consumer.seek({ topic, partition, offset: String(offset) }),
-    pause: (partition) => consumer.pause([{ topic, partitions: [partition] }]),
-    resume: (partition) => consumer.resume([{ topic, partitions: [partition] }]),
+    seek: ({ topic, partition }, offset) => consumer.seek({ topic, partition, offset: String(offset) }),
+    pause: (partition) => consumer.pause(one(partition)),
+    resume: (partition) => consumer.resume(one(partition)),
     commitOffsets: (offsets) =>
-      consumer.commitOffsets([...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) }))),
+      consumer.commitOffsets(
+        offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) })),
+      ),
     stop: async () => {
       await consumer.stop();
       await consumer.disconnect();

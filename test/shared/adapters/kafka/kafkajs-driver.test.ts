@@ -36,16 +36,17 @@ test('openKafkajsDriver() delivers what was produced in every codec, from the of
   const received: PartitionBatch[] = [];
   const done = Promise.withResolvers<void>();
   const subscription = await driver.subscribe(
-    { group: 'g', topic: 't', maxWaitMs: 10, sessionTimeoutMs: 30_000 },
+    { group: 'g', topics: ['t'], maxWaitMs: 10, sessionTimeoutMs: 30_000 },
     {
       onAssigned: (partitions, current) => {
-        assert.deepEqual(partitions, [0]);
-        current.seek(0, 5n);
+        assert.deepEqual(partitions, [{ topic: 't', partition: 0, kept: false }]);
+        current.seek({ topic: 't', partition: 0 }, 5n);
       },
       onBatch: async (batch) => {
         received.push(batch);
         if (batch.nextOffset === 250n) done.resolve();
       },
+      onPositionLost: (_, error) => done.reject(error),
       onEnded: done.reject,
     },
   );

@@ -56,9 +56,13 @@ CREATE TABLE PenstockDeadLetters (
   Headers JSON,
   PartCount INT64 NOT NULL,
   ValueBytes INT64 NOT NULL,
+  PipelineVersion STRING(32),
   OccurredAt TIMESTAMP,
   RecordedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
   RedrivenAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
+  RedrivenBy STRING(256),
+  AttemptCount INT64,
+  AttemptedAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (Pipeline, DeadLetterId, Part);
 
 -- One row per epoch: the pinned read timestamp and the manifest.

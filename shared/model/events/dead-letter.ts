@@ -26,6 +26,7 @@ export const deadLetterColumns = [
   'Headers',
   'PartCount',
   'ValueBytes',
+  'PipelineVersion',
   'OccurredAt',
   'RecordedAt',
 ] as const;
@@ -33,6 +34,8 @@ export const deadLetterColumns = [
 /** A record that is set aside. */
 export interface DeadLetter {
   readonly pipeline: string;
+  /** As `pipelineVersion` names it. */
+  readonly pipelineVersion: string;
   /** Unique in the pipeline, and the same whenever the same record is set aside. */
   readonly id: string;
   readonly source: 'kafka' | 'pubsub';
@@ -52,11 +55,12 @@ export function partCountOf({ key, value }: RawRecord): number {
  * The rows of PenstockDeadLetters for records set aside.
  *
  * Key and value are kept byte for byte; what is over 8 MiB continues in further parts, which repeat everything but bytes
- * and headers. An absent key or value is NULL, an empty one is empty.
+ * and headers. An absent key or value is NULL, an empty one is empty. A letter of the same id is replaced: what is set aside
+ * again waits again, whatever became of it before.
  */
 export function deadLetterMutation(letters: readonly DeadLetter[]): TableMutation {
   return {
-    operation: 'upsert',
+    operation: 'replace',
     table: 'PenstockDeadLetters',
     columns: deadLetterColumns,
     rows: letters.flatMap(partsOf),
@@ -82,6 +86,7 @@ function partsOf(letter: DeadLetter): Cell[][] {
     part === 0 ? headersJson(record) : null,
     String(partCount),
     String(record.value?.length ?? 0),
+    letter.pipelineVersion,
     record.timestampMs === undefined ? null : (timestampOfMs(record.timestampMs) ?? null),
     commitTimestampCell,
   ]);

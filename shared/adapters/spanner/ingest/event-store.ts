@@ -2,6 +2,7 @@ import type { Pipeline } from '../../../model/config/declaration.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
+import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { Resolution } from '../../../model/events/resolve-changes.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
@@ -215,7 +216,8 @@ function deadLetters(pipeline: Pipeline, mapped: readonly MappedRecord[], { dead
     const record = mapped[at]?.record;
     if (!record) return [];
     const id = `${record.topic}/${record.partition}/${record.offset}`;
-    return [{ pipeline: pipeline.name, id, source: 'kafka', eventId: undefined, record, poison, reason }];
+    const from = { pipeline: pipeline.name, pipelineVersion: pipelineVersion(pipeline) };
+    return [{ ...from, id, source: 'kafka', eventId: undefined, record, poison, reason }];
   });
 }
 

@@ -4,6 +4,7 @@ import type { TableMutation } from '../../../model/events/change.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
+import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
 import { readStored } from './read-stored.ts';
@@ -124,7 +125,8 @@ function letterOf(
   id: string,
   { poison, reason }: Pick<DeadLetter, 'poison' | 'reason'>,
 ): DeadLetter {
-  return { pipeline: compiled.pipeline.name, id, source: 'pubsub', eventId, record, poison, reason };
+  const from = { pipeline: compiled.pipeline.name, pipelineVersion: pipelineVersion(compiled.pipeline) };
+  return { ...from, id, source: 'pubsub', eventId, record, poison, reason };
 }
 
 function receiptRow(taking: EventTaking, outcome: EventOutcome): Cell[] {

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import type { KafkaDriver } from '../../shared/adapters/kafka/driver.ts';
 import { openKafkajsDriver } from '../../shared/adapters/kafka/kafkajs-driver.ts';
+import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EventStore, openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
-import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/config/declaration.ts';
@@ -49,7 +49,7 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   if (!brokers)
     throw new ConfigError([problem('kafka.brokers', 'is not declared', 'Name the brokers of the pipelines')]);
   const owner = `${hostname()}/${process.pid}`;
-  const store = openEventStore(openDatabase(declaration.spanner.database), {
+  const store = openEventStore(openSpannerChannel(declaration.spanner.database, process.env), {
     identity,
     owner,
     ...(options.storeDeadlineMs === undefined ? {} : { deadlineMs: options.storeDeadlineMs }),

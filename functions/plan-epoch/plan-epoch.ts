@@ -1,6 +1,6 @@
+import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EpochStore, maxShards, type StoredEpoch } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { PinnedSnapshot } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
-import type { SpannerChannel } from '../../shared/adapters/spanner/reader/channel.ts';
 import { PenstockError } from '../../shared/base/errors.ts';
 import { maxBatchBytes } from '../../shared/base/limits.ts';
 import type { Declaration, Feed } from '../../shared/model/config/declaration.ts';

@@ -1,4 +1,4 @@
-import type { SpannerChannel } from '../../shared/adapters/spanner/reader/channel.ts';
+import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import type { Feed } from '../../shared/model/config/declaration.ts';
 import type { Key } from '../../shared/model/epochs/key.ts';

@@ -5,8 +5,8 @@ import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts'
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
+import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
-import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { readEnvironment, someOf, text } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { type PushSteps, pushHandler } from './handler.ts';
@@ -28,8 +28,8 @@ const STORE_DEADLINE_MS = 8_000;
 async function open() {
   const { issuer, audience, callers, projectId } = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
-  const database = openDatabase(declaration.spanner.database);
-  const store = openEventStore(database, { identity: '', owner: '', deadlineMs: STORE_DEADLINE_MS });
+  const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const store = openEventStore(channel, { identity: '', owner: '', deadlineMs: STORE_DEADLINE_MS });
   const verify = tokenVerifier({ issuer, audiences: [audience], callers });
   const steps: PushSteps = { declaration, projectId, verify, sink: messageSink(store) };
   return { steps, close: () => store.close() };

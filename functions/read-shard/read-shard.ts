@@ -1,6 +1,6 @@
+import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import type { EpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
-import type { SpannerChannel } from '../../shared/adapters/spanner/reader/channel.ts';
 import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
 import type { Clock } from '../../shared/base/clock.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readShard } from '../../functions/read-shard/read-shard.ts';
+import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
-import { openSpannerChannel } from '../../shared/adapters/spanner/reader/channel.ts';
 import { startPosition } from '../../shared/model/epochs/cut-block.ts';
 import { shardRanges, versionsOf } from '../../shared/model/epochs/manifest.ts';
 import type { FeedRig } from './feed-rig.ts';

@@ -1,3 +1,4 @@
+import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import {
   type DeadLetterSummary,
   listDeadLetters as list,
@@ -6,7 +7,6 @@ import {
   redriveDeadLetter,
 } from '../../../shared/adapters/spanner/ingest/dead-letter-store.ts';
 import { openPipeline } from '../../../shared/adapters/spanner/ingest/open-pipeline.ts';
-import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { readTableSchema } from '../../../shared/adapters/spanner/read-table-schema.ts';
 import { ConfigError, messageOf, PenstockError } from '../../../shared/base/errors.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
@@ -23,8 +23,8 @@ export async function listDeadLetters(
   options: { readonly config: string; readonly pipeline?: string; readonly limit: number },
   output: Output,
 ): Promise<void> {
-  await withDatabase(options.config, async ({ database }) => {
-    const letters = await list(database, { pipeline: options.pipeline, limit: options.limit });
+  await withDatabase(options.config, async (channel) => {
+    const letters = await list(channel, { pipeline: options.pipeline, limit: options.limit });
     if (letters.length === 0 && !output.json) output.result([], 'Nothing has been set aside.');
     for (const letter of letters) output.result(letter, lineOf(letter));
   });
@@ -35,8 +35,8 @@ export async function showDeadLetter(
   options: { readonly config: string; readonly pipeline: string; readonly id: string },
   output: Output,
 ): Promise<void> {
-  await withDatabase(options.config, async ({ database }) => {
-    const letter = await readDeadLetter(database, options.pipeline, options.id);
+  await withDatabase(options.config, async (channel) => {
+    const letter = await readDeadLetter(channel, options.pipeline, options.id);
     if (!letter) throw unknownLetter(options);
     const { record, ...summary } = letter;
     const preview = (bytes: Buffer | null): string =>
@@ -56,18 +56,17 @@ export async function redriveDeadLetters(
   options: { readonly config: string; readonly pipeline: string; readonly id?: string },
   output: Output,
 ): Promise<void> {
-  await withDatabase(options.config, async (open, declaration) => {
-    const { database } = open;
-    const compiled = await compileNow(open, declaration, options.pipeline);
+  await withDatabase(options.config, async (channel, declaration) => {
+    const compiled = await compileNow(channel, declaration, options.pipeline);
     const all =
-      options.id === undefined ? await list(database, { pipeline: options.pipeline, limit: MAX_REDRIVEN }) : [];
+      options.id === undefined ? await list(channel, { pipeline: options.pipeline, limit: MAX_REDRIVEN }) : [];
     const ids =
       options.id === undefined ? all.filter((one) => one.redrivenAt === undefined).map(({ id }) => id) : [options.id];
     let failed = 0;
     for (const id of ids) {
-      const letter = await readDeadLetter(database, options.pipeline, id);
+      const letter = await readDeadLetter(channel, options.pipeline, id);
       if (!letter) throw unknownLetter({ pipeline: options.pipeline, id });
-      const outcome = await redriveDeadLetter(database, compiled, letter).catch(
+      const outcome = await redriveDeadLetter(channel, compiled, letter).catch(
         (error: unknown): RedriveOutcome => ({ outcome: 'poison', reason: messageOf(error) }),
       );
       if (outcome.outcome === 'poison') failed += 1;
@@ -80,25 +79,25 @@ export async function redriveDeadLetters(
 
 async function withDatabase(
   config: string,
-  use: (open: OpenDatabase, declaration: Declaration) => Promise<void>,
+  use: (channel: SpannerChannel, declaration: Declaration) => Promise<void>,
 ): Promise<void> {
   const { declaration } = await readConfig(config, ['spanner']);
-  const open = openDatabase(declaration.spanner.database);
+  const channel = openSpannerChannel(declaration.spanner.database, process.env);
   try {
-    await use(open, declaration);
+    await use(channel, declaration);
   } finally {
-    await open.close();
+    channel.close();
   }
 }
 
-async function compileNow(open: OpenDatabase, declaration: Declaration, name: string): Promise<CompiledPipeline> {
+async function compileNow(channel: SpannerChannel, declaration: Declaration, name: string): Promise<CompiledPipeline> {
   const pipeline = declaration.pipelines[name];
   if (!pipeline) {
     const known = Object.keys(declaration.pipelines).join(', ');
     throw new ConfigError([{ path: `pipelines.${name}`, message: 'is not declared', remedy: `Name one of: ${known}` }]);
   }
-  const readTable = (table: string) => readTableSchema(open.database, table);
-  return await openPipeline({ database: open.name, readTable }, pipeline);
+  const readTable = (table: string) => readTableSchema(channel, table);
+  return await openPipeline({ database: channel.database, readTable }, pipeline);
 }
 
 function unknownLetter({ pipeline, id }: { readonly pipeline: string; readonly id: string }): PenstockError {

@@ -8,7 +8,7 @@ import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-st
 import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { openShardLeases } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
-import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/reader/channel.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { type Versions, versionsOf } from '../../../shared/model/epochs/manifest.ts';

@@ -1,10 +1,13 @@
-import type { Database } from '@google-cloud/spanner';
 import {
   readColumnType,
   type TableColumn,
   type TableIndex,
   type TableSchema,
 } from '../../model/events/table-schema.ts';
+import type { SpannerChannel } from './channel.ts';
+import { type QueryRow, readSnapshot } from './read-snapshot.ts';
+
+const DEADLINE_MS = 15_000;
 
 const COLUMNS = `
   SELECT c.TABLE_NAME AS tableName, c.COLUMN_NAME AS name, c.SPANNER_TYPE AS typeText, c.IS_NULLABLE AS nullable,
@@ -27,27 +30,26 @@ const INDEX_COLUMNS = `
  * Reads a table's columns, key and indexes from INFORMATION_SCHEMA, by one statement each at one timestamp.
  *
  * @returns undefined when the database has no such table
+ * @throws {StoreUnavailableError} when Spanner cannot be reached or answers late
  */
-export async function readTableSchema(database: Database, table: string): Promise<TableSchema | undefined> {
-  const [snapshot] = await database.getSnapshot({ strong: true });
-  try {
-    const run = async (sql: string) => {
-      const [rows] = await snapshot.run({ sql, params: { table }, types: { table: 'string' }, json: true });
-      return rows.map((row): unknown => row);
-    };
-    const columns = await run(COLUMNS);
+export function readTableSchema(
+  channel: SpannerChannel,
+  table: string,
+  deadlineMs: number = DEADLINE_MS,
+): Promise<TableSchema | undefined> {
+  const call = { attempted: `read the schema of table ${table}`, table, deadlineMs };
+  return readSnapshot(channel, call, async (query) => {
+    const columns = await query(COLUMNS, { table });
     if (columns.length === 0) return undefined;
-    const stamped = new Set((await run(COMMIT_TIMESTAMPS)).map((row) => textOf(row, 'name')));
-    return schemaOf(columns, stamped, await run(INDEX_COLUMNS));
-  } finally {
-    snapshot.end();
-  }
+    const stamped = new Set((await query(COMMIT_TIMESTAMPS, { table })).map((row) => textOf(row, 'name')));
+    return schemaOf(columns, stamped, await query(INDEX_COLUMNS, { table }));
+  });
 }
 
 function schemaOf(
-  columns: readonly unknown[],
+  columns: readonly QueryRow[],
   stamped: ReadonlySet<string>,
-  indexColumns: readonly unknown[],
+  indexColumns: readonly QueryRow[],
 ): TableSchema {
   const indexes = new Map<string, string[]>();
   for (const row of indexColumns) {
@@ -59,14 +61,14 @@ function schemaOf(
   const primaryKey = indexes.get('PRIMARY_KEY') ?? [];
   indexes.delete('PRIMARY_KEY');
   return {
-    name: textOf(columns[0], 'tableName'),
+    name: textOf(columns[0] ?? {}, 'tableName'),
     columns: columns.map((row) => columnOf(row, stamped)),
     primaryKey,
     indexes: [...indexes].map(([name, names]): TableIndex => ({ name, columns: names })),
   };
 }
 
-function columnOf(row: unknown, stamped: ReadonlySet<string>): TableColumn {
+function columnOf(row: QueryRow, stamped: ReadonlySet<string>): TableColumn {
   const name = textOf(row, 'name');
   const typeText = textOf(row, 'typeText');
   return {
@@ -74,19 +76,13 @@ function columnOf(row: unknown, stamped: ReadonlySet<string>): TableColumn {
     typeText,
     type: readColumnType(typeText),
     notNull: textOf(row, 'nullable') === 'NO',
-    hasDefault: fieldOf(row, 'defaultText') !== null,
+    hasDefault: (row.defaultText ?? null) !== null,
     generated: textOf(row, 'generated') === 'ALWAYS',
     allowCommitTimestamp: stamped.has(name),
   };
 }
 
-function textOf(row: unknown, field: string): string {
-  const value = fieldOf(row, field);
+function textOf(row: QueryRow, field: string): string {
+  const value = row[field] ?? null;
   return value === null ? '' : String(value);
-}
-
-function fieldOf(row: unknown, field: string): unknown {
-  if (typeof row !== 'object' || row === null) return null;
-  const value: unknown = Object.getOwnPropertyDescriptor(row, field)?.value;
-  return value ?? null;
 }

@@ -1,4 +1,5 @@
 import { PenstockError } from '../../base/errors.ts';
+import { DecodeError } from './reader/reader-error.ts';
 
 /** Codes of google.rpc.Code. */
 const INVALID_ARGUMENT = 3;
@@ -6,9 +7,11 @@ const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 const FAILED_PRECONDITION = 9;
 const OUT_OF_RANGE = 11;
+export const ABORTED = 10;
+export const UNAVAILABLE = 14;
 const CONSTRAINT_CODES = new Set([INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, OUT_OF_RANGE]);
 /** CANCELLED (a connection cut), UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE. */
-const RETRYABLE_CODES = new Set([1, 2, 4, 8, 10, 13, 14]);
+const RETRYABLE_CODES = new Set([1, 2, 4, 8, ABORTED, 13, UNAVAILABLE]);
 
 /** Spanner refuses what a transaction writes, and would again. */
 export class ConstraintError extends PenstockError {
@@ -41,15 +44,21 @@ export function grpcCode(error: unknown): number | undefined {
 }
 
 /**
- * Sorts what a transaction threw: our own errors stay, a refusal becomes `ConstraintError`, an outage
- * `StoreUnavailableError`; everything else (permissions, bugs) stays as it is.
+ * Sorts what a transaction threw: our own errors stay, a refusal becomes `ConstraintError`, an outage and an answer that
+ * cannot be read `StoreUnavailableError`; everything else (permissions, bugs) stays as it is.
  */
 export function sortedError(error: unknown, attempted: string, table: string): unknown {
+  if (error instanceof DecodeError) return new StoreUnavailableError(attempted, error);
   if (error instanceof PenstockError) return error;
   const code = grpcCode(error);
   if (code === NOT_FOUND && isMissingContainer(error)) return error;
   if (code !== undefined && CONSTRAINT_CODES.has(code)) return new ConstraintError(table, error);
   return code !== undefined && RETRYABLE_CODES.has(code) ? new StoreUnavailableError(attempted, error) : error;
+}
+
+/** Spanner has forgotten the session: it was idle for long, or deleted. The same call succeeds in a new one. */
+export function isLostSession(error: unknown): boolean {
+  return grpcCode(error) === NOT_FOUND && error instanceof Error && /session not found/i.test(error.message);
 }
 
 /** A database, table or session that is not there is no fault of a row. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readShard } from '../../../functions/read-shard/read-shard.ts';
+import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import type { EpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { ShardLease, ShardLeases } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
-import { openSpannerChannel } from '../../../shared/adapters/spanner/reader/channel.ts';
 import { trainerClient } from '../../../shared/adapters/trainer/trainer-client.ts';
 import { startPosition } from '../../../shared/model/epochs/cut-block.ts';
 import { type Manifest, versionsOf } from '../../../shared/model/epochs/manifest.ts';

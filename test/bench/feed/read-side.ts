@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { protos } from '@google-cloud/spanner';
-import { openSpannerChannel } from '../../../shared/adapters/spanner/reader/channel.ts';
+import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { readRange } from '../../../shared/adapters/spanner/reader/read-range.ts';
 import type { Manifest } from '../../../shared/model/epochs/manifest.ts';
 import { numberReader } from '../../../shared/model/tensors/column-vector.ts';
@@ -63,7 +63,7 @@ function raw({ plan, rowCount }: Manifest): { read: Read; close: () => void } {
   const read = async (): Promise<Found> => {
     const session = await channel.session();
     const request = ReadRequest.encode({ session, table: plan.table, columns: [...plan.columns] }).finish();
-    for await (const message of channel.stream('StreamingRead', request, {})) void message;
+    for await (const message of channel.stream('StreamingRead', request, { session })) void message;
     return { rows: rowCount, delays: 0 };
   };
   return { read, close: () => channel.close() };

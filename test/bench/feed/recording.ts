@@ -6,9 +6,9 @@ import { type Database, protos, Spanner } from '@google-cloud/spanner';
 import { readFlights } from '../../../deploy/cli/demo/flights.ts';
 import { controlSchema, createOnEmulator, migrate } from '../../../deploy/gcp/migrate.ts';
 import { planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
-import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/reader/channel.ts';
 import type { Declaration, Feed } from '../../../shared/model/config/declaration.ts';
 import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
 import { type Manifest, versionsOf } from '../../../shared/model/epochs/manifest.ts';
@@ -101,7 +101,7 @@ async function recordRead(channel: SpannerChannel, { plan: { table, columns } }:
   const session = await channel.session();
   const request = ReadRequest.encode({ session, table, columns: [...columns], keySet: { all: true } }).finish();
   const file = createWriteStream(path);
-  for await (const message of channel.stream('StreamingRead', request, {}) as AsyncIterable<Buffer>) {
+  for await (const message of channel.stream('StreamingRead', request, { session }) as AsyncIterable<Buffer>) {
     file.write(grpcFrame(message));
   }
   file.end();

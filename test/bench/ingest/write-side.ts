@@ -1,13 +1,13 @@
 import { MutationSet, Spanner } from '@google-cloud/spanner';
 import { readFlights } from '../../../deploy/cli/demo/flights.ts';
 import { loadDeclaration } from '../../../shared/adapters/declaration/load-declaration.ts';
+import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
+import { encodeCommit } from '../../../shared/adapters/spanner/commit-bytes.ts';
 import { openEventStore } from '../../../shared/adapters/spanner/ingest/event-store.ts';
-import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
-import { wireMutation } from '../../../shared/adapters/spanner/wire.ts';
-import type { MappedRecord } from '../../../shared/model/events/commit-cost.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../shared/model/events/compile-pipeline.ts';
+import type { MappedRecord } from '../../../shared/model/events/mapped-record.ts';
 import type { RawRecord } from '../../../shared/model/events/raw-record.ts';
-import { resolveChanges } from '../../../shared/model/events/resolve-changes.ts';
+import { resolveBatch } from '../../../shared/model/events/resolve-batch.ts';
 import { ownCpuSeconds } from '../process-meter.ts';
 import { peerRow } from './peer-row.ts';
 import { topic } from './topic.ts';
@@ -28,18 +28,17 @@ interface Side {
 
 async function openOurs(database: string): Promise<Side> {
   const declaration = await loadDeclaration(process.env);
-  const store = openEventStore(openDatabase(database), { identity: 'bench', owner: 'bench' });
+  const store = openEventStore(openSpannerChannel(database, process.env), { identity: 'bench', owner: 'bench' });
   const pipeline = declaration.pipelines.flights;
   const table = await store.readTable('Flights');
   if (!pipeline || !table) throw new Error('The stage has no pipeline or no table');
-  const compiled = compilePipeline(pipeline, table);
-  const map = (batch: readonly RawRecord[]): MappedRecord[] =>
-    batch.map((record) => ({ record, change: compiled.map(record) }));
+  const compiled = compilePipeline(pipeline, new Map([['Flights', table]]));
+  const map = (batch: readonly RawRecord[]): MappedRecord[] => batch.map(compiled.map);
   return {
     encode(batch) {
-      const changes = batch.map((record) => compiled.map(record));
-      const mutations = resolveChanges(compiled, changes, new Map()).mutations.map(wireMutation);
-      return mutations.reduce((sum, { insertOrUpdate }) => sum + (insertOrUpdate?.values?.length ?? 0), 0);
+      const { mutations, rowCount } = resolveBatch(compiled, map(batch), new Map());
+      encodeCommit({ session: database, transactionId: Buffer.alloc(16), mutations });
+      return rowCount;
     },
     prepare(batches) {
       const mapped = batches.map(map);
@@ -59,8 +58,8 @@ function committer(store: ReturnType<typeof openEventStore>, compiled: CompiledP
     fence ??= store.raiseFence({ ...at, earliestOffset: 0n, highWatermark: 0n }).then((taken) => taken.fence);
     const fromOffset = next;
     next += BigInt(mapped.length);
-    const moved = mapped.map(({ record, change }, index) => ({
-      change,
+    const moved = mapped.map(({ record, ...rest }, index) => ({
+      ...rest,
       record: { ...record, offset: fromOffset + BigInt(index) },
     }));
     const batch = { ...at, compiled, mapped: moved, fromOffset, toOffset: next, highWatermark: next };

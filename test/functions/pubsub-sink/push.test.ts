@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { pushHandler } from '../../../functions/pubsub-sink/handler.ts';
 import { messageSink } from '../../../functions/pubsub-sink/sink-message.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
+import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { openEventStore } from '../../../shared/adapters/spanner/ingest/event-store.ts';
-import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { noLog } from '../../../shared/base/log.ts';
 import type { Pipeline } from '../../../shared/model/config/declaration.ts';
+import { plainColumn, withTarget } from '../../shared/model/config/plain-pipeline.ts';
 import { airports, databaseName, type Ingest, openIngest } from '../kafka-sink/ingest-fixture.ts';
 
 interface Push {
@@ -21,7 +22,11 @@ interface Push {
 
 /** The handler on a port. */
 async function openSink(ingest: Ingest, pipeline: Pipeline = airports) {
-  const store = openEventStore(openDatabase(databaseName), { identity: '', owner: '', deadlineMs: 2_000 });
+  const store = openEventStore(openSpannerChannel(databaseName, process.env), {
+    identity: '',
+    owner: '',
+    deadlineMs: 2_000,
+  });
   const steps = {
     declaration: ingest.declaration(pipeline),
     projectId: 'test',
@@ -84,17 +89,16 @@ test('pushHandler() takes an event once, and sets aside another payload under it
 
 test('pushHandler() takes a delivery that comes twice at the same time once', async () => {
   await using ingest = await openIngest();
-  const counting: Pipeline = {
-    ...airports,
+  const counting = withTarget(airports, {
     mode: 'aggregate',
     table: 'Counts',
     columns: [],
     guard: undefined,
     aggregate: {
-      groupBy: [{ column: 'Origin', from: { kind: 'field', path: 'iata' }, format: undefined, zone: undefined }],
-      into: [{ column: 'FlightCount', function: 'count', field: undefined }],
+      groupBy: [plainColumn('Origin', { kind: 'field', path: 'iata' })],
+      into: [{ column: 'FlightCount', function: 'count', field: undefined, by: undefined }],
     },
-  };
+  });
   await using sink = await openSink(ingest, counting);
   const twice = ['1', '2', '3'].flatMap((id) => [id, id]);
   const statuses = await Promise.all(twice.map((id) => sink.push({ id, data: ord(1) })));
@@ -169,7 +173,7 @@ test('pushHandler() reads the same message as a CloudEvent, binary and structure
 
 test('pushHandler() fails where the table does not fit, and outlasts aborted commits', async () => {
   await using ingest = await openIngest();
-  await using wrong = await openSink(ingest, { ...airports, table: 'Nowhere' });
+  await using wrong = await openSink(ingest, withTarget(airports, { table: 'Nowhere' }));
   assert.equal(await wrong.push({ id: '1', data: ord(1) }), 500);
   await using sink = await openSink(ingest);
   assert.equal(await sink.push({ id: '1', data: ord(1) }), 204);
@@ -190,7 +194,7 @@ test('pushHandler() asks for redelivery while Spanner is down', async () => {
 
 test('pushHandler() groups a burst into few commits, and answers each message of it for itself', async () => {
   await using ingest = await openIngest();
-  const inserting: Pipeline = { ...airports, mode: 'insert', guard: undefined };
+  const inserting = withTarget(airports, { mode: 'insert', guard: undefined });
   await using sink = await openSink(ingest, inserting);
   assert.equal(await sink.push({ id: 'first', data: JSON.stringify({ iata: 'A0', name: 'n', version: 1 }) }), 204);
   // A0 is there already, B1 is no number, and the rest is well.

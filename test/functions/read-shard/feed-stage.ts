@@ -10,11 +10,12 @@ import type { ReadTools } from '../../../functions/read-shard/read-shard.ts';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { openShardLeases } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
-import { openSpannerChannel } from '../../../shared/adapters/spanner/reader/channel.ts';
+import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { trainerClient } from '../../../shared/adapters/trainer/trainer-client.ts';
-import type { Declaration, Feed } from '../../../shared/model/config/declaration.ts';
+import type { Feed } from '../../../shared/model/config/declaration.ts';
 import { versionsOf } from '../../../shared/model/epochs/manifest.ts';
 import { openTestDatabase } from '../../shared/adapters/spanner/test-database.ts';
+import { plainDeclaration } from '../../shared/model/config/plain-pipeline.ts';
 
 /** A trainer that keeps what it was sent, after the checks of the laptop's trainer. */
 export interface RecordingTrainer {
@@ -181,12 +182,4 @@ export const feed: Feed = {
   trainer: { url: 'http://127.0.0.1:1', audience: 'a' },
 };
 
-export const declaration: Declaration = {
-  version: 1,
-  spanner: { database: 'unused' },
-  kafka: undefined,
-  pipelines: {},
-  feeds: { delays: feed },
-  secrets: {},
-  access: undefined,
-};
+export const declaration = plainDeclaration({ spanner: { database: 'unused' }, feeds: { delays: feed } });

@@ -1,13 +1,15 @@
-import type { Database } from '@google-cloud/spanner';
 import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
 import type { TableMutation } from '../../../model/events/change.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import type { RawRecord, RecordHeader } from '../../../model/events/raw-record.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
+import type { SpannerChannel } from '../channel.ts';
+import { type Query, type QueryRow, readSnapshot } from '../read-snapshot.ts';
 import { runTransaction } from '../run-transaction.ts';
 import { readStored } from './read-stored.ts';
 
 const TABLE = 'PenstockDeadLetters';
+const DEADLINE_MS = 15_000;
 
 /** A dead letter without its bytes. */
 export interface DeadLetterSummary {
@@ -37,25 +39,27 @@ export type RedriveOutcome =
   | { readonly outcome: 'redriven' | 'skipped' | 'already-redriven' }
   | { readonly outcome: 'poison'; readonly reason: string };
 
-const RFC_3339 = "'%Y-%m-%dT%H:%M:%E*SZ'";
-
-const SUMMARY = `SELECT Pipeline, DeadLetterId, Source, Topic, PartitionId, CAST(RecordOffset AS STRING) AS RecordOffset, EventId, Class,
-  Reason, ValueBytes, FORMAT_TIMESTAMP(${RFC_3339}, RecordedAt, 'UTC') AS RecordedAt,
-  FORMAT_TIMESTAMP(${RFC_3339}, RedrivenAt, 'UTC') AS RedrivenAt
+const SUMMARY = `SELECT Pipeline, DeadLetterId, Source, Topic, PartitionId, RecordOffset, EventId, Class,
+  Reason, ValueBytes, RecordedAt, RedrivenAt
   FROM PenstockDeadLetters WHERE Part = 0`;
+
+const PARTS = `SELECT RecordKey, RecordValue, TO_JSON_STRING(Headers) AS Headers, UNIX_MILLIS(OccurredAt) AS OccurredMs
+  FROM PenstockDeadLetters WHERE Pipeline = @pipeline AND DeadLetterId = @id ORDER BY Part`;
+
+function readLetters<T>(channel: SpannerChannel, attempted: string, run: (query: Query) => Promise<T>): Promise<T> {
+  return readSnapshot(channel, { attempted, table: TABLE, deadlineMs: DEADLINE_MS }, run);
+}
 
 /** Lists dead letters, newest first. */
 export async function listDeadLetters(
-  database: Database,
+  channel: SpannerChannel,
   filter: { readonly pipeline: string | undefined; readonly limit: number },
 ): Promise<DeadLetterSummary[]> {
   const where = filter.pipeline === undefined ? '' : ' AND Pipeline = @pipeline';
-  const [rows] = await database.run({
-    sql: `${SUMMARY}${where} ORDER BY PenstockDeadLetters.RecordedAt DESC, DeadLetterId LIMIT @limit`,
-    params: { limit: filter.limit, ...(filter.pipeline === undefined ? {} : { pipeline: filter.pipeline }) },
-    json: true,
-  });
-  return rows.map((row) => summaryOf({ ...row }));
+  const sql = `${SUMMARY}${where} ORDER BY RecordedAt DESC, DeadLetterId LIMIT @limit`;
+  const parameters = { limit: filter.limit, ...(filter.pipeline === undefined ? {} : { pipeline: filter.pipeline }) };
+  const rows = await readLetters(channel, 'list dead letters', (query) => query(sql, parameters));
+  return rows.map(summaryOf);
 }
 
 /**
@@ -64,30 +68,23 @@ export async function listDeadLetters(
  * @returns undefined when there is none of this id
  */
 export async function readDeadLetter(
-  database: Database,
+  channel: SpannerChannel,
   pipeline: string,
   id: string,
 ): Promise<StoredDeadLetter | undefined> {
-  const [found] = await database.run({
-    sql: `${SUMMARY} AND Pipeline = @pipeline AND DeadLetterId = @id`,
-    params: { pipeline, id },
-    json: true,
-  });
-  if (!found[0]) return undefined;
-  const [parts] = await database.run({
-    sql: `SELECT RecordKey, RecordValue, TO_JSON_STRING(Headers) AS Headers, UNIX_MILLIS(OccurredAt) AS OccurredMs
-      FROM PenstockDeadLetters WHERE Pipeline = @pipeline AND DeadLetterId = @id ORDER BY Part`,
-    params: { pipeline, id },
-    json: true,
-  });
-  const rows = parts.map((row): Fields => ({ ...row }));
-  const summary = summaryOf({ ...found[0] });
-  const occurredMs = rows[0]?.OccurredMs;
+  const [heads, parts] = await readLetters(channel, `read dead letter ${id}`, async (query) => [
+    await query(`${SUMMARY} AND Pipeline = @pipeline AND DeadLetterId = @id`, { pipeline, id }),
+    await query(PARTS, { pipeline, id }),
+  ]);
+  const [head] = heads;
+  if (!head) return undefined;
+  const summary = summaryOf(head);
+  const occurredMs = parts[0]?.OccurredMs;
   const record: RawRecord = {
-    key: joined(rows.map((row) => row.RecordKey)),
-    value: joined(rows.map((row) => row.RecordValue)),
-    headers: headersOf(rows[0]?.Headers),
-    timestampMs: typeof occurredMs === 'number' ? occurredMs : undefined,
+    key: joined(parts.map((row) => row.RecordKey)),
+    value: joined(parts.map((row) => row.RecordValue)),
+    headers: headersOf(parts[0]?.Headers),
+    timestampMs: typeof occurredMs === 'string' ? Number(occurredMs) : undefined,
     topic: summary.topic ?? '',
     partition: summary.partition ?? 0,
     offset: BigInt(summary.offset ?? 0),
@@ -103,12 +100,12 @@ export async function readDeadLetter(
  * @throws {ConstraintError} when Spanner refuses the row: the letter stays as it is
  */
 export function redriveDeadLetter(
-  database: Database,
+  channel: SpannerChannel,
   compiled: CompiledPipeline,
   letter: StoredDeadLetter,
 ): Promise<RedriveOutcome> {
   const mapped = [compiled.map(letter.record)];
-  return runTransaction<RedriveOutcome>(database, {
+  return runTransaction<RedriveOutcome>(channel, {
     attempted: `redrive dead letter ${letter.id} of pipeline ${letter.pipeline}`,
     table: tableNames(compiled),
     commit: compiled.pipeline.commit,
@@ -136,7 +133,7 @@ function redrivenMutation({ pipeline, id }: DeadLetterSummary): TableMutation {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function summaryOf(row: Fields): DeadLetterSummary {
+function summaryOf(row: QueryRow): DeadLetterSummary {
   const optional = (value: unknown): string | undefined =>
     value === null || value === undefined ? undefined : String(value);
   return {
@@ -156,7 +153,7 @@ function summaryOf(row: Fields): DeadLetterSummary {
 }
 
 function joined(parts: readonly unknown[]): Buffer | null {
-  const bytes = parts.filter((part): part is Buffer => Buffer.isBuffer(part));
+  const bytes = parts.flatMap((part) => (typeof part === 'string' ? [Buffer.from(part, 'base64')] : []));
   return bytes.length === 0 ? null : Buffer.concat(bytes);
 }
 

@@ -6,11 +6,10 @@ import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { Resolution } from '../../../model/events/resolve-changes.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
-import type { OpenDatabase } from '../open-database.ts';
+import type { SpannerChannel } from '../channel.ts';
+import { readSnapshot } from '../read-snapshot.ts';
 import { readTableSchema } from '../read-table-schema.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
-import { sortedError } from '../spanner-errors.ts';
-import { withinDeadline } from '../within-deadline.ts';
 import {
   type Checkpoint,
   describePartition,
@@ -97,27 +96,22 @@ export interface EventStore {
 }
 
 /**
- * Makes the store of events over an open database.
+ * Makes the store of events over a channel, which it closes.
  *
  * @param options.identity who writes, for lineage and checkpoints: a service account's e-mail
  * @param options.owner which worker this is, for people to read
  * @param options.deadlineMs how long Spanner is waited for before a call counts as failed; 15,000 unless given
  */
 export function openEventStore(
-  { name, database, close }: OpenDatabase,
+  channel: SpannerChannel,
   options: { readonly identity: string; readonly owner: string; readonly deadlineMs?: number },
 ): EventStore {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   return {
-    database: name,
-    readTable: (table) => {
-      const attempted = `read the schema of table ${table}`;
-      return withinDeadline(deadlineMs, attempted, readTableSchema(database, table)).catch((error: unknown) => {
-        throw sortedError(error, attempted, table);
-      });
-    },
+    database: channel.database,
+    readTable: (table) => readTableSchema(channel, table, deadlineMs),
     raiseFence: (taking) =>
-      runTransaction(database, {
+      runTransaction(channel, {
         attempted: `take ${describePartition(taking)}`,
         table: CHECKPOINTS,
         commit: undefined,
@@ -129,22 +123,16 @@ export function openEventStore(
         },
       }),
     commit: (batch) =>
-      runTransaction(database, {
+      runTransaction(channel, {
         attempted: `commit offsets ${batch.fromOffset} to ${batch.toOffset} of ${describePartition(batch)}`,
         table: tableNames(batch.compiled),
         commit: batch.compiled.pipeline.commit,
         deadlineMs,
         run: (reads) => writeBatch(reads, batch, options),
       }),
-    takeEvents: (takings) => takeEvents(database, takings, deadlineMs),
-    nextOffsets: (pipeline, topic) => {
-      const attempted = `read the checkpoints of pipeline ${pipeline}`;
-      const work = readNextOffsets({ name, database, close }, pipeline, topic);
-      return withinDeadline(deadlineMs, attempted, work).catch((error: unknown) => {
-        throw sortedError(error, attempted, CHECKPOINTS);
-      });
-    },
-    close,
+    takeEvents: (takings) => takeEvents(channel, takings, deadlineMs),
+    nextOffsets: (pipeline, topic) => readNextOffsets(channel, { pipeline, topic, deadlineMs }),
+    close: async () => channel.close(),
   };
 }
 
@@ -230,20 +218,11 @@ function lastEventAtMs(mapped: readonly MappedRecord[]): number | undefined {
 }
 
 async function readNextOffsets(
-  { database }: OpenDatabase,
-  pipeline: string,
-  topic: string,
+  channel: SpannerChannel,
+  { pipeline, topic, deadlineMs }: { readonly pipeline: string; readonly topic: string; readonly deadlineMs: number },
 ): Promise<ReadonlyMap<number, bigint>> {
-  const [rows] = await database.run({
-    sql: `SELECT CAST(PartitionId AS STRING) AS p, CAST(NextOffset AS STRING) AS o
-      FROM PenstockCheckpoints WHERE Pipeline = @pipeline AND Topic = @topic`,
-    params: { pipeline, topic },
-    json: true,
-  });
-  return new Map(
-    rows.map((row): [number, bigint] => {
-      const { p, o } = 'p' in row ? row : { p: '0', o: '0' };
-      return [Number(p), BigInt(o)];
-    }),
-  );
+  const call = { attempted: `read the checkpoints of pipeline ${pipeline}`, table: CHECKPOINTS, deadlineMs };
+  const sql = 'SELECT PartitionId, NextOffset FROM PenstockCheckpoints WHERE Pipeline = @pipeline AND Topic = @topic';
+  const rows = await readSnapshot(channel, call, (query) => query(sql, { pipeline, topic }));
+  return new Map(rows.map(({ PartitionId, NextOffset }) => [Number(PartitionId), BigInt(String(NextOffset))]));
 }

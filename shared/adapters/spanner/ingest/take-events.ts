@@ -1,4 +1,3 @@
-import type { Database } from '@google-cloud/spanner';
 import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
 import type { TableMutation } from '../../../model/events/change.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
@@ -6,6 +5,7 @@ import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
 import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
+import type { SpannerChannel } from '../channel.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
 import { readStored } from './read-stored.ts';
 
@@ -34,7 +34,7 @@ export type EventOutcome = 'taken' | 'skipped' | 'set-aside' | 'duplicate' | 'co
  * @returns what became of each, in order
  */
 export function takeEvents(
-  database: Database,
+  channel: SpannerChannel,
   takings: readonly EventTaking[],
   deadlineMs: number,
 ): Promise<readonly EventOutcome[]> {
@@ -42,7 +42,7 @@ export function takeEvents(
   if (!first) return Promise.resolve([]);
   const { compiled } = first;
   const more = takings.length > 1 ? ` and ${takings.length - 1} more` : '';
-  return runTransaction(database, {
+  return runTransaction(channel, {
     attempted: `take event ${first.eventId}${more} for pipeline ${compiled.pipeline.name}`,
     table: tableNames(compiled),
     commit: compiled.pipeline.commit,

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { protos } from '@google-cloud/spanner';
-import type { Key, KeyPart } from '../../../model/epochs/key.ts';
+import type { Key } from '../../../model/epochs/key.ts';
 import { keyAt } from '../../../model/epochs/key-at.ts';
 import type { KeyRange } from '../../../model/epochs/key-range.ts';
 import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
-import type { SpannerChannel } from './channel.ts';
+import type { SpannerChannel } from '../channel.ts';
+import { encodeKeySet, encodeRead as encodeReadRequest, selectTimestamp } from '../request-bytes.ts';
+import { isLostSession } from '../spanner-errors.ts';
 import { type ResultDecoder, resultDecoder } from './decoder.ts';
 import { DecodeError, ReadRefusedError, ReadUnavailableError } from './reader-error.ts';
 
-const { ReadRequest } = protos.google.spanner.v1;
-
-const NOT_FOUND = 5;
 /** UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE: the same read may succeed. */
 const RETRYABLE_CODES = new Set([2, 4, 8, 10, 13, 14]);
 /** Tries in a row that give no whole row. */
@@ -81,7 +79,7 @@ async function* readOnce(
   let session = '';
   try {
     session = await channel.session();
-    for await (const message of messages(channel, encodeRead(read, session), read.signal)) {
+    for await (const message of messages(channel, read, session)) {
       yield* decoder.push(message);
     }
   } catch (error) {
@@ -94,11 +92,12 @@ async function* readOnce(
 
 async function* messages(
   channel: SpannerChannel,
-  request: Uint8Array,
-  signal: AbortSignal | undefined,
+  read: RangeRead,
+  session: string,
 ): AsyncGenerator<Buffer, void, undefined> {
+  const { signal } = read;
   signal?.throwIfAborted();
-  const call = channel.stream('StreamingRead', request, {});
+  const call = channel.stream('StreamingRead', encodeRead(read, session), { session });
   const cancel = (): void => call.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
   let timer = setTimeout(cancel, SILENCE_MS);
@@ -128,45 +127,32 @@ async function pauseOrThrow(read: RangeRead, error: unknown, tries: number): Pro
   );
 }
 
-function isLostSession(error: unknown): boolean {
-  return codeOf(error) === NOT_FOUND && error instanceof Error && /session/i.test(error.message);
-}
-
 function codeOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'number' ? error.code : undefined;
 }
 
-function encodeRead(read: RangeRead, session: string): Uint8Array {
-  return ReadRequest.encode({
+function encodeRead(read: RangeRead, session: string): Buffer {
+  return encodeReadRequest({
     session,
-    transaction: { singleUse: { readOnly: { readTimestamp: wireTimestamp(read.readTimestamp) } } },
+    selector: selectTimestamp(wireTimestamp(read.readTimestamp)),
     table: read.table,
-    columns: [...read.columns],
+    columns: read.columns,
     keySet: keySetOf(read),
-    requestOptions: { priority: 1 },
-  }).finish();
+    priority: 'low',
+  });
 }
 
-/** An empty list is a prefix of every key: it leaves that side unbounded. */
-function keySetOf({ range, afterKey }: RangeRead): protos.google.spanner.v1.IKeySet {
-  if (range.from === undefined && range.to === undefined && afterKey === undefined) return { all: true };
-  const start = afterKey !== undefined ? { startOpen: wireKey(afterKey) } : { startClosed: wireKey(range.from ?? []) };
-  const end = range.to !== undefined ? { endOpen: wireKey(range.to) } : { endClosed: wireKey([]) };
-  return { ranges: [{ ...start, ...end }] };
+function keySetOf({ range, afterKey }: RangeRead): Buffer {
+  if (range.from === undefined && range.to === undefined && afterKey === undefined) return encodeKeySet('all');
+  const isOpen = afterKey !== undefined;
+  return encodeKeySet({
+    from: { key: afterKey ?? range.from ?? [], open: isOpen },
+    to: { key: range.to ?? [], open: range.to !== undefined },
+  });
 }
 
-function wireKey(key: Key): protos.google.protobuf.IListValue {
-  return { values: key.map(wirePart) };
-}
-
-function wirePart(part: KeyPart): protos.google.protobuf.IValue {
-  if (part === null) return { nullValue: 0 };
-  if (typeof part === 'boolean') return { boolValue: part };
-  return typeof part === 'number' ? { numberValue: part } : { stringValue: part };
-}
-
-function wireTimestamp(text: string): protos.google.protobuf.ITimestamp {
+function wireTimestamp(text: string): { seconds: number; nanos: number } {
   const fraction = /\.(\d{1,9})Z$/.exec(text)?.[1] ?? '';
   return { seconds: Date.parse(`${text.slice(0, 19)}Z`) / 1000, nanos: Number(fraction.padEnd(9, '0')) };
 }

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { Spanner } from '@google-cloud/spanner';
 import { controlSchema, createOnEmulator, migrate } from '../../../../../deploy/gcp/migrate.ts';
 import { openSpannerServer } from '../../../../../deploy/local/spanner/server.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../../../shared/adapters/spanner/channel.ts';
 import {
   listDeadLetters,
   readDeadLetter,
@@ -31,6 +32,7 @@ pipelines:
 
 let spanner: Awaited<ReturnType<typeof openSpannerServer>>;
 let open: OpenDatabase;
+let channel: SpannerChannel;
 let compiled: CompiledPipeline;
 
 before(async () => {
@@ -41,18 +43,20 @@ before(async () => {
   await createOnEmulator(admin, PATH);
   admin.close();
   open = openDatabase(PATH);
+  channel = openSpannerChannel(PATH, process.env);
   await migrate(open.database, controlSchema);
   const table =
     'CREATE TABLE Orders (OrderId STRING(36), Version INT64 NOT NULL, Note STRING(MAX)) PRIMARY KEY (OrderId)';
   const [operation] = await open.database.updateSchema(table);
   await operation.promise();
   const { declaration } = readDeclaration({ file: 'f', text: DECLARATION, env: {}, sections: [] });
-  const schema = await readTableSchema(open.database, 'Orders');
+  const schema = await readTableSchema(channel, 'Orders');
   assert.ok(declaration.pipelines.orders && schema);
-  compiled = compilePipeline(declaration.pipelines.orders, schema);
+  compiled = compilePipeline(declaration.pipelines.orders, new Map([['Orders', schema]]));
 });
 
 after(async () => {
+  channel.close();
   await open.close();
   await spanner.close();
 });
@@ -73,6 +77,7 @@ async function setAside(id: string, key: string, value: Buffer, reason = 'it was
   };
   const letter: DeadLetter = {
     pipeline: 'orders',
+    pipelineVersion: 'a'.repeat(16),
     id,
     source: 'kafka',
     eventId: undefined,
@@ -80,7 +85,7 @@ async function setAside(id: string, key: string, value: Buffer, reason = 'it was
     poison: 'unmappable',
     reason,
   };
-  await runTransaction(open.database, {
+  await runTransaction(channel, {
     attempted: 'set aside',
     table: 'PenstockDeadLetters',
     commit: undefined,
@@ -89,9 +94,9 @@ async function setAside(id: string, key: string, value: Buffer, reason = 'it was
 }
 
 async function redrive(id: string) {
-  const letter = await readDeadLetter(open.database, 'orders', id);
+  const letter = await readDeadLetter(channel, 'orders', id);
   assert.ok(letter);
-  return redriveDeadLetter(open.database, compiled, letter);
+  return redriveDeadLetter(channel, compiled, letter);
 }
 
 async function noteOf(order: string): Promise<unknown> {
@@ -108,7 +113,7 @@ test('readDeadLetter() gives key, value and headers back byte for byte, over sev
   const value = Buffer.alloc(12 * 1024 * 1024, 'x');
   value[value.length - 1] = 0xff;
   await setAside('large', 'k', value);
-  const letter = await readDeadLetter(open.database, 'orders', 'large');
+  const letter = await readDeadLetter(channel, 'orders', 'large');
   assert.ok(letter);
   assert.ok(letter.record.value?.equals(value));
   assert.equal(letter.record.key?.toString(), 'k');
@@ -119,13 +124,13 @@ test('readDeadLetter() gives key, value and headers back byte for byte, over sev
 
 test('listDeadLetters() names a letter once, however many parts it has, newest first', async () => {
   await setAside('newer', 'k', Buffer.from('{}'));
-  const letters = await listDeadLetters(open.database, { pipeline: 'orders', limit: 10 });
+  const letters = await listDeadLetters(channel, { pipeline: 'orders', limit: 10 });
   assert.deepEqual(
     letters.map(({ id }) => id),
     ['newer', 'large'],
   );
   assert.match(letters[0]?.recordedAt ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
-  assert.deepEqual(await listDeadLetters(open.database, { pipeline: 'other', limit: 10 }), []);
+  assert.deepEqual(await listDeadLetters(channel, { pipeline: 'other', limit: 10 }), []);
 });
 
 test('redriveDeadLetter() writes the row once', async () => {
@@ -133,7 +138,7 @@ test('redriveDeadLetter() writes the row once', async () => {
   assert.deepEqual(await redrive('good'), { outcome: 'redriven' });
   assert.equal(await noteOf('order-1'), 'first');
   assert.deepEqual(await redrive('good'), { outcome: 'already-redriven' });
-  assert.notEqual((await readDeadLetter(open.database, 'orders', 'good'))?.redrivenAt, undefined);
+  assert.notEqual((await readDeadLetter(channel, 'orders', 'good'))?.redrivenAt, undefined);
 });
 
 test('redriveDeadLetter() leaves a newer row as it is', async () => {
@@ -148,10 +153,10 @@ test('redriveDeadLetter() keeps what is still poison', async () => {
   await setAside('bad', 'order-3', Buffer.from('{"version": "no number"}'));
   const outcome = await redrive('bad');
   assert.equal(outcome.outcome, 'poison');
-  assert.equal((await readDeadLetter(open.database, 'orders', 'bad'))?.redrivenAt, undefined);
+  assert.equal((await readDeadLetter(channel, 'orders', 'bad'))?.redrivenAt, undefined);
   assert.equal(await noteOf('order-3'), undefined);
 });
 
 test('readDeadLetter() knows no letter of another pipeline', async () => {
-  assert.equal(await readDeadLetter(open.database, 'other', 'good'), undefined);
+  assert.equal(await readDeadLetter(channel, 'other', 'good'), undefined);
 });

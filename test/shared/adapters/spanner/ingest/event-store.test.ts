@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openSpannerChannel } from '../../../../../shared/adapters/spanner/channel.ts';
 import { type BatchCommit, openEventStore } from '../../../../../shared/adapters/spanner/ingest/event-store.ts';
-import { openDatabase } from '../../../../../shared/adapters/spanner/open-database.ts';
 import { compilePipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
 import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
 import { counts, databaseName, flight, openIngest } from '../../../../functions/kafka-sink/ingest-fixture.ts';
@@ -11,11 +11,12 @@ const log = { topicId: 'id-1', earliestOffset: 0n, highWatermark: 100n };
 
 async function openStores() {
   const ingest = await openIngest();
-  const open = (owner: string) => openEventStore(openDatabase(databaseName), { identity: 'me', owner });
+  const open = (owner: string) =>
+    openEventStore(openSpannerChannel(databaseName, process.env), { identity: 'me', owner });
   const stores = [open('a'), open('b')] as const;
   const table = await stores[0].readTable('Counts');
   assert.ok(table);
-  const compiled = compilePipeline(counts, table);
+  const compiled = compilePipeline(counts, new Map([['Counts', table]]));
   const batch = (fence: bigint, from: number, to: number, more: Partial<BatchCommit> = {}): BatchCommit => {
     const mapped = Array.from({ length: to - from }, (_, at) => {
       const record: RawRecord = {
@@ -27,7 +28,7 @@ async function openStores() {
         partition: 0,
         offset: BigInt(from + at),
       };
-      return { record, change: compiled.map(record) };
+      return compiled.map(record);
     });
     const offsets = { fromOffset: BigInt(from), toOffset: BigInt(to) };
     return { ...place, ...offsets, compiled, topicId: 'id-1', fence, mapped, highWatermark: 100n, ...more };

@@ -4,7 +4,7 @@ import { protos, Spanner } from '@google-cloud/spanner';
 import { Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { openSpannerServer, type SpannerServer } from '../../../../../deploy/local/spanner/server.ts';
-import { openSpannerChannel, type SpannerChannel } from '../../../../../shared/adapters/spanner/reader/channel.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../../../shared/adapters/spanner/channel.ts';
 import { resultDecoder } from '../../../../../shared/adapters/spanner/reader/decoder.ts';
 import { type RangeRead, readRange } from '../../../../../shared/adapters/spanner/reader/read-range.ts';
 import { DecodeError, ReadRefusedError } from '../../../../../shared/adapters/spanner/reader/reader-error.ts';

@@ -8,6 +8,7 @@ import type { Log } from '../../shared/base/log.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/config/declaration.ts';
 import { TableChangedError } from './commit-records.ts';
 import { consumePipeline } from './consume-pipeline.ts';
+import { limitPoison } from './limit-poison.ts';
 import type { SinkProgress } from './own-partitions.ts';
 import { preparePipeline } from './prepare-pipeline.ts';
 
@@ -40,7 +41,7 @@ type KafkaPipeline = Pipeline & { readonly source: KafkaSource };
  * Moves the records of the declaration's Kafka pipelines into Spanner, exactly once, until it is told to end.
  *
  * @throws {ConfigError} for pipelines that do not exist or do not fit their tables
- * @throws {PenstockError} for what repeating does not mend: a recreated topic, lost offsets, `onPoison: stop`
+ * @throws {PenstockError} for what repeating does not mend: a recreated topic, lost offsets, `onPoison: stop`, too much poison
  */
 export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   const { declaration, log, identity } = options;
@@ -58,7 +59,9 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   try {
     const ending = new AbortController();
     const signal = AbortSignal.any([options.signal, ending.signal]);
-    const all = pipelines.map((pipeline) => runPipeline({ ...options, signal }, pipeline, driver, store));
+    const all = pipelines.map((pipeline) =>
+      runPipeline({ ...options, signal }, pipeline, driver, limitPoison(store, pipeline)),
+    );
     // The first pipeline that fails ends the others; all of them are waited for.
     await Promise.all(all).finally(async () => {
       ending.abort();

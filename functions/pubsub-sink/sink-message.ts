@@ -2,12 +2,14 @@ import type { EventStore } from '../../shared/adapters/spanner/ingest/event-stor
 import { openPipeline } from '../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import type { EventOutcome, EventTaking } from '../../shared/adapters/spanner/ingest/take-events.ts';
 import { ConstraintError } from '../../shared/adapters/spanner/spanner-errors.ts';
+import { type Clock, systemClock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
 import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
 import { recordBytes } from '../../shared/model/events/raw-record.ts';
 import { type GroupLimits, groupCommits } from './group-commits.ts';
+import { limitPoison } from './limit-poison.ts';
 import { type PushMessage, payloadHash, recordOf } from './push-envelope.ts';
 
 /** Messages that come while others are being committed share the next commit, up to these bounds. */
@@ -33,8 +35,9 @@ export class PoisonStopError extends PenstockError {
  *
  * @throws {ConfigError} from that function, when pipeline and table do not fit
  * @throws {StoreUnavailableError} from that function: deliver the message again
+ * @throws {PoisonShareError} from that function, when the pipeline has stopped: deliver the message again, later
  */
-export function messageSink(store: EventStore): SinkMessage {
+export function messageSink(store: EventStore, clock: Clock = systemClock): SinkMessage {
   const compiled = new Map<string, Promise<CompiledPipeline>>();
   const compile = (pipeline: Pipeline): Promise<CompiledPipeline> => {
     const held = compiled.get(pipeline.name);
@@ -44,10 +47,16 @@ export function messageSink(store: EventStore): SinkMessage {
     opening.catch(() => compiled.delete(pipeline.name));
     return opening;
   };
+  const stores = new Map<string, EventStore>();
+  const limited = (pipeline: Pipeline): EventStore => {
+    const held = stores.get(pipeline.name) ?? limitPoison(store, pipeline, clock);
+    stores.set(pipeline.name, held);
+    return held;
+  };
   const groups = new WeakMap<CompiledPipeline, Take>();
-  const grouped = (pipeline: CompiledPipeline): Take => {
-    const held = groups.get(pipeline) ?? takeInGroups(store);
-    groups.set(pipeline, held);
+  const grouped = (ready: CompiledPipeline): Take => {
+    const held = groups.get(ready) ?? takeInGroups(limited(ready.pipeline));
+    groups.set(ready, held);
     return held;
   };
   return async (pipeline, message) => {

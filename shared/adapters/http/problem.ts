@@ -31,6 +31,7 @@ const statusOfCode: Readonly<Record<string, readonly [status: number, title: str
   CONFLICT: [409, 'Conflict'],
   TOO_LARGE: [413, 'Too large'],
   UNSUPPORTED: [415, 'Unsupported delivery'],
+  POISON_SHARE: [503, 'Stopped by its share of poison'],
 };
 
 /** gRPC status codes after which the same call may succeed: what a database or broker that is down answers. */

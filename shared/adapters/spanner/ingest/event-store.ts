@@ -3,6 +3,7 @@ import { type CompiledPipeline, tableNames } from '../../../model/events/compile
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
 import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
+import type { BatchVerdict, PoisonFound } from '../../../model/events/poison-window.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { Resolution } from '../../../model/events/resolve-changes.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
@@ -51,6 +52,8 @@ export interface BatchCommit extends PipelinePartition {
   readonly toOffset: bigint;
   readonly mapped: readonly MappedRecord[];
   readonly highWatermark: bigint;
+  /** Sees what the batch sets aside before it is committed; what it throws leaves the batch unwritten. May be called again. */
+  readonly admit?: (verdict: BatchVerdict) => void;
 }
 
 /** What became of a batch. */
@@ -86,10 +89,14 @@ export interface EventStore {
   /**
    * Takes Pub/Sub events of one pipeline in one commit: receipts, rows and dead letters together, once an event id.
    *
+   * @param admit as in `BatchCommit`; an event that was taken before is none of its records
    * @throws {ConstraintError} when Spanner refuses a row: none of them was taken
    * @throws {StoreUnavailableError} when it is not known whether they were: take the same events again
    */
-  takeEvents(takings: readonly EventTaking[]): Promise<readonly EventOutcome[]>;
+  takeEvents(
+    takings: readonly EventTaking[],
+    admit?: (verdict: BatchVerdict) => void,
+  ): Promise<readonly EventOutcome[]>;
   /** Where the partitions of a pipeline's topic stand. */
   nextOffsets(pipeline: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   close(): Promise<void>;
@@ -130,7 +137,7 @@ export function openEventStore(
         deadlineMs,
         run: (reads) => writeBatch(reads, batch, options),
       }),
-    takeEvents: (takings) => takeEvents(channel, takings, deadlineMs),
+    takeEvents: (takings, admit) => takeEvents(channel, takings, { deadlineMs, admit }),
     nextOffsets: (pipeline, topic) => readNextOffsets(channel, { pipeline, topic, deadlineMs }),
     close: async () => channel.close(),
   };
@@ -175,6 +182,7 @@ async function writeBatch(reads: TransactionReads, batch: BatchCommit, options: 
   const fresh = batch.mapped.filter(({ record }) => record.offset >= countsFrom);
   const resolution = await resolve(reads, compiled, fresh);
   const letters = deadLetters(compiled.pipeline, fresh, resolution);
+  batch.admit?.({ recordCount: fresh.length, dead: poisonFound(resolution, letters) });
   const counts = {
     rowCount: resolution.rowCount,
     skippedCount: resolution.skippedAt.length,
@@ -207,6 +215,10 @@ function deadLetters(pipeline: Pipeline, mapped: readonly MappedRecord[], { dead
     const from = { pipeline: pipeline.name, pipelineVersion: pipelineVersion(pipeline) };
     return [{ ...from, id, source: 'kafka', eventId: undefined, record, poison, reason }];
   });
+}
+
+function poisonFound({ dead }: Resolution, letters: readonly DeadLetter[]): PoisonFound[] {
+  return dead.map((one, at) => ({ ...one, id: letters[at]?.id ?? '' }));
 }
 
 function lastEventAtMs(mapped: readonly MappedRecord[]): number | undefined {

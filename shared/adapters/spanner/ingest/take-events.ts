@@ -4,6 +4,7 @@ import { type CompiledPipeline, tableNames } from '../../../model/events/compile
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
 import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
+import type { BatchVerdict } from '../../../model/events/poison-window.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
@@ -36,7 +37,7 @@ export type EventOutcome = 'taken' | 'skipped' | 'set-aside' | 'duplicate' | 'co
 export function takeEvents(
   channel: SpannerChannel,
   takings: readonly EventTaking[],
-  deadlineMs: number,
+  { deadlineMs, admit }: { readonly deadlineMs: number; readonly admit?: Admit | undefined },
 ): Promise<readonly EventOutcome[]> {
   const [first] = takings;
   if (!first) return Promise.resolve([]);
@@ -47,13 +48,26 @@ export function takeEvents(
     table: tableNames(compiled),
     commit: compiled.pipeline.commit,
     deadlineMs,
-    run: (reads) => writeEvents(reads, compiled, takings),
+    run: async (reads) => {
+      const { outcomes, letters, mutations } = await writeEvents(reads, compiled, takings);
+      admit?.(verdictOf(outcomes, letters));
+      return { mutations, result: outcomes };
+    },
   });
+}
+
+type Admit = (verdict: BatchVerdict) => void;
+
+/** A letter, and the place of its event among those taken. */
+interface PlacedLetter {
+  readonly at: number;
+  readonly letter: DeadLetter;
 }
 
 interface Written {
   readonly mutations: readonly TableMutation[];
-  readonly result: readonly EventOutcome[];
+  readonly outcomes: readonly EventOutcome[];
+  readonly letters: readonly PlacedLetter[];
 }
 
 async function writeEvents(
@@ -63,7 +77,7 @@ async function writeEvents(
 ): Promise<Written> {
   const known = await readReceipts(reads, compiled, takings);
   const outcomes: EventOutcome[] = [];
-  const letters: DeadLetter[] = [];
+  const letters: PlacedLetter[] = [];
   const fresh: { readonly taking: EventTaking; readonly at: number }[] = [];
   for (const [at, taking] of takings.entries()) {
     const hash = hashOf(taking);
@@ -71,7 +85,7 @@ async function writeEvents(
     // The next delivery of the same event may be in the same group.
     known.set(taking.eventId, receipt ?? hash);
     outcomes[at] = receipt === undefined ? 'taken' : receipt === hash ? 'duplicate' : 'conflict';
-    if (outcomes[at] === 'conflict') letters.push(conflictLetter(taking));
+    if (outcomes[at] === 'conflict') letters.push({ at, letter: conflictLetter(taking) });
     if (outcomes[at] === 'taken') fresh.push({ taking, at });
   }
   const mapped = fresh.map(({ taking }) => taking.mapped);
@@ -80,17 +94,27 @@ async function writeEvents(
   for (const poison of dead) {
     const taken = fresh[poison.at];
     setOutcome(outcomes, taken, 'set-aside');
-    if (taken) letters.push(letterOf(taken.taking, taken.taking.eventId, poison));
+    if (taken) letters.push({ at: taken.at, letter: letterOf(taken.taking, taken.taking.eventId, poison) });
   }
   const receipts = fresh.map(({ taking, at }) => receiptRow(taking, outcomes[at] ?? 'taken'));
   return {
     mutations: [
       ...mutations,
-      ...(letters.length > 0 ? [deadLetterMutation(letters)] : []),
+      ...(letters.length > 0 ? [deadLetterMutation(letters.map(({ letter }) => letter))] : []),
       ...(receipts.length > 0 ? [receiptMutation(receipts)] : []),
     ],
-    result: outcomes,
+    outcomes,
+    letters,
   };
+}
+
+/** What was taken before is no record of this batch. */
+function verdictOf(outcomes: readonly EventOutcome[], letters: readonly PlacedLetter[]): BatchVerdict {
+  const places: number[] = [];
+  let recordCount = 0;
+  for (const outcome of outcomes) places.push(outcome === 'duplicate' ? recordCount : recordCount++);
+  const dead = letters.map(({ at, letter: { id, poison, reason } }) => ({ at: places[at] ?? 0, id, poison, reason }));
+  return { recordCount, dead: dead.sort((a, b) => a.at - b.at) };
 }
 
 function setOutcome(outcomes: EventOutcome[], taken: { readonly at: number } | undefined, outcome: EventOutcome): void {

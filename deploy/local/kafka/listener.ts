@@ -55,7 +55,16 @@ export async function openListener(
   };
   const open = (): Server => {
     if (!options.tls) return createServer((socket) => serve(socket, ANONYMOUS));
-    const server = createTlsServer(tlsOptions(options.tls), (socket) => serve(socket, subjectOf(socket)));
+    const byCertificate = options.tls.clientCa !== undefined;
+    const tell = (outcome: { principal: string | undefined; refusal: string | undefined }): void => {
+      if (byCertificate) onAttempt({ mechanism: 'SSL', again: false, ...outcome });
+    };
+    const server = createTlsServer(tlsOptions(options.tls), (socket) => {
+      const principal = subjectOf(socket);
+      tell({ principal, refusal: undefined });
+      serve(socket, principal);
+    });
+    server.on('tlsClientError', (error) => tell({ principal: undefined, refusal: error.message }));
     return server.on('connection', (socket) => track(sockets, socket));
   };
   const server = await listen(open, [options.port || broker.portOf(name) || 0, ...(options.port ? [] : [0])]);

@@ -23,7 +23,8 @@ export interface SaslRules {
 
 /** How an attempt to authenticate ended. */
 export interface Attempt {
-  readonly mechanism: SaslMechanism;
+  /** `SSL`: by a client certificate. */
+  readonly mechanism: SaslMechanism | 'SSL';
   /** Whether the connection was authenticated before (KIP-368). */
   readonly again: boolean;
   /** Who it was; undefined where it failed. */

@@ -1,4 +1,5 @@
 import type { Declaration, Feed, Pipeline } from '../../../shared/model/config/declaration.ts';
+import { plainDeclaration, plainKafka, plainPipeline } from '../../shared/model/config/plain-pipeline.ts';
 
 /** A declaration with these pipelines and one feed. */
 export function exampleDeclaration(
@@ -8,15 +9,12 @@ export function exampleDeclaration(
     feeds = { delays: 'http://127.0.0.1:9' },
   }: { database?: string; feeds?: Readonly<Record<string, string>> } = {},
 ): Declaration {
-  return {
-    version: 1,
+  return plainDeclaration({
     spanner: { database },
-    kafka: { brokers: ['127.0.0.1:9'] },
+    kafka: plainKafka('127.0.0.1:9'),
     pipelines: Object.fromEntries(Object.entries(pipelines).map(([name, source]) => [name, pipelineOf(name, source)])),
     feeds: Object.fromEntries(Object.entries(feeds).map(([name, url]) => [name, feedOf(name, url)])),
-    secrets: {},
-    access: undefined,
-  };
+  });
 }
 
 export function kafka(topic: string): Pipeline['source'] {
@@ -28,21 +26,8 @@ export function pubsub(subscription: string): Pipeline['source'] {
 }
 
 function pipelineOf(name: string, source: Pipeline['source']): Pipeline {
-  return {
-    name,
-    source,
-    format: 'json',
-    table: name.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase()),
-    mode: 'upsert',
-    tombstones: 'delete',
-    columns: [],
-    guard: undefined,
-    aggregate: undefined,
-    onPoison: 'set-aside',
-    onDrift: 'refuse',
-    batch: { maxRows: 5_000, maxBytes: 4 * 1024 * 1024, lingerMs: 50 },
-    commit: { priority: 'medium', maxDelayMs: 0, tag: undefined },
-  };
+  const table = name.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase());
+  return plainPipeline({ table, pipeline: { name, source } });
 }
 
 function feedOf(name: string, url: string): Feed {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { withTarget } from '../../shared/model/config/plain-pipeline.ts';
 import { flight, flights, openIngest } from './ingest-fixture.ts';
 
 const MIB = 1024 * 1024;
@@ -63,7 +64,7 @@ test('runKafkaSink() finds the one record that Spanner refuses, and sets aside n
   await using ingest = await openIngest();
   await ingest.createTopic();
   await ingest.produce(Array.from({ length: 40 }, (_, at) => flight(at === 17 ? 'F16' : `F${at}`, at)));
-  await ingest.sink({ ...flights, mode: 'insert' });
+  await ingest.sink(withTarget(flights, { mode: 'insert' }));
   const letters = await ingest.query('SELECT RecordOffset, Class FROM PenstockDeadLetters');
   assert.deepEqual(letters, [{ RecordOffset: 17, Class: 'constraint' }]);
   const [row] = await ingest.query('SELECT COUNT(*) AS n, SUM(DelayMinutes) AS delays FROM Flights');

@@ -7,6 +7,7 @@ import { openSpannerServer, type SpannerServer } from '../../../deploy/local/spa
 import { runKafkaSink } from '../../../functions/kafka-sink/run-kafka-sink.ts';
 import { type Log, noLog } from '../../../shared/base/log.ts';
 import type { ColumnSource, Declaration, Pipeline } from '../../../shared/model/config/declaration.ts';
+import { plainColumn, plainDeclaration, plainKafka, plainPipeline } from '../../shared/model/config/plain-pipeline.ts';
 
 export const databaseName = 'projects/test/instances/main/databases/flights';
 
@@ -22,59 +23,45 @@ const TABLES = [
 ];
 
 export function from(column: string, path: string, format?: string, zone?: string): ColumnSource {
-  return { column, from: { kind: 'field', path }, format, zone };
+  return plainColumn(column, { kind: 'field', path }, { format, zone });
 }
 
 const base = {
-  format: 'json',
-  mode: 'upsert',
-  tombstones: 'delete',
-  guard: undefined,
-  aggregate: undefined,
-  onPoison: 'set-aside',
-  onDrift: 'refuse',
   batch: { maxRows: 500, maxBytes: 4 * 1024 * 1024, lingerMs: 5 },
-  commit: { priority: 'medium', maxDelayMs: 0, tag: 'penstock-test' },
+  commit: { priority: 'medium', maxDelayMs: 0, tag: 'penstock-test', excludeFromChangeStreams: false },
 } as const;
 
-export const flights: Pipeline = {
-  ...base,
-  name: 'flights',
-  source: { kind: 'kafka', topic: 'flights', group: 'penstock-flights' },
+export const flights: Pipeline = plainPipeline({
+  pipeline: { ...base, name: 'flights', source: { kind: 'kafka', topic: 'flights', group: 'penstock-flights' } },
   table: 'Flights',
   columns: [
-    { column: 'FlightId', from: { kind: 'key' }, format: undefined, zone: undefined },
+    plainColumn('FlightId', { kind: 'key' }),
     from('DepartedAt', 'date', 'yyyy/MM/dd HH:mm', 'America/Chicago'),
     from('DelayMinutes', 'delay'),
     from('Origin', 'origin'),
   ],
-};
+});
 
-export const counts: Pipeline = {
-  ...base,
-  name: 'counts',
-  source: { kind: 'kafka', topic: 'flights', group: 'penstock-counts' },
+export const counts: Pipeline = plainPipeline({
+  pipeline: { ...base, name: 'counts', source: { kind: 'kafka', topic: 'flights', group: 'penstock-counts' } },
   table: 'Counts',
   mode: 'aggregate',
-  columns: [],
   aggregate: {
     groupBy: [from('Origin', 'origin')],
     into: [
-      { column: 'FlightCount', function: 'count', field: undefined },
-      { column: 'TotalDelayMinutes', function: 'sum', field: 'delay' },
-      { column: 'WorstDelayMinutes', function: 'max', field: 'delay' },
+      { column: 'FlightCount', function: 'count', field: undefined, by: undefined },
+      { column: 'TotalDelayMinutes', function: 'sum', field: 'delay', by: undefined },
+      { column: 'WorstDelayMinutes', function: 'max', field: 'delay', by: undefined },
     ],
   },
-};
+});
 
-export const airports: Pipeline = {
-  ...base,
-  name: 'airports',
-  source: { kind: 'pubsub', subscription: 'airports' },
+export const airports: Pipeline = plainPipeline({
+  pipeline: { ...base, name: 'airports', source: { kind: 'pubsub', subscription: 'airports' } },
   table: 'Airports',
   columns: [from('Iata', 'iata'), from('Name', 'name'), from('Version', 'version')],
   guard: 'Version',
-};
+});
 
 /** What one flight's record holds. */
 export function flight(id: string, delay: unknown = 5, origin: unknown = 'ORD'): { key: string; value: string } {
@@ -108,15 +95,12 @@ export async function openIngest(options: { readonly spannerDir?: string } = {})
   const producer = client.producer();
   await admin.connect();
   await producer.connect();
-  const declaration = (...pipelines: Pipeline[]): Declaration => ({
-    version: 1,
-    spanner: { database: databaseName },
-    kafka: { brokers: [kafka.address] },
-    pipelines: Object.fromEntries(pipelines.map((pipeline) => [pipeline.name, pipeline])),
-    feeds: {},
-    secrets: {},
-    access: undefined,
-  });
+  const declaration = (...pipelines: Pipeline[]): Declaration =>
+    plainDeclaration({
+      spanner: { database: databaseName },
+      kafka: plainKafka(kafka.address),
+      pipelines: Object.fromEntries(pipelines.map((pipeline) => [pipeline.name, pipeline])),
+    });
   return {
     brokers: kafka.address,
     database,

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import kafkajs from 'kafkajs';
 import { openKafkaServer } from '../../../deploy/local/kafka/server.ts';
 import { ConfigError } from '../../../shared/base/errors.ts';
+import { plainKafka, withTarget } from '../../shared/model/config/plain-pipeline.ts';
 import { counts, flight, flights, from, openIngest, runSink, untilRows, watchedLog } from './ingest-fixture.ts';
 
 test('runKafkaSink() counts every record once, over restarts and in two pipelines at a time', async () => {
@@ -62,7 +63,8 @@ test('runKafkaSink() refuses a topic that was deleted and made again', async () 
 test('runKafkaSink() names everything in which a table and its pipeline differ', async () => {
   await using ingest = await openIngest();
   await ingest.createTopic();
-  const wrong = { ...flights, columns: [from('Departed', 'date'), from('DelayMinutes', 'delay', 'yyyy')] };
+  const columns = [from('Departed', 'date'), from('DelayMinutes', 'delay', 'yyyy')];
+  const wrong = withTarget(flights, { columns });
   await assert.rejects(ingest.sink(wrong), (error: unknown) => {
     assert.ok(error instanceof ConfigError);
     assert.deepEqual(
@@ -71,7 +73,7 @@ test('runKafkaSink() names everything in which a table and its pipeline differ',
     );
     return true;
   });
-  await assert.rejects(ingest.sink({ ...flights, table: 'Trains' }), /no table Trains/);
+  await assert.rejects(ingest.sink(withTarget(flights, { table: 'Trains' })), /no table Trains/);
 });
 
 test('runKafkaSink() waits for a topic that is missing', async () => {
@@ -92,7 +94,7 @@ test('runKafkaSink() waits for a broker that is down at the start', async () => 
   const port = await freePort();
   const { log, seen } = watchedLog('cannot be reached');
   const ending = new AbortController();
-  const declaration = { ...ingest.declaration(flights), kafka: { brokers: [`127.0.0.1:${port}`] } };
+  const declaration = { ...ingest.declaration(flights), kafka: plainKafka(`127.0.0.1:${port}`) };
   const running = runSink(declaration, { signal: ending.signal, log });
   await seen;
   const late = await openKafkaServer({ port, autoCreateTopics: true });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import { withTarget } from '../../shared/model/config/plain-pipeline.ts';
 import { counts, flight, flights, openIngest, untilRows } from './ingest-fixture.ts';
 
 const WORKER = fileURLToPath(new URL('../../../functions/kafka-sink/worker.ts', import.meta.url));
@@ -42,7 +43,7 @@ test('the worker ends with 0 at SIGTERM under load, every commit whole', async (
 test('the worker ends with 2 when a pipeline does not fit its table', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'penstock-worker-'));
   await using ingest = await openIngest();
-  const worker = startWorker(ingest.declaration({ ...flights, table: 'Nowhere' }), dir);
+  const worker = startWorker(ingest.declaration(withTarget(flights, { table: 'Nowhere' })), dir);
   assert.deepEqual(await once(worker, 'exit'), [2, null]);
   rmSync(dir, { recursive: true });
 });

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
 import { ConfigError } from '../../../shared/base/errors.ts';
 import type { Feed } from '../../../shared/model/config/declaration.ts';
+import { plainPipeline } from '../../shared/model/config/plain-pipeline.ts';
 import { declaration, feed, openFeedStage, rowCount } from '../read-shard/feed-stage.ts';
 
 let stage: Awaited<ReturnType<typeof openFeedStage>>;
@@ -55,26 +56,9 @@ test('planEpoch() publishes again when the planner before died between its commi
 });
 
 test('planEpoch() names the offsets that the epoch contains, exactly, beyond 2^53', async () => {
-  const withPipeline = {
-    ...declaration,
-    pipelines: {
-      flights: {
-        name: 'flights',
-        source: { kind: 'kafka' as const, topic: 'flights', group: 'g' },
-        format: 'json' as const,
-        table: 'Flights',
-        mode: 'upsert' as const,
-        tombstones: 'delete' as const,
-        columns: [],
-        guard: undefined,
-        aggregate: undefined,
-        onPoison: 'set-aside' as const,
-        onDrift: 'refuse' as const,
-        batch: { maxRows: 1, maxBytes: 1, lingerMs: 0 },
-        commit: { priority: 'medium' as const, maxDelayMs: 0, tag: undefined },
-      },
-    },
-  };
+  const source = { kind: 'kafka', topic: 'flights', group: 'g' } as const;
+  const flights = plainPipeline({ table: 'Flights', pipeline: { name: 'flights', source } });
+  const withPipeline = { ...declaration, pipelines: { flights } };
   const { manifest } = await planEpoch(
     withPipeline,
     'delays',

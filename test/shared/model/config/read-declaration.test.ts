@@ -31,10 +31,10 @@ test('readDeclaration() reads the example with units, variables and defaults res
   const flights = declaration.pipelines.flights;
   assert.deepEqual(flights?.source, { kind: 'kafka', topic: 'flights', group: 'penstock-flights' });
   assert.deepEqual(flights?.batch, { maxRows: 5000, maxBytes: 4 * 1024 * 1024, lingerMs: 50 });
-  assert.deepEqual(declaration.pipelines['delays-by-origin']?.aggregate?.into, [
-    { column: 'FlightCount', function: 'count', field: undefined },
-    { column: 'TotalDelayMinutes', function: 'sum', field: 'delay' },
-    { column: 'WorstDelayMinutes', function: 'max', field: 'delay' },
+  assert.deepEqual(declaration.pipelines['delays-by-origin']?.targets[0]?.aggregate?.into, [
+    { column: 'FlightCount', function: 'count', field: undefined, by: undefined },
+    { column: 'TotalDelayMinutes', function: 'sum', field: 'delay', by: undefined },
+    { column: 'WorstDelayMinutes', function: 'max', field: 'delay', by: undefined },
   ]);
   const feed = declaration.feeds.delays;
   assert.equal(feed?.schedule?.everyMs, 86_400_000);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checkTable } from '../../../../shared/model/events/check-table.ts';
+import { checkPipeline } from '../../../../shared/model/events/check-pipeline.ts';
 import { prefixLength } from '../../../../shared/model/events/commit-cost.ts';
-import { compilePipeline } from '../../../../shared/model/events/compile-pipeline.ts';
 import { deadLetterMutation, partCountOf } from '../../../../shared/model/events/dead-letter.ts';
-import { column, field, pipeline, record, table } from './pipeline-fixture.ts';
+import { withTarget } from '../config/plain-pipeline.ts';
+import { column, compiledFor, field, pipeline, record, table, targetOf } from './pipeline-fixture.ts';
 
 const schema = table([
   column('Id', 'STRING(MAX)', { notNull: true }),
@@ -15,7 +15,7 @@ const schema = table([
 ]);
 
 test('compilePipeline() never throws for a record, whatever it holds', () => {
-  const compiled = compilePipeline(pipeline(), schema);
+  const compiled = compiledFor(pipeline(), schema);
   const bytes = fc.option(
     fc.oneof(
       fc.uint8Array(),
@@ -25,22 +25,22 @@ test('compilePipeline() never throws for a record, whatever it holds', () => {
   fc.assert(
     fc.property(bytes, bytes, (key, value) => {
       const raw = record(null, null);
-      const change = compiled.map({ ...raw, key: key && Buffer.from(key), value: value && Buffer.from(value) });
+      const { change } = compiled.map({ ...raw, key: key && Buffer.from(key), value: value && Buffer.from(value) });
       assert.ok(['write', 'delete', 'poison'].includes(change.kind));
     }),
   );
-  const deep = compiled.map(record('k', `{"City":${'['.repeat(200_000)}${']'.repeat(200_000)}}`));
+  const { change: deep } = compiled.map(record('k', `{"City":${'['.repeat(200_000)}${']'.repeat(200_000)}}`));
   assert.equal(deep.kind, 'poison');
 });
 
 test('compilePipeline() takes left-out columns from the field of the same name, and leaves what a record lacks', () => {
-  const nested = { ...pipeline(), columns: [...pipeline().columns, field('City', 'place.city')] };
-  const compiled = compilePipeline(nested, schema);
-  const change = compiled.map(record('k', '{"place":{"city":"Ulm"},"unknown":1,"__proto__":{"Count":1}}'));
+  const columns = [...(pipeline().targets[0]?.columns ?? []), field('City', 'place.city')];
+  const compiled = compiledFor(withTarget(pipeline(), { columns }), schema);
+  const { change } = compiled.map(record('k', '{"place":{"city":"Ulm"},"unknown":1,"__proto__":{"Count":1}}'));
   assert.equal(change.kind, 'write');
   const row = change.kind === 'write' ? change.row : [];
   assert.deepEqual(
-    compiled.columns.map(({ name }, at) => [name, row[at]]),
+    targetOf(compiled).columns.map(({ name }, at) => [name, row[at]]),
     [
       ['Id', 'k'],
       ['City', 'Ulm'],
@@ -51,17 +51,17 @@ test('compilePipeline() takes left-out columns from the field of the same name, 
 });
 
 test('compilePipeline() calls a key over 8 KiB too large', () => {
-  const change = compilePipeline(pipeline(), schema).map(record('k'.repeat(8_193), '{}'));
+  const { change } = compiledFor(pipeline(), schema).map(record('k'.repeat(8_193), '{}'));
   assert.equal(change.kind === 'poison' && change.poison, 'too-large');
 });
 
 test('prefixLength() cuts records into prefixes within every limit, and loses none', () => {
-  const compiled = compilePipeline(pipeline({ batch: { maxRows: 7, maxBytes: 2_000, lingerMs: 1 } }), schema);
+  const compiled = compiledFor(pipeline({ pipeline: { batch: { maxRows: 7, maxBytes: 2_000, lingerMs: 1 } } }), schema);
   fc.assert(
     fc.property(fc.array(fc.nat(3_000)), (sizes) => {
       const mapped = sizes.map((size, at) => {
         const raw = record(`k${at}`, JSON.stringify({ City: 'x'.repeat(size % 9), padding: 'y'.repeat(size) }));
-        return { record: raw, change: compiled.map(raw) };
+        return compiled.map(raw);
       });
       let at = 0;
       while (at < mapped.length) {
@@ -79,25 +79,26 @@ test('prefixLength() cuts records into prefixes within every limit, and loses no
 test('deadLetterMutation() keeps all bytes of key and value, in parts', () => {
   const value = Buffer.alloc(20_000_000, 'ab');
   const raw = { ...record('key', ''), value };
-  const letter = { pipeline: 'p', id: 'i', eventId: undefined, record: raw } as const;
+  const letter = { pipeline: 'p', pipelineVersion: 'v', id: 'i', eventId: undefined, record: raw } as const;
   const mutation = deadLetterMutation([{ ...letter, source: 'kafka', poison: 'too-large', reason: 'r'.repeat(9_999) }]);
-  assert.equal(mutation.operation, 'upsert');
-  if (mutation.operation !== 'upsert') return;
+  assert.equal(mutation.operation, 'replace');
+  if (mutation.operation !== 'replace') return;
   assert.equal(mutation.rows.length, partCountOf(raw));
   const at = mutation.columns.indexOf('RecordValue');
   const parts = mutation.rows.map((row) => Buffer.from(String(row[at]), 'base64'));
   assert.ok(Buffer.concat(parts).equals(value));
 });
 
-test('checkTable() names every mismatch at once, and nothing where all fits', () => {
-  assert.deepEqual(checkTable(pipeline(), schema), []);
+test('checkPipeline() names every mismatch at once, and nothing where all fits', () => {
+  const check = (checked: ReturnType<typeof pipeline>) => checkPipeline(checked, new Map([['T', schema]]), 'd');
+  assert.deepEqual(check(pipeline()), []);
   const wrong = pipeline({
     columns: [field('Nowhere', 'a'), field('Count', 'b', 'yyyy-MM-dd'), field('Seen', 'c', 'HH')],
     guard: 'Missing',
   });
   assert.deepEqual(
-    checkTable(wrong, schema).map(({ path }) => path.replace('pipelines.p.', '')),
+    check(wrong).map(({ path }) => path.replace('pipelines.p.', '')),
     ['columns.Nowhere', 'columns.Count', 'columns.Seen', 'guard'],
   );
-  assert.deepEqual(checkTable(pipeline({ columns: [field('Nowhere', 'a')], onDrift: 'ignore' }), schema), []);
+  assert.deepEqual(check(pipeline({ columns: [field('Nowhere', 'a')], pipeline: { onDrift: 'ignore' } })), []);
 });

@@ -1,6 +1,9 @@
 import type { ColumnSource, Pipeline } from '../../../../shared/model/config/declaration.ts';
+import { type CompiledPipeline, compilePipeline } from '../../../../shared/model/events/compile-pipeline.ts';
+import type { CompiledTarget } from '../../../../shared/model/events/compile-target.ts';
 import type { RawRecord } from '../../../../shared/model/events/raw-record.ts';
 import { readColumnType, type TableColumn, type TableSchema } from '../../../../shared/model/events/table-schema.ts';
+import { plainColumn, plainPipeline } from '../config/plain-pipeline.ts';
 
 export function column(name: string, typeText: string, more: Partial<TableColumn> = {}): TableColumn {
   const type = readColumnType(typeText);
@@ -21,26 +24,24 @@ export function table(columns: readonly TableColumn[], primaryKey: readonly stri
 }
 
 export function field(name: string, path: string, format?: string, zone?: string): ColumnSource {
-  return { column: name, from: { kind: 'field', path }, format, zone };
+  return plainColumn(name, { kind: 'field', path }, { format, zone });
 }
 
-export function pipeline(more: Partial<Pipeline> = {}): Pipeline {
-  return {
-    name: 'p',
-    source: { kind: 'kafka', topic: 't', group: 'g' },
-    format: 'json',
-    table: 'T',
-    mode: 'upsert',
-    tombstones: 'delete',
-    columns: [{ column: 'Id', from: { kind: 'key' }, format: undefined, zone: undefined }],
-    guard: undefined,
-    aggregate: undefined,
-    onPoison: 'set-aside',
-    onDrift: 'refuse',
-    batch: { maxRows: 100, maxBytes: 1 << 20, lingerMs: 5 },
-    commit: { priority: 'medium', maxDelayMs: 0, tag: undefined },
-    ...more,
-  };
+/** Into table `T`, whose key `Id` is the record's key. */
+export function pipeline({ pipeline: settings, ...target }: Parameters<typeof plainPipeline>[0] = {}): Pipeline {
+  return plainPipeline({ columns: [plainColumn('Id', { kind: 'key' })], ...target, pipeline: settings ?? {} });
+}
+
+/** Compiles a pipeline into one table. */
+export function compiledFor(pipeline: Pipeline, table: TableSchema): CompiledPipeline {
+  return compilePipeline(pipeline, new Map(pipeline.targets.map((target) => [target.table, table])));
+}
+
+/** The only target of a compiled pipeline. */
+export function targetOf({ targets }: CompiledPipeline): CompiledTarget {
+  const [target] = targets;
+  if (!target) throw new Error('The pipeline has no target');
+  return target;
 }
 
 export function record(key: string | null, value: string | null, offset = 0n): RawRecord {

@@ -2,8 +2,8 @@ import type { ColumnSource } from '../config/declaration.ts';
 import type { Cell } from './cell.ts';
 import type { ColumnReader } from './convert.ts';
 import { isJsonObject, type JsonValue } from './exact-json.ts';
+import type { OpenedRecord } from './opened-record.ts';
 import { PoisonError } from './poison.ts';
-import type { OpenedRecord } from './routes.ts';
 import { timestampOfMs } from './timestamp.ts';
 
 /** Reads one column's cell of a record; undefined where the record has nothing for it. */

@@ -1,16 +1,8 @@
 import type { RouteCondition } from '../config/declaration.ts';
-import type { DecodedRecord } from '../formats/record-decoder.ts';
 import { Double, ExactNumber } from './document-leaf.ts';
 import type { JsonValue } from './exact-json.ts';
-import type { RawRecord } from './raw-record.ts';
+import type { OpenedRecord } from './opened-record.ts';
 import { fieldAt } from './read-source.ts';
-
-/** A record with what its value and its key say; a key without a format of its own says nothing. */
-export interface OpenedRecord {
-  readonly record: RawRecord;
-  readonly value: DecodedRecord | undefined;
-  readonly key: DecodedRecord | undefined;
-}
 
 /** Says whether a record meets a condition. */
 export type MeetsCondition = (opened: OpenedRecord) => boolean;

@@ -49,8 +49,10 @@ export class JsonScanner {
     for (let count = 0; ; count++) {
       let value = repeated(shape, count, bytes, at);
       let member = -1;
-      if (value >= 0) member = shape.spelledMembers[count] ?? -1;
-      else {
+      if (value >= 0) {
+        member = shape.spelledMembers[count] ?? -1;
+        if ((bytes[value] ?? 0) <= 0x20) value = skipSpace(bytes, value);
+      } else {
         if (count === 0) {
           const first = skipSpace(bytes, at);
           if (first < length && bytes[first] === 0x7d) return first + 1;

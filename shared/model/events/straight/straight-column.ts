@@ -35,8 +35,8 @@ export type StraightColumn =
       readonly reader: ColumnReader;
     }
   /** The record's key as text; undefined where the reference reads it. */
-  | { readonly from: 'key'; readonly write: WriteCell; readonly read: ReadSource }
-  | { readonly from: 'record'; readonly read: ReadSource }
+  | { readonly from: 'key'; readonly write: WriteCell; readonly read: ReadSource; readonly notNull: boolean }
+  | { readonly from: 'record'; readonly read: ReadSource; readonly notNull: boolean }
   /** The same in every row. */
   | { readonly from: 'fixed'; readonly bytes: Buffer };
 
@@ -52,6 +52,7 @@ export function straightColumn({ column, source, optional }: PlannedColumn): Str
   if (source.from.kind === 'hash' || source.from.kind === 'keyField') return undefined;
   const reader = columnReader(column, source);
   const read = sourceReader(source.from, reader);
+  const { notNull } = column;
   switch (source.from.kind) {
     case 'field': {
       const writers = writersOf(column, source);
@@ -60,10 +61,10 @@ export function straightColumn({ column, source, optional }: PlannedColumn): Str
     }
     case 'key': {
       const write = keyWriter(column, source);
-      return write ? { from: 'key', write, read } : { from: 'record', read };
+      return write ? { from: 'key', write, read, notNull } : { from: 'record', read, notNull };
     }
     default:
-      return { from: 'record', read };
+      return { from: 'record', read, notNull };
   }
 }
 

@@ -126,11 +126,14 @@ class StraightRows {
     return true;
   }
 
-  /** One cell as the reference reads it; undefined where it refuses, or where there is nothing. */
+  /** One cell as the reference reads it; undefined where it refuses. */
   private read(column: StraightColumn, slot: number, record: RawRecord, value: Buffer): Cell | undefined {
     if (column.from === 'fixed') return undefined;
     try {
-      if (column.from !== 'field') return column.read({ record, value: undefined, key: undefined }) ?? undefined;
+      if (column.from !== 'field') {
+        const cell = column.read({ record, value: undefined, key: undefined }) ?? null;
+        return cell === null && column.notNull ? undefined : cell;
+      }
       const from = this.scanner.froms[slot] ?? 0;
       const to = this.scanner.tos[slot] ?? 0;
       const text = value.toString('utf8', from, to);

@@ -4,8 +4,6 @@ import { keyText } from '../key-text.ts';
 
 /** What Spanner counts for a key's cell that is no text. */
 const SCALAR_BYTES = 8;
-/** Keys up to this length are made without a call into the engine. */
-const SHORT_TEXT = 16;
 
 /**
  * The text of a row's key, as `keyText` makes it of the cells.
@@ -18,7 +16,9 @@ export function writtenKeyText(out: Buffer, starts: Int32Array): string | undefi
     const at = starts[0] ?? 0;
     // A short string: element tag, length, string tag, length.
     const length = out[at + 3] ?? 0;
-    if ((out[at + 1] ?? 0) < 0x80 && out[at + 2] === 0x1a) return shortText(out, at + 4, at + 4 + length);
+    if ((out[at + 1] ?? 0) < 0x80 && out[at + 2] === 0x1a) {
+      return out.toString('utf8', at + 4, at + 4 + length);
+    }
   }
   const cells: Cell[] = [];
   let bytes = 0;
@@ -28,17 +28,6 @@ export function writtenKeyText(out: Buffer, starts: Int32Array): string | undefi
     bytes += typeof cell === 'string' ? Buffer.byteLength(cell) : SCALAR_BYTES;
   }
   return bytes > maxKeyBytes ? undefined : keyText(cells);
-}
-
-function shortText(out: Buffer, from: number, to: number): string {
-  if (to - from > SHORT_TEXT) return out.toString('utf8', from, to);
-  let text = '';
-  for (let at = from; at < to; at++) {
-    const byte = out[at] ?? 0;
-    if (byte >= 0x80) return out.toString('utf8', from, to);
-    text += String.fromCharCode(byte);
-  }
-  return text;
 }
 
 /** Reads a scalar cell back. */

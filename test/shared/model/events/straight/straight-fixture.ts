@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import type { ColumnSource, Target } from '../../../../../shared/model/config/declaration.ts';
+import type { Cell } from '../../../../../shared/model/events/cell.ts';
+import { planColumns } from '../../../../../shared/model/events/column-plan.ts';
+import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
+import { encodeRow, WireWriter } from '../../../../../shared/model/events/row-bytes.ts';
+import { type StraightMapper, straightMapper } from '../../../../../shared/model/events/straight/straight-rows.ts';
+import type { TableSchema } from '../../../../../shared/model/events/table-schema.ts';
+import { plainPipeline } from '../../config/plain-pipeline.ts';
+import { compiledFor } from '../pipeline-fixture.ts';
+
+/** A target's two ways from a record to its change: straight, and by the reference. */
+export interface BothWays {
+  readonly straight: StraightMapper;
+  /**
+   * Maps a record in both ways, and refuses any difference.
+   *
+   * @returns true when the row was written straight, false when it was left to the reference
+   */
+  readonly agree: (record: RawRecord) => boolean;
+}
+
+/** Compiles a target in both ways. */
+export function bothWays(table: TableSchema, columns: readonly ColumnSource[], more: Partial<Target> = {}): BothWays {
+  const pipeline = plainPipeline({ columns, ...more });
+  const [target] = pipeline.targets;
+  assert.ok(target);
+  const planned = planColumns(target, table);
+  const keyAt = table.primaryKey.map((name) => planned.findIndex(({ column }) => column.name === name));
+  const straight = straightMapper({ pipeline, target, planned, keyAt });
+  assert.ok(straight, 'the target takes the general path');
+  const compiled = compiledFor(pipeline, table);
+  // One writer for all, small, so that it grows and rows lie anywhere.
+  const writer = new WireWriter(64);
+  return { straight, agree: (record) => agree(record, straight(record, writer), compiled.map(record).change, writer) };
+}
+
+type Mapped = ReturnType<StraightMapper>;
+
+function agree(record: RawRecord, ours: Mapped, theirs: NonNullable<Mapped>, writer: WireWriter): boolean {
+  const before = writer.at;
+  if (ours === undefined) return false;
+  const shown = `${record.key} ${record.value}`;
+  assert.ok(theirs.kind === 'write', `written straight, but by the reference ${JSON.stringify(theirs)}: ${shown}`);
+  assert.ok(ours.kind === 'encoded');
+  const row = theirs.row.map((cell): Cell => {
+    assert.ok(cell !== undefined, `a column is written that the reference leaves as it is: ${shown}`);
+    return cell;
+  });
+  const wanted = encodeRow(new WireWriter(), row);
+  const bytes = ours.row.arena.bytes.subarray(ours.row.from, ours.row.to);
+  assert.equal(hexOf(bytes), hexOf(wanted.arena.bytes.subarray(0, wanted.to)), shown);
+  assert.equal(ours.keyText, theirs.key.text);
+  assert.equal(ours.row.to, before);
+  return true;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

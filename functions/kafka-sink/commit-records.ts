@@ -85,7 +85,7 @@ export async function commitRecords(
 
 /** Maps records; a pipeline that stops at poison gets them up to the first one. */
 function mapRecords(compiled: CompiledPipeline, records: readonly RawRecord[]): MappedRecord[] {
-  const mapped = records.map((record) => compiled.map(record));
+  const mapped = compiled.mapAll(records);
   if (compiled.pipeline.onPoison === 'set-aside') return mapped;
   const at = mapped.findIndex(({ change }) => change.kind === 'poison');
   if (at > 0) return mapped.slice(0, at);

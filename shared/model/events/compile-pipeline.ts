@@ -5,9 +5,11 @@ import { noSchemas, type SchemaBook } from '../formats/schema-book.ts';
 import type { Change } from './change.ts';
 import { type CompiledTarget, compileTarget } from './compile-target.ts';
 import type { MappedRecord } from './mapped-record.ts';
+import type { OpenedRecord } from './opened-record.ts';
 import { PoisonError } from './poison.ts';
 import type { RawRecord } from './raw-record.ts';
-import { conditionOf, type MeetsCondition, type OpenedRecord } from './routes.ts';
+import { conditionOf, type MeetsCondition } from './routes.ts';
+import { WireWriter } from './row-bytes.ts';
 import type { TableSchema } from './table-schema.ts';
 
 /** A pipeline made ready for one version of its tables. */
@@ -17,6 +19,8 @@ export interface CompiledPipeline {
   readonly targets: readonly CompiledTarget[];
   /** What a record asks of which table. Never throws for a record, whatever it holds. */
   readonly map: (record: RawRecord) => MappedRecord;
+  /** `map` of each; plain records are written straight into one arena, from their bytes to the row's. */
+  readonly mapAll: (records: readonly RawRecord[]) => MappedRecord[];
   /** The ids of registered schemas that these records need and that are not known yet. */
   readonly missingSchemas: (records: readonly RawRecord[]) => readonly number[];
 }
@@ -25,6 +29,9 @@ export interface CompiledPipeline {
 export function tableNames({ targets }: CompiledPipeline): string {
   return targets.map(({ table }) => table.name).join(', ');
 }
+
+/** About what a row takes: the arena grows when it is more. */
+const ARENA_BYTES_A_RECORD = 192;
 
 interface Plan {
   readonly pipeline: Pipeline;
@@ -60,8 +67,21 @@ export function compilePipeline(
     pipeline,
     targets: routes.map(({ target }) => target),
     map: (record) => mapSafely(plan, record),
+    mapAll: (records) => mapAll(plan, records),
     missingSchemas: (records) => missingSchemas(plan, records),
   };
+}
+
+function mapAll(plan: Plan, records: readonly RawRecord[]): MappedRecord[] {
+  const [first] = plan.routes;
+  const target = plan.pipeline.targets[0]?.when === undefined ? first?.target : undefined;
+  if (!target?.straight) return records.map((record) => mapSafely(plan, record));
+  const { straight } = target;
+  const writer = new WireWriter(ARENA_BYTES_A_RECORD * records.length);
+  return records.map((record) => {
+    const change = straight(record, writer);
+    return change ? { record, change, target } : mapSafely(plan, record);
+  });
 }
 
 function mapSafely(plan: Plan, record: RawRecord): MappedRecord {

@@ -7,9 +7,10 @@ import type { Change, RowKey } from './change.ts';
 import { findColumn, type PlannedColumn, planColumns } from './column-plan.ts';
 import { type ColumnReader, columnReader } from './convert.ts';
 import { keyText } from './key-text.ts';
+import type { OpenedRecord } from './opened-record.ts';
 import { PoisonError } from './poison.ts';
 import { needsDocument, type ReadSource, sourceReader } from './read-source.ts';
-import type { OpenedRecord } from './routes.ts';
+import { type StraightMapper, straightMapper } from './straight/straight-rows.ts';
 import type { TableColumn, TableSchema } from './table-schema.ts';
 
 /** One target of a pipeline made ready for one version of its table. */
@@ -28,7 +29,12 @@ export interface CompiledTarget {
    * @throws {PoisonError} for a record that cannot become a row
    */
   readonly map: (opened: OpenedRecord) => Change;
+  /** Maps plain records without making values of them; undefined where no record is plain. */
+  readonly straight: StraightMapper | undefined;
 }
+
+/** The modes whose rows are written whatever the table holds: nothing but the row's bytes is needed. */
+const BLIND_MODES: ReadonlySet<Target['mode']> = new Set(['upsert', 'replace']);
 
 interface CompiledColumn {
   readonly column: TableColumn;
@@ -43,7 +49,7 @@ interface CompiledColumn {
  * @param table the table as the database has it; check it with `checkPipeline` before
  * @throws {RangeError} for patterns, zones or types that `checkPipeline` would have named
  */
-export function compileTarget({ source }: Pipeline, target: Target, table: TableSchema): CompiledTarget {
+export function compileTarget(pipeline: Pipeline, target: Target, table: TableSchema): CompiledTarget {
   const planned = planColumns(target, table).filter(
     ({ column }) => target.mode !== 'aggregate' || table.primaryKey.includes(column.name),
   );
@@ -53,10 +59,18 @@ export function compileTarget({ source }: Pipeline, target: Target, table: Table
   const guardColumn = target.guard === undefined ? undefined : findColumn(table, target.guard);
   const guardAt = guardColumn === undefined ? -1 : columns.indexOf(guardColumn);
   const aggregate = target.aggregate && planAggregate(target.aggregate, table);
-  const plan: MappingPlan = { target, isUnordered: source.kind === 'pubsub', compiled, keyAt, guardAt, aggregate };
+  const plan: MappingPlan = {
+    target,
+    isUnordered: pipeline.source.kind === 'pubsub',
+    compiled,
+    keyAt,
+    guardAt,
+    aggregate,
+  };
   const map = (opened: OpenedRecord): Change =>
     opened.value ? mapValue(plan, opened, opened.value) : mapTombstone(plan, opened);
-  return { target, table, columns, guardAt, aggregate, map };
+  const straight = BLIND_MODES.has(target.mode) ? straightMapper({ pipeline, target, planned, keyAt }) : undefined;
+  return { target, table, columns, guardAt, aggregate, map, straight };
 }
 
 interface MappingPlan {

@@ -39,6 +39,15 @@ CREATE TABLE PenstockReceipts (
   ReceivedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (Pipeline, EventId), ROW DELETION POLICY (OLDER_THAN(ReceivedAt, INTERVAL 30 DAY));
 
+-- By which version guarded rows were deleted: an older write that comes late must not bring them back.
+CREATE TABLE PenstockDeletedVersions (
+  TableName STRING(128) NOT NULL,
+  KeyHash BYTES(32) NOT NULL,
+  GuardColumn STRING(128) NOT NULL,
+  Version STRING(MAX) NOT NULL,
+  DeletedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (TableName, KeyHash), ROW DELETION POLICY (OLDER_THAN(DeletedAt, INTERVAL 30 DAY));
+
 -- What could not become a row, with its bytes. Part 0 names it; further parts hold what is over a cell's limit.
 CREATE TABLE PenstockDeadLetters (
   Pipeline STRING(128) NOT NULL,

@@ -25,9 +25,13 @@ const INDEX_COLUMNS = `
   FROM INFORMATION_SCHEMA.INDEX_COLUMNS AS i
   WHERE i.TABLE_CATALOG = '' AND i.TABLE_SCHEMA = '' AND LOWER(i.TABLE_NAME) = LOWER(@table)
   ORDER BY i.INDEX_NAME, i.ORDINAL_POSITION`;
+const PARENTS = `
+  SELECT t.TABLE_NAME AS name, t.PARENT_TABLE_NAME AS parent
+  FROM INFORMATION_SCHEMA.TABLES AS t
+  WHERE t.TABLE_CATALOG = '' AND t.TABLE_SCHEMA = '' AND t.INTERLEAVE_TYPE = 'IN PARENT'`;
 
 /**
- * Reads a table's columns, key and indexes from INFORMATION_SCHEMA, by one statement each at one timestamp.
+ * Reads a table's columns, key, indexes and what it is interleaved in from INFORMATION_SCHEMA, by one statement each at one timestamp.
  *
  * @returns undefined when the database has no such table
  * @throws {StoreUnavailableError} when Spanner cannot be reached or answers late
@@ -42,7 +46,9 @@ export function readTableSchema(
     const columns = await query(COLUMNS, { table });
     if (columns.length === 0) return undefined;
     const stamped = new Set((await query(COMMIT_TIMESTAMPS, { table })).map((row) => textOf(row, 'name')));
-    return schemaOf(columns, stamped, await query(INDEX_COLUMNS, { table }));
+    const schema = schemaOf(columns, stamped, await query(INDEX_COLUMNS, { table }));
+    const parents = await query(PARENTS, {});
+    return { ...schema, ancestors: ancestorsOf(schema.name, parents) };
   });
 }
 
@@ -66,6 +72,14 @@ function schemaOf(
     primaryKey,
     indexes: [...indexes].map(([name, names]): TableIndex => ({ name, columns: names })),
   };
+}
+
+/** Nearest first. */
+function ancestorsOf(table: string, rows: readonly QueryRow[]): string[] {
+  const parents = new Map(rows.map((row) => [textOf(row, 'name'), textOf(row, 'parent')]));
+  const ancestors: string[] = [];
+  for (let at = parents.get(table); at !== undefined; at = parents.get(at)) ancestors.push(at);
+  return ancestors;
 }
 
 function columnOf(row: QueryRow, stamped: ReadonlySet<string>): TableColumn {

@@ -1,5 +1,11 @@
-/** Why a record can never become a row, however often it is tried. */
-export type PoisonClass = 'undecodable' | 'unmappable' | 'constraint' | 'too-large';
+/**
+ * Why a record can never become a row, however often it is tried.
+ *
+ * `undecodable`: its bytes are not what the format says. `unmappable`: its fields do not make a row. `too-large`: over a
+ * limit of Spanner. `constraint`: Spanner refuses the row, or a sum leaves its column's range. `conflict`: the row is there
+ * already (mode insert), is not there (mode update), or the event's id came before with another payload.
+ */
+export type PoisonClass = 'undecodable' | 'unmappable' | 'constraint' | 'too-large' | 'conflict';
 
 /** Thrown while a record is read; caught once, at the record's edge. */
 export class PoisonError extends Error {

@@ -1,44 +1,77 @@
+import type { TableMutation } from './change.ts';
 import type { CompiledPipeline } from './compile-pipeline.ts';
-import type { CompiledTarget } from './compile-target.ts';
 import type { MappedRecord } from './mapped-record.ts';
-import { type Resolution, resolveChanges, type StoredRows } from './resolve-changes.ts';
+import { type PoisonClass, PoisonError } from './poison.ts';
+import { RowStates } from './row-states.ts';
+import type { StoredTables } from './stored-rows.ts';
+import { familyOperations } from './table-operations.ts';
+import { type FamilyBatch, takeChange } from './take-change.ts';
+import { type WrittenTable, writtenTables } from './written-tables.ts';
 
-/** What each target's table holds for the keys of a batch. */
-export type StoredByTarget = ReadonlyMap<CompiledTarget, StoredRows>;
+/** A record that was set aside, by its place among the records. */
+export interface DeadChange {
+  readonly at: number;
+  readonly poison: PoisonClass;
+  readonly reason: string;
+}
+
+/** What a run of records makes of the tables; every record is a row, skipped or dead. */
+export interface Resolution {
+  /** In the order in which the database must do them. */
+  readonly mutations: readonly TableMutation[];
+  readonly dead: readonly DeadChange[];
+  /** Records whose change the tables take, those that a later one of the same key replaced included. */
+  readonly rowCount: number;
+  /** Records that change nothing, by a policy or because their version does not grow; by their place. */
+  readonly skippedAt: readonly number[];
+}
 
 /**
  * Resolves a run of records, in their order, to what all tables of the pipeline must hold.
  *
- * @param stored rows read in the same transaction, for each target's `keysToRead`
+ * All changes of one row become one operation; routes that share a table share its rows. What a change finds is what the
+ * table holds after all records before it, so that any cut of the same records into runs ends in the same tables.
+ *
+ * @param stored what the database holds, read in the same transaction for `rowsToRead`
  */
 export function resolveBatch(
   { targets }: CompiledPipeline,
   mapped: readonly MappedRecord[],
-  stored: StoredByTarget,
+  stored: StoredTables,
 ): Resolution {
-  const parts = targets.map((target) => resolveTarget(target, mapped, stored));
-  const lost = mapped.flatMap(({ target, change }, at) =>
-    !target && change.kind === 'poison' ? [{ at, poison: change.poison, reason: change.reason }] : [],
+  const tables = writtenTables(targets);
+  const families = tables.families.map((family) => openFamily(family, stored));
+  const places = new Map(
+    targets.map((target) => {
+      const place = tables.of(target);
+      return [target, { place, family: families.find(({ family }) => place && family.includes(place.written)) }];
+    }),
   );
-  const ignored = mapped.flatMap(({ target, change }, at) => (!target && change.kind === 'none' ? [at] : []));
-  return {
-    mutations: parts.flatMap(({ mutations }) => mutations),
-    dead: [...lost, ...parts.flatMap(({ dead }) => dead)].sort((a, b) => a.at - b.at),
-    rowCount: parts.reduce((sum, { rowCount }) => sum + rowCount, 0),
-    skippedAt: [...ignored, ...parts.flatMap(({ skippedAt }) => skippedAt)].sort((a, b) => a - b),
-  };
+  const dead: DeadChange[] = [];
+  const skippedAt: number[] = [];
+  let rowCount = 0;
+  for (let at = 0; at < mapped.length; at++) {
+    const item = mapped[at];
+    if (!item) continue;
+    const { change, target } = item;
+    const { place, family } = (target && places.get(target)) ?? {};
+    if (change.kind === 'poison') dead.push({ at, poison: change.poison, reason: change.reason });
+    else if (change.kind === 'none' || !place || !family) skippedAt.push(at);
+    else {
+      const decision = takeChange(family, place, change);
+      if (decision instanceof PoisonError) dead.push({ at, poison: decision.poison, reason: decision.message });
+      else if (decision === 'skipped') skippedAt.push(at);
+      else rowCount++;
+    }
+  }
+  const mutations = families.flatMap(({ operations, states }) => [...operations.mutations(), ...states.mutations()]);
+  return { mutations, dead, rowCount, skippedAt };
 }
 
-function resolveTarget(target: CompiledTarget, mapped: readonly MappedRecord[], stored: StoredByTarget): Resolution {
-  const places: number[] = [];
-  for (const [at, item] of mapped.entries()) if (item.target === target) places.push(at);
-  const changes = places.flatMap((at) => mapped[at]?.change ?? []);
-  const { mutations, dead, rowCount, skippedAt } = resolveChanges(target, changes, stored.get(target) ?? new Map());
-  const placeOf = (at: number): number => places[at] ?? at;
-  return {
-    mutations,
-    dead: dead.map((one) => ({ ...one, at: placeOf(one.at) })),
-    rowCount,
-    skippedAt: skippedAt.map(placeOf),
-  };
+interface Family extends FamilyBatch {
+  readonly family: readonly WrittenTable[];
+}
+
+function openFamily(family: readonly WrittenTable[], stored: StoredTables): Family {
+  return { family, operations: familyOperations(family), states: new RowStates(family, stored) };
 }

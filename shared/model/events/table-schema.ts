@@ -46,6 +46,8 @@ export interface TableSchema {
   readonly columns: readonly TableColumn[];
   readonly primaryKey: readonly string[];
   readonly indexes: readonly TableIndex[];
+  /** The tables that this one is interleaved in (`INTERLEAVE IN PARENT`), nearest first; none when left out. */
+  readonly ancestors?: readonly string[];
 }
 
 const SCALARS: Readonly<Record<string, ScalarCode>> = {

@@ -4,8 +4,7 @@ import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
 import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
 import type { BatchVerdict, PoisonFound } from '../../../model/events/poison-window.ts';
-import { resolveBatch } from '../../../model/events/resolve-batch.ts';
-import type { Resolution } from '../../../model/events/resolve-changes.ts';
+import { type Resolution, resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { readSnapshot } from '../read-snapshot.ts';

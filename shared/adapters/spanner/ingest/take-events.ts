@@ -141,7 +141,7 @@ function conflictLetter(taking: EventTaking): DeadLetter {
   const { eventId, payloadHash } = taking;
   const reason = `Event ${eventId} was taken before with another payload`;
   const id = `${eventId.slice(0, 256)}/${payloadHash.toString('hex').slice(0, 32)}`;
-  return letterOf(taking, id, { poison: 'constraint', reason });
+  return letterOf(taking, id, { poison: 'conflict', reason });
 }
 
 function letterOf(

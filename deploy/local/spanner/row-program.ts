@@ -7,6 +7,8 @@ export interface RowProgram {
   readonly inputs: readonly number[];
   /** Places of the generated columns that a result fills, in order. */
   readonly generated: readonly number[];
+  /** Names of the CHECK constraints whose outcomes stand behind those cells: FALSE where a row violates one. */
+  readonly checks: readonly string[];
   /** Evaluates rows, as many as there are, in few calls; one result for each. */
   run(rows: readonly (readonly Cell[])[]): Promise<Cell[][]>;
 }
@@ -15,7 +17,7 @@ export interface RowProgram {
 export interface TablePrograms {
   /** Generated columns of the primary key: their results say which row it is. */
   readonly key: RowProgram | undefined;
-  /** All other generated columns. */
+  /** All other generated columns, and the CHECK constraints. */
   readonly row: RowProgram | undefined;
 }
 

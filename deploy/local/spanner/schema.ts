@@ -14,6 +14,7 @@ export interface Table {
   readonly name: string;
   readonly columns: readonly Column[];
   readonly primaryKey: readonly KeyPart[];
+  readonly checks: readonly CheckConstraint[];
   readonly parent: { readonly table: string; readonly onDelete: 'CASCADE' | 'NO ACTION' } | undefined;
   /** `ROW DELETION POLICY (OLDER_THAN(column, INTERVAL days DAY))`. */
   readonly rowDeletionPolicy: { readonly column: string; readonly days: number } | undefined;
@@ -36,6 +37,13 @@ export interface Generation {
   /** The text between the parentheses. */
   readonly expression: string;
   readonly stored: boolean;
+}
+
+/** `CONSTRAINT name CHECK (expression)`: no row may make it FALSE. */
+export interface CheckConstraint {
+  /** Empty only while a statement is read. */
+  readonly name: string;
+  readonly expression: string;
 }
 
 export interface KeyPart {

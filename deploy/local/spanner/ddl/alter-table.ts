@@ -1,6 +1,9 @@
-import type { Column, Schema, Table } from '../schema.ts';
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../../grpc.ts';
+import type { CheckConstraint, Column, Schema, Table } from '../schema.ts';
 import { expressionUser } from './check-expression.ts';
-import { checkColumn, checkRowDeletionPolicy, MAX_COLUMNS } from './check-table.ts';
+import { checkColumn, checkConstraints, checkRowDeletionPolicy, MAX_COLUMNS } from './check-table.ts';
+import { withConstraintNames } from './constraint-names.ts';
 import { printType } from './print-type.ts';
 import { childrenOf, columnNamed, findColumn, findTable, indexesOn, sameName, schemaError } from './schema-error.ts';
 import type { ColumnChange, ColumnDefinition, TableAction } from './statement.ts';
@@ -15,6 +18,10 @@ export function alterTable(schema: Schema, name: string, action: TableAction): T
       return dropColumn(schema, table, action.column);
     case 'alter-column':
       return alterColumn(schema, table, action.column, action.change);
+    case 'add-check':
+      return addCheck(schema, table, action.check);
+    case 'drop-constraint':
+      return dropConstraint(table, action.name);
     case 'add-policy':
       if (table.rowDeletionPolicy)
         throw schemaError(`Table ${table.name} already has a row deletion policy: REPLACE it`);
@@ -59,6 +66,18 @@ function dropColumn(schema: Schema, table: Table, name: string): Table {
     throw schemaError(`Cannot drop column ${column.name} from table ${table.name}: its row deletion policy uses it`);
   }
   return { ...table, columns: table.columns.filter((kept) => kept !== column) };
+}
+
+function addCheck(schema: Schema, table: Table, check: CheckConstraint): Table {
+  const changed = withConstraintNames(schema, { ...table, checks: [...table.checks, check] });
+  checkConstraints(changed);
+  return changed;
+}
+
+function dropConstraint(table: Table, name: string): Table {
+  const checks = table.checks.filter((check) => !sameName(check.name, name));
+  if (checks.length < table.checks.length) return { ...table, checks };
+  throw new RpcError(status.NOT_FOUND, `Constraint not found in table ${table.name}: ${name}`);
 }
 
 function alterColumn(schema: Schema, table: Table, name: string, change: ColumnChange): Table {

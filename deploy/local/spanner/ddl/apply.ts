@@ -3,6 +3,7 @@ import { RpcError } from '../../grpc.ts';
 import type { Index, Schema, Table } from '../schema.ts';
 import { alterTable } from './alter-table.ts';
 import { ancestorsOf, checkKey, checkTable } from './check-table.ts';
+import { constraintNames, withConstraintNames } from './constraint-names.ts';
 import { parse } from './parse.ts';
 import { childrenOf, findColumn, findTable, indexesOn, sameName, schemaError } from './schema-error.ts';
 
@@ -43,8 +44,9 @@ function createTable(schema: Schema, table: Table, ifNotExists: boolean): Schema
   if (ifNotExists && schema.tables.has(table.name.toLowerCase())) return schema;
   refuseTakenName(schema, table.name);
   if (schema.tables.size >= MAX_TABLES) throw schemaError(`The database already has ${MAX_TABLES} tables`);
-  checkTable(schema, table);
-  return { ...schema, tables: new Map(schema.tables).set(table.name.toLowerCase(), table) };
+  const named = withConstraintNames(schema, table);
+  checkTable(schema, named);
+  return { ...schema, tables: new Map(schema.tables).set(table.name.toLowerCase(), named) };
 }
 
 function createIndex(schema: Schema, index: Index, ifNotExists: boolean): Schema {
@@ -113,5 +115,7 @@ function dropIndex(schema: Schema, name: string, ifExists: boolean): Schema {
 
 function refuseTakenName(schema: Schema, name: string): void {
   const key = name.toLowerCase();
-  if (schema.tables.has(key) || schema.indexes.has(key)) throw schemaError(`Duplicate name in schema: ${name}.`);
+  const constraints = [...schema.tables.values()].flatMap(constraintNames);
+  if (schema.tables.has(key) || schema.indexes.has(key) || constraints.includes(key))
+    throw schemaError(`Duplicate name in schema: ${name}.`);
 }

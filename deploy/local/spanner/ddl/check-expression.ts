@@ -34,13 +34,16 @@ export function checkExpression(expression: string, user: string): void {
   });
 }
 
-/** The generated column whose expression may name a column, for an error; undefined if there is none. */
+/** Whose expression may name a column, for an error; undefined if none does. */
 export function expressionUser(table: Table, column: string): string | undefined {
   const user = table.columns.find(({ generatedAs }) => generatedAs && mentions(generatedAs.expression, column));
-  return user && `generated column ${user.name}`;
+  if (user) return `generated column ${user.name}`;
+  const check = table.checks.find(({ expression }) => mentions(expression, column));
+  return check && `check constraint ${check.name}`;
 }
 
-function mentions(expression: string, column: string): boolean {
+/** Whether an expression has a column's name in it, be it as a column or as something else. */
+export function mentions(expression: string, column: string): boolean {
   return tokenize(expression).some((token) => isName(token) && sameName(token.text, column));
 }
 

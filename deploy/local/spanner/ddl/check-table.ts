@@ -21,8 +21,14 @@ export function checkTable(schema: Schema, table: Table): void {
   );
   for (const column of table.columns) checkColumn(table, column);
   checkKey(table, table.primaryKey, `the primary key of table ${table.name}`);
+  checkConstraints(table);
   checkParent(schema, table);
   checkRowDeletionPolicy(schema, table);
+}
+
+/** Throws where the expression of a CHECK cannot be a function of its row. */
+export function checkConstraints(table: Table): void {
+  for (const { name, expression } of table.checks) checkExpression(expression, `check constraint ${name}`);
 }
 
 /** Throws where a column's options do not fit its type. */

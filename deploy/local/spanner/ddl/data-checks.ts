@@ -23,6 +23,14 @@ export function dataChecks(before: Schema, after: Schema): DataCheck[] {
   return checks;
 }
 
+/** Tables whose rows must be held to a CHECK constraint that they had not before. */
+export function tablesWithNewChecks(before: Schema, after: Schema): string[] {
+  return [...after.tables].flatMap(([key, table]) => {
+    const old = before.tables.get(key);
+    return old && table.checks.some((check) => !old.checks.includes(check)) ? [table.name] : [];
+  });
+}
+
 function leafCode(column: Column): string {
   return column.type.code === 'ARRAY' ? column.type.element.code : column.type.code;
 }

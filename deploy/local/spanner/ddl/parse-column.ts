@@ -98,6 +98,7 @@ function refuseUnsupportedClauses(cursor: TokenCursor): void {
   if (cursor.sees('ON', 'UPDATE')) throw cursor.unsupported('ON UPDATE expressions');
   if (cursor.sees('HIDDEN')) throw cursor.unsupported('HIDDEN columns');
   if (cursor.sees('PLACEMENT')) throw cursor.unsupported('placement keys');
-  if (cursor.sees('CHECK') || cursor.sees('CONSTRAINT')) throw cursor.unsupported('CHECK constraints');
-  if (cursor.sees('REFERENCES')) throw cursor.unsupported('FOREIGN KEY constraints');
+  if (cursor.sees('CHECK') || cursor.sees('CONSTRAINT') || cursor.sees('REFERENCES')) {
+    throw cursor.error('A constraint stands by itself among the columns: put a comma before it');
+  }
 }

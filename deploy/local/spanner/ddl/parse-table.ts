@@ -1,5 +1,6 @@
-import type { Column, KeyPart, Table } from '../schema.ts';
+import type { CheckConstraint, Column, KeyPart, Table } from '../schema.ts';
 import { parseColumnDefinition } from './parse-column.ts';
+import { parseConstraint, seesConstraint } from './parse-constraint.ts';
 import type { Statement } from './statement.ts';
 import type { TokenCursor } from './token-cursor.ts';
 
@@ -7,7 +8,7 @@ import type { TokenCursor } from './token-cursor.ts';
 export function parseCreateTable(cursor: TokenCursor): Statement {
   const ifNotExists = cursor.take('IF', 'NOT', 'EXISTS');
   const name = cursor.expectName('table name');
-  const { columns, inlineKey } = parseColumns(cursor);
+  const { columns, checks, inlineKey } = parseElements(cursor);
   const primaryKey = parsePrimaryKey(cursor, inlineKey);
   let parent: Table['parent'];
   let rowDeletionPolicy: Table['rowDeletionPolicy'];
@@ -20,7 +21,7 @@ export function parseCreateTable(cursor: TokenCursor): Statement {
   return {
     kind: 'create-table',
     ifNotExists,
-    table: { name, columns, primaryKey, parent, rowDeletionPolicy },
+    table: { name, columns, primaryKey, checks, parent, rowDeletionPolicy },
   };
 }
 
@@ -57,8 +58,15 @@ export function parseKeyPart(cursor: TokenCursor): KeyPart {
   return { column, descending };
 }
 
-function parseColumns(cursor: TokenCursor): { columns: Column[]; inlineKey: KeyPart[] | undefined } {
+interface Elements {
+  readonly columns: Column[];
+  readonly checks: CheckConstraint[];
+  readonly inlineKey: KeyPart[] | undefined;
+}
+
+function parseElements(cursor: TokenCursor): Elements {
   const columns: Column[] = [];
+  const checks: CheckConstraint[] = [];
   let inlineKey: KeyPart[] | undefined;
   cursor.expect('(');
   while (!cursor.take(')')) {
@@ -66,8 +74,10 @@ function parseColumns(cursor: TokenCursor): { columns: Column[]; inlineKey: KeyP
       if (inlineKey) throw cursor.error('The table has more than one PRIMARY KEY');
       cursor.expect('PRIMARY', 'KEY');
       inlineKey = cursor.expectList(() => parseKeyPart(cursor), { emptyAllowed: true });
+    } else if (seesConstraint(cursor)) {
+      checks.push(parseConstraint(cursor));
     } else {
-      refuseTableConstraints(cursor);
+      if (cursor.sees('SYNONYM', '(')) throw cursor.unsupported('table synonyms');
       const column = parseColumn(cursor);
       columns.push(column);
       if (cursor.sees('PRIMARY')) {
@@ -78,7 +88,7 @@ function parseColumns(cursor: TokenCursor): { columns: Column[]; inlineKey: KeyP
     }
     if (!cursor.take(',') && !cursor.sees(')')) throw cursor.unexpected("',' or ')'");
   }
-  return { columns, inlineKey };
+  return { columns, checks, inlineKey };
 }
 
 function parsePrimaryKey(cursor: TokenCursor, inlineKey: KeyPart[] | undefined): KeyPart[] {
@@ -97,16 +107,4 @@ function parseParent(cursor: TokenCursor): NonNullable<Table['parent']> {
   const table = cursor.expectName('table name');
   const onDelete = cursor.take('ON', 'DELETE') ? parseOnDelete(cursor) : 'NO ACTION';
   return { table, onDelete };
-}
-
-function refuseTableConstraints(cursor: TokenCursor): void {
-  if (cursor.sees('FOREIGN', 'KEY')) throw cursor.unsupported('FOREIGN KEY constraints');
-  if (cursor.sees('CHECK', '(')) throw cursor.unsupported('CHECK constraints');
-  if (cursor.sees('SYNONYM', '(')) throw cursor.unsupported('table synonyms');
-  if (cursor.take('CONSTRAINT')) {
-    cursor.expectName('constraint name');
-    if (cursor.sees('FOREIGN')) throw cursor.unsupported('FOREIGN KEY constraints');
-    if (cursor.sees('CHECK')) throw cursor.unsupported('CHECK constraints');
-    throw cursor.unexpected("'FOREIGN KEY' or 'CHECK'");
-  }
 }

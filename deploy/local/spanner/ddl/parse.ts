@@ -1,4 +1,5 @@
 import { parseColumnDefinition, parseColumnOptions } from './parse-column.ts';
+import { parseConstraint, seesConstraint } from './parse-constraint.ts';
 import { parseColumn, parseCreateTable, parseKeyPart, parseOnDelete, parseRowDeletionPolicy } from './parse-table.ts';
 import type { ColumnChange, Statement, TableAction } from './statement.ts';
 import { TokenCursor } from './token-cursor.ts';
@@ -99,7 +100,7 @@ function parseTableAction(cursor: TokenCursor): TableAction {
   if (cursor.take('SET', 'ON', 'DELETE')) return { kind: 'set-on-delete', onDelete: parseOnDelete(cursor) };
   if (cursor.take('DROP')) {
     if (cursor.take('ROW', 'DELETION', 'POLICY')) return { kind: 'drop-policy' };
-    if (cursor.sees('CONSTRAINT')) throw cursor.unsupported('table constraints');
+    if (cursor.take('CONSTRAINT')) return { kind: 'drop-constraint', name: cursor.expectName('constraint name') };
     cursor.take('COLUMN');
     return { kind: 'drop-column', column: cursor.expectName('column name') };
   }
@@ -116,9 +117,7 @@ function parseTableAction(cursor: TokenCursor): TableAction {
 
 function parseAdd(cursor: TokenCursor): TableAction {
   if (cursor.sees('ROW', 'DELETION')) return { kind: 'add-policy', policy: parseRowDeletionPolicy(cursor) };
-  if (cursor.sees('CHECK', '(')) throw cursor.unsupported('CHECK constraints');
-  if (cursor.sees('FOREIGN', 'KEY')) throw cursor.unsupported('FOREIGN KEY constraints');
-  if (cursor.sees('CONSTRAINT')) throw cursor.unsupported('CHECK and FOREIGN KEY constraints');
+  if (seesConstraint(cursor)) return { kind: 'add-check', check: parseConstraint(cursor) };
   if (cursor.sees('SYNONYM')) throw cursor.unsupported('table synonyms');
   cursor.take('COLUMN');
   const ifNotExists = cursor.take('IF', 'NOT', 'EXISTS');

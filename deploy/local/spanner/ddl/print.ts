@@ -1,4 +1,5 @@
-import type { Column, Index, KeyPart, Schema, Table } from '../schema.ts';
+import type { CheckConstraint, Column, Index, KeyPart, Schema, Table } from '../schema.ts';
+import { isAutomaticName } from './constraint-names.ts';
 import { emptySchema } from './empty-schema.ts';
 import { printType } from './print-type.ts';
 import { reservedWords } from './reserved-words.ts';
@@ -22,6 +23,7 @@ export function printDdl(schema: Schema, databaseName = 'db'): string[] {
 
 function printTable(table: Table): string {
   const columns = table.columns.map((column) => `  ${printColumn(column)},\n`).join('');
+  const checks = table.checks.map((check) => `  ${printCheck(table, check)},\n`).join('');
   const clauses = [`) PRIMARY KEY(${printKey(table.primaryKey)})`];
   if (table.parent) {
     clauses.push(`  INTERLEAVE IN PARENT ${printName(table.parent.table)} ON DELETE ${table.parent.onDelete}`);
@@ -30,7 +32,12 @@ function printTable(table: Table): string {
     const { column, days } = table.rowDeletionPolicy;
     clauses.push(`  ROW DELETION POLICY (OLDER_THAN(${printName(column)}, INTERVAL ${days} DAY))`);
   }
-  return `CREATE TABLE ${printName(table.name)} (\n${columns}${clauses.join(',\n')}`;
+  return `CREATE TABLE ${printName(table.name)} (\n${columns}${checks}${clauses.join(',\n')}`;
+}
+
+function printCheck(table: Table, check: CheckConstraint): string {
+  const name = isAutomaticName(table, check) ? '' : `CONSTRAINT ${printName(check.name)} `;
+  return `${name}CHECK (${check.expression})`;
 }
 
 function printColumn(column: Column): string {

@@ -1,4 +1,4 @@
-import type { Column, Generation, Index, Table } from '../schema.ts';
+import type { CheckConstraint, Column, Generation, Index, Table } from '../schema.ts';
 import type { SpannerType } from '../values.ts';
 
 /** One parsed DDL statement; nothing in it has been checked against a schema. */
@@ -15,6 +15,8 @@ export type TableAction =
   | { readonly kind: 'drop-column'; readonly column: string }
   | { readonly kind: 'alter-column'; readonly column: string; readonly change: ColumnChange }
   | { readonly kind: 'add-policy' | 'replace-policy'; readonly policy: NonNullable<Table['rowDeletionPolicy']> }
+  | { readonly kind: 'add-check'; readonly check: CheckConstraint }
+  | { readonly kind: 'drop-constraint'; readonly name: string }
   | { readonly kind: 'drop-policy' }
   | { readonly kind: 'set-on-delete'; readonly onDelete: 'CASCADE' | 'NO ACTION' };
 

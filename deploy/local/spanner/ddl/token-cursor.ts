@@ -93,7 +93,7 @@ export class TokenCursor {
     return token.text;
   }
 
-  /** Takes `( … )` with whatever balanced tokens it holds and gives the text between, trimmed. */
+  /** Takes `( … )` with whatever balanced tokens it holds and gives the text between, trimmed; a comment ends in a line break. */
   expectParenthesised(what: string): string {
     this.expect('(');
     const from = this.current.from;
@@ -107,7 +107,8 @@ export class TokenCursor {
     const text = this.#source.slice(from, this.current.from).trim();
     if (text === '') throw this.unexpected(`an expression as ${what}`);
     this.#at++;
-    return text;
+    // A comment at its end would swallow the parenthesis wherever the text is used again.
+    return tokenize(`${text})`).at(-2)?.text === ')' ? text : `${text}\n`;
   }
 
   /** Takes `( item, item, … )`, empty only where told. */

@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import { applyDdl } from '../ddl/apply.ts';
+import { tablesWithNewChecks } from '../ddl/data-checks.ts';
 import { emptySchema } from '../ddl/empty-schema.ts';
 import type { CompileTable, TablePrograms } from '../row-program.ts';
 import type { Schema, Table } from '../schema.ts';
@@ -228,6 +229,7 @@ export class Database {
       const work = (log: ChangeLog<TableStore>): number => {
         fill.write(after, log);
         rules.settle(log.changes, log);
+        for (const name of tablesWithNewChecks(before.schema, schema)) rules.validate(tableStore(after, name));
         return 0;
       };
       try {

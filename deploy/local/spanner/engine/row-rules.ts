@@ -6,10 +6,12 @@ import type { Change, ChangeLog } from '../storage/change-log.ts';
 import { columnOf, type TableStore } from '../storage/stores.ts';
 import type { Cell } from '../values.ts';
 import { checkCellSize } from './cell-size.ts';
+import { EVERYTHING } from './key-ranges.ts';
+import { printKey } from './print-key.ts';
 import { OutcomeMissing, RowOutcomes } from './row-outcomes.ts';
 import type { RowWriter } from './write-cells.ts';
 
-/** The generated columns of the tables that one commit or schema change touches. */
+/** The generated columns and CHECK constraints of the tables that one commit or schema change touches. */
 export class RowRules {
   readonly outcomes = new RowOutcomes();
   readonly #programs: ReadonlyMap<Table, TablePrograms>;
@@ -58,7 +60,7 @@ export class RowRules {
   }
 
   /**
-   * Fills the generated columns of all changed rows.
+   * Fills the generated columns of all changed rows and holds them to the CHECK constraints.
    *
    * @throws {OutcomeMissing} where some must be evaluated first
    */
@@ -67,11 +69,28 @@ export class RowRules {
     if (!this.outcomes.isComplete) throw new OutcomeMissing();
   }
 
+  /**
+   * Holds every live row of a table to its CHECK constraints.
+   *
+   * @throws {OutcomeMissing} where some must be evaluated first
+   */
+  validate(store: TableStore): void {
+    const program = this.#programs.get(store.table)?.row;
+    if (!program) return;
+    for (const [, { cells }] of store.rows.range(EVERYTHING.from, EVERYTHING.to)) {
+      const outcome = cells && this.outcomes.of(program, cells);
+      if (outcome) requireChecks(store, cells, program.checks, outcome.slice(program.generated.length));
+    }
+    if (!this.outcomes.isComplete) throw new OutcomeMissing();
+  }
+
   #settleRow(store: TableStore, key: string, log: ChangeLog<TableStore>): void {
     const program = this.#programs.get(store.table)?.row;
     const row = program && log.get(store, key);
     const outcome = row && this.outcomes.of(program, row);
     if (!outcome) return;
+    requireChecks(store, row, program.checks, outcome.slice(program.generated.length));
+    if (program.generated.length === 0) return;
     const filled = [...row];
     while (filled.length < store.table.columns.length) filled.push(null);
     program.generated.forEach((place, i) => {
@@ -93,7 +112,23 @@ export class RowRules {
 }
 
 function computes(table: Table): boolean {
-  return table.columns.some((column) => column.generatedAs);
+  return table.checks.length > 0 || table.columns.some((column) => column.generatedAs);
+}
+
+/** NULL passes, as everywhere in SQL. */
+function requireChecks(
+  store: TableStore,
+  row: readonly Cell[],
+  checks: readonly string[],
+  outcomes: readonly Cell[],
+): void {
+  const violated = checks.find((_, i) => outcomes[i] === false);
+  if (violated === undefined) return;
+  const key = printKey(store, row).slice(1, -1);
+  throw new RpcError(
+    status.OUT_OF_RANGE,
+    `Check constraint \`${store.table.name}\`.\`${violated}\` is violated for key (${key})`,
+  );
 }
 
 function checked(store: TableStore, place: number, cell: Cell): Cell {

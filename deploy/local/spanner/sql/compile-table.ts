@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import type { RowProgram, TablePrograms } from '../row-program.ts';
-import type { Column, Table } from '../schema.ts';
+import type { CheckConstraint, Column, Table } from '../schema.ts';
 import type { SpannerType } from '../values.ts';
 import { analyzeRowExpression, type RowAnalysis } from './analyze-row-expression.ts';
 import { type RowQuery, runRowQuery } from './row-query.ts';
@@ -13,6 +13,13 @@ const WIDENINGS: Readonly<Record<string, readonly string[]>> = {
   NUMERIC: ['INT64'],
 };
 
+const BOOL: SpannerType = { code: 'BOOL' };
+
+interface ResolvedCheck {
+  readonly check: CheckConstraint;
+  readonly inputs: ReadonlySet<number>;
+}
+
 interface Generated {
   readonly at: number;
   readonly column: Column;
@@ -21,7 +28,7 @@ interface Generated {
 }
 
 /**
- * Resolves the generated columns of a table and puts them into an order in which each has what it needs.
+ * Resolves the CHECK constraints and generated columns of a table, these in an order in which each has what it needs.
  *
  * @throws {RpcError} INVALID_ARGUMENT for SQL that is wrong or of another type, FAILED_PRECONDITION for a dependency
  *   that production refuses
@@ -42,7 +49,9 @@ export async function compileTable(zetasql: ZetaSql, table: Table): Promise<Tabl
     table,
     generated.filter(({ at }) => !keyAt.has(at)),
   );
-  return { key: program(zetasql, table, inKey), row: program(zetasql, table, others) };
+  const checks: ResolvedCheck[] = [];
+  for (const check of table.checks) checks.push(await resolveCheck(zetasql, table, check));
+  return { key: program(zetasql, table, inKey, []), row: program(zetasql, table, others, checks) };
 }
 
 async function resolveColumn(zetasql: ZetaSql, table: Table, at: number): Promise<Generated> {
@@ -59,6 +68,19 @@ async function resolveColumn(zetasql: ZetaSql, table: Table, at: number): Promis
   }
   const cast = sameType(type, column.type) ? `(${expression}\n)` : `CAST((${expression}\n) AS ${column.type.code})`;
   return { at, column, expression: cast, inputs };
+}
+
+async function resolveCheck(zetasql: ZetaSql, table: Table, check: CheckConstraint): Promise<ResolvedCheck> {
+  const user = `check constraint ${table.name}.${check.name}`;
+  const { type, inputs } = await resolve(zetasql, table, check.expression, user);
+  if (type.code !== 'BOOL') {
+    throw new RpcError(
+      status.INVALID_ARGUMENT,
+      `The expression (${check.expression}) of ${user} is ${type.code}: it must be BOOL`,
+    );
+  }
+  if (inputs.size > 0) return { check, inputs };
+  throw new RpcError(status.INVALID_ARGUMENT, `The expression (${check.expression}) of ${user} uses no column`);
 }
 
 async function resolve(zetasql: ZetaSql, table: Table, expression: string, user: string): Promise<RowAnalysis> {
@@ -115,20 +137,26 @@ function inOrder(table: Table, generated: readonly Generated[]): Generated[] {
   return ordered;
 }
 
-function program(zetasql: ZetaSql, table: Table, generated: readonly Generated[]): RowProgram | undefined {
-  if (generated.length === 0) return undefined;
+function program(
+  zetasql: ZetaSql,
+  table: Table,
+  generated: readonly Generated[],
+  checks: readonly ResolvedCheck[],
+): RowProgram | undefined {
+  if (generated.length + checks.length === 0) return undefined;
   const own = new Set(generated.map(({ at }) => at));
   const inputs = new Set<number>();
-  for (const { inputs: used } of generated) for (const at of used) if (!own.has(at)) inputs.add(at);
+  for (const { inputs: used } of [...generated, ...checks]) for (const at of used) if (!own.has(at)) inputs.add(at);
   const query: RowQuery = {
     columns: table.columns.map((column, at) => (own.has(at) ? undefined : column)),
     inputs,
     steps: generated.map(({ column, expression }) => ({ name: column.name, expression, type: column.type })),
-    outputs: [],
+    outputs: checks.map(({ check }) => ({ expression: `(${check.expression}\n)`, type: BOOL })),
   };
   return {
     inputs: [...inputs],
     generated: generated.map(({ at }) => at),
+    checks: checks.map(({ check }) => check.name),
     run: (rows) => zetasql.use((session) => runRowQuery(session, query, rows)),
   };
 }

@@ -34,7 +34,7 @@ export interface SqlEvaluator {
    * @throws {RpcError} INVALID_ARGUMENT where the expression is wrong or of another type
    */
   expression(sql: string, type: SpannerType): Promise<Cell>;
-  /** Resolves the generated columns of a table: see `compileTable()`. */
+  /** Resolves the generated columns and CHECK constraints of a table: see `compileTable()`. */
   readonly compileTable: CompileTable;
   /** Ends the process. */
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import { mentions } from '../ddl/check-expression.ts';
 import { printType } from '../ddl/print-type.ts';
 import { printRetention } from '../ddl/version-retention.ts';
 import type { Column, Index, KeyPart, Schema, Table } from '../schema.ts';
@@ -132,6 +133,19 @@ const VIEWS: readonly View[] = [
           const name = `CK_IS_NOT_NULL_${table.name}_${column.name}`;
           yield [...place(name), ...where, 'CHECK', 'NO', 'NO', 'YES'];
         }
+        for (const { name } of table.checks) yield [...place(name), ...where, 'CHECK', 'NO', 'NO', 'YES'];
+      }
+    },
+  },
+  {
+    name: 'CHECK_CONSTRAINTS',
+    columns: [...CONSTRAINT_COLUMNS, 'CHECK_CLAUSE', 'SPANNER_STATE'],
+    *rows(schema) {
+      for (const table of schema.tables.values()) {
+        for (const { name } of table.columns.filter(({ notNull }) => notNull)) {
+          yield [...place(`CK_IS_NOT_NULL_${table.name}_${name}`), `${name} IS NOT NULL`, 'COMMITTED'];
+        }
+        for (const { name, expression } of table.checks) yield [...place(name), expression, 'COMMITTED'];
       }
     },
   },
@@ -151,6 +165,11 @@ const VIEWS: readonly View[] = [
         }
       }
     },
+  },
+  {
+    name: 'CONSTRAINT_COLUMN_USAGE',
+    columns: [...TABLE_COLUMNS, 'COLUMN_NAME', ...CONSTRAINT_COLUMNS],
+    rows: constraintColumnRows,
   },
   {
     name: 'DATABASE_OPTIONS',
@@ -230,6 +249,20 @@ function* indexColumnRows(schema: Schema): Generator<readonly Cell[]> {
   }
 }
 
+function* constraintColumnRows(schema: Schema): Generator<readonly Cell[]> {
+  for (const table of schema.tables.values()) {
+    const where = place(table.name);
+    for (const { column } of table.primaryKey) yield [...where, column, ...place(`PK_${table.name}`)];
+    for (const { name, notNull } of table.columns) {
+      if (notNull) yield [...where, name, ...place(`CK_IS_NOT_NULL_${table.name}_${name}`)];
+    }
+    for (const check of table.checks) {
+      const used = table.columns.filter(({ name }) => mentions(check.expression, name));
+      for (const { name } of used) yield [...where, name, ...place(check.name)];
+    }
+  }
+}
+
 function emptyViews(): View[] {
   const none = (): Iterable<readonly Cell[]> => [];
   return [
@@ -247,9 +280,7 @@ function emptyViews(): View[] {
       ],
       rows: none,
     },
-    { name: 'CONSTRAINT_COLUMN_USAGE', columns: [...TABLE_COLUMNS, 'COLUMN_NAME', ...CONSTRAINT_COLUMNS], rows: none },
     { name: 'CONSTRAINT_TABLE_USAGE', columns: [...TABLE_COLUMNS, ...CONSTRAINT_COLUMNS], rows: none },
-    { name: 'CHECK_CONSTRAINTS', columns: [...CONSTRAINT_COLUMNS, 'CHECK_CLAUSE', 'SPANNER_STATE'], rows: none },
     { name: 'VIEWS', columns: [...TABLE_COLUMNS, 'VIEW_DEFINITION', 'SECURITY_TYPE'], rows: none },
     { name: 'SEQUENCES', columns: ['CATALOG', 'SCHEMA', 'NAME', 'DATA_TYPE'], rows: none },
   ];
@@ -269,7 +300,7 @@ function asTable(view: View): Table {
     };
   });
   const name = `information_schema_${view.name.toLowerCase()}`;
-  return { name, columns, primaryKey: [], parent: undefined, rowDeletionPolicy: undefined };
+  return { name, columns, primaryKey: [], checks: [], parent: undefined, rowDeletionPolicy: undefined };
 }
 
 function place(name: string): [string, string, string] {

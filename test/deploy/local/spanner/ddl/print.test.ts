@@ -25,6 +25,25 @@ test('printDdl() writes tables as Spanner does', () => {
   assert.deepEqual(printDdl([statement, index].reduce(applyDdl, emptySchema)), [statement, index]);
 });
 
+test('printDdl() writes constraints among the columns, without the name that they get by themselves', () => {
+  const statement = `CREATE TABLE T (
+  a INT64,
+  b INT64 AS (a + 1) STORED,
+  CONSTRAINT Small CHECK (a < 10),
+  CHECK (a > 0),
+  CHECK (b != 5 -- not five
+),
+) PRIMARY KEY(a)`;
+  const schema = applyDdl(emptySchema, statement);
+  assert.deepEqual(printDdl(schema), [statement]);
+  const names = schema.tables.get('t')?.checks.map(({ name }) => name) ?? [];
+  assert.equal(names[0], 'Small');
+  for (const name of names.slice(1)) assert.match(name, /^CK_T_[0-9A-F]{16}_1$/);
+  const twice = applyDdl(schema, 'ALTER TABLE T ADD CHECK (a > 0)');
+  assert.match(twice.tables.get('t')?.checks.at(-1)?.name ?? '', /_2$/);
+  assert.deepEqual(printDdl(twice).reduce(applyDdl, emptySchema), twice);
+});
+
 test('printDdl() writes statements that make the same schema again', () => {
   fc.assert(
     fc.property(schemas(), (schema) => {
@@ -54,7 +73,14 @@ function asChild(parent: Table, name: string, onDelete: 'CASCADE' | 'NO ACTION')
   const inherited = new Set(parent.primaryKey.map((part) => part.column));
   const columns = parent.columns.filter((column) => inherited.has(column.name));
   const forced = parent.rowDeletionPolicy ? 'CASCADE' : onDelete;
-  return { ...parent, name, columns, parent: { table: parent.name, onDelete: forced }, rowDeletionPolicy: undefined };
+  return {
+    ...parent,
+    name,
+    columns,
+    checks: [],
+    parent: { table: parent.name, onDelete: forced },
+    rowDeletionPolicy: undefined,
+  };
 }
 
 function tableShapes(): fc.Arbitrary<{
@@ -69,7 +95,12 @@ function tableShapes(): fc.Arbitrary<{
     maxLength: 6,
     selector: ([text]) => text.toLowerCase(),
   });
-  const flags = fc.record({ descending: fc.boolean(), unique: fc.boolean(), nullFiltered: fc.boolean() });
+  const flags = fc.record({
+    descending: fc.boolean(),
+    unique: fc.boolean(),
+    nullFiltered: fc.boolean(),
+    checked: fc.boolean(),
+  });
   const onDelete = fc.constantFrom('CASCADE' as const, 'NO ACTION' as const, undefined);
   return fc.tuple(name, named, flags, onDelete, fc.nat(5000)).map(([tableName, entries, flag, child, days]) => {
     const others = entries.map(([text, shape]): Column => ({ ...shape, name: text }));
@@ -85,6 +116,7 @@ function tableShapes(): fc.Arbitrary<{
       name: tableName,
       columns: [...others, keyColumn],
       primaryKey: [{ column: key, descending: flag.descending }],
+      checks: flag.checked ? [{ name: `${tableName}_ck`, expression: `${key} > 0 OR ')' != 'x'` }] : [],
       parent: undefined,
       rowDeletionPolicy: policy && { column: policy.name, days },
     };

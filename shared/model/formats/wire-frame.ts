@@ -2,7 +2,7 @@ import { PoisonError } from '../events/poison.ts';
 
 const MAGIC = 0;
 /** One magic byte, four of the schema's id. */
-const HEADER_BYTES = 5;
+export const frameBytes = 5;
 
 /**
  * The schema's id at the front of a record that a registry's serializer wrote.
@@ -12,19 +12,19 @@ const HEADER_BYTES = 5;
  * @returns undefined where the bytes do not begin so
  */
 export function schemaIdOf(bytes: Buffer): number | undefined {
-  if (bytes.length < HEADER_BYTES || bytes[0] !== MAGIC) return undefined;
+  if (bytes.length < frameBytes || bytes[0] !== MAGIC) return undefined;
   const id = bytes.readInt32BE(1);
   return id < 0 ? undefined : id;
 }
 
 /** What follows the schema's id. */
 export function framedPart(bytes: Buffer): Buffer {
-  return bytes.subarray(HEADER_BYTES);
+  return bytes.subarray(frameBytes);
 }
 
 /** @throws {PoisonError} always: what stands where magic byte and schema id should */
 export function refuseFrame(bytes: Buffer): never {
-  const found = bytes.length === 0 ? 'is empty' : `begins with ${bytes.subarray(0, HEADER_BYTES).toString('hex')}`;
+  const found = bytes.length === 0 ? 'is empty' : `begins with ${bytes.subarray(0, frameBytes).toString('hex')}`;
   const reason = `The value ${found}: a registry's serializer begins with 00 and four bytes of the schema's id`;
   throw new PoisonError('undecodable', reason);
 }

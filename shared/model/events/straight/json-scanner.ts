@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer';
+import { type JsonValue, parseExactJsonText } from '../exact-json.ts';
 import { type FieldTree, findMember, type ObjectShape, REMEMBERED_BYTES, REMEMBERED_MEMBERS } from './field-tree.ts';
-import { JsonSkipper, MISSING, OBJECT, STRING, skipSpace } from './skip-json.ts';
+import type { RecordScanner } from './record-scanner.ts';
+import { JsonSkipper, skipSpace } from './skip-json.ts';
+import { MISSING, OTHER, STRING } from './value-kind.ts';
 
 /**
  * Finds the values that columns need in the bytes of a JSON object, in one pass and without making anything of them.
@@ -8,11 +11,13 @@ import { JsonSkipper, MISSING, OBJECT, STRING, skipSpace } from './skip-json.ts'
  * Producers repeat the order and the spelling of their members: each is first compared with what stood in its place in
  * the record before.
  */
-export class JsonScanner {
-  /** What stands in each slot; a string's place is that of its text, any other's is the whole value's. */
+export class JsonScanner implements RecordScanner {
   readonly kinds: Int32Array;
   readonly froms: Int32Array;
   readonly tos: Int32Array;
+  readonly sources: readonly (Buffer | undefined)[] = [];
+  readonly maxSourceBytes = 0;
+  readonly numbers = new Float64Array(0);
   private readonly root: ObjectShape;
   private readonly skipper = new JsonSkipper();
   /** The member that `readName` found. */
@@ -40,6 +45,11 @@ export class JsonScanner {
     const to = this.object(this.root, bytes, from + 1);
     if (to < 0 || skipSpace(bytes, to) !== bytes.length) return false;
     return skipper.high < 0x80 || isUtf8(bytes);
+  }
+
+  read(slot: number, bytes: Buffer): JsonValue {
+    const text = bytes.toString('utf8', this.froms[slot], this.tos[slot]);
+    return this.kinds[slot] === STRING ? text : parseExactJsonText(text);
   }
 
   /** @param from after the opening brace; @returns after the closing one, -1 where the general path must look */
@@ -82,7 +92,7 @@ export class JsonScanner {
     const { slot, inside } = found;
     if (this.kinds[slot] !== MISSING) return -1;
     const { skipper } = this;
-    let kind = OBJECT;
+    let kind = OTHER;
     let to = -1;
     if (inside !== undefined && bytes[from] === 0x7b) to = this.object(inside, bytes, from + 1);
     else {

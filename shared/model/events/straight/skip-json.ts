@@ -1,17 +1,4 @@
-/** What a JSON value is; `missing` where a record has none. */
-export const MISSING = 0;
-export const NULL = 1;
-export const TRUE = 2;
-export const FALSE = 3;
-/** Digits alone, perhaps with a minus. */
-export const INTEGER = 4;
-/** With a point or an exponent. */
-export const DECIMAL = 5;
-/** Without escapes: its bytes are its text. */
-export const STRING = 6;
-export const ESCAPED = 7;
-export const OBJECT = 8;
-export const ARRAY = 9;
+import { DECIMAL, FALSE, INTEGER, MISSING, NULL, OTHER, STRING, TRUE } from './value-kind.ts';
 
 /** What is nested deeper is left to the general path. */
 const MAX_DEPTH = 96;
@@ -96,7 +83,7 @@ export class JsonSkipper {
     while (at < length) {
       const byte = bytes[at] ?? 0;
       if (byte === 0x22) {
-        this.kind = ESCAPED;
+        this.kind = OTHER;
         return at + 1;
       }
       if (byte < 0x20) return -1;
@@ -147,7 +134,7 @@ export class JsonSkipper {
     if (depth > MAX_DEPTH) return -1;
     let at = skipSpace(bytes, from);
     if (at < bytes.length && bytes[at] === 0x5d) {
-      this.kind = ARRAY;
+      this.kind = OTHER;
       return at + 1;
     }
     while (at < bytes.length) {
@@ -157,7 +144,7 @@ export class JsonSkipper {
       if (at >= bytes.length) return -1;
       const next = bytes[at++];
       if (next === 0x5d) {
-        this.kind = ARRAY;
+        this.kind = OTHER;
         return at;
       }
       if (next !== 0x2c) return -1;
@@ -170,7 +157,7 @@ export class JsonSkipper {
     if (depth > MAX_DEPTH) return -1;
     let at = skipSpace(bytes, from);
     if (at < bytes.length && bytes[at] === 0x7d) {
-      this.kind = OBJECT;
+      this.kind = OTHER;
       return at + 1;
     }
     while (at < bytes.length) {
@@ -186,7 +173,7 @@ export class JsonSkipper {
       if (at >= bytes.length) return -1;
       const next = bytes[at++];
       if (next === 0x7d) {
-        this.kind = OBJECT;
+        this.kind = OTHER;
         return at;
       }
       if (next !== 0x2c) return -1;

@@ -4,22 +4,32 @@ import { type ColumnReader, columnReader, FLOAT32_MAX } from '../convert.ts';
 import { type ReadSource, sourceReader } from '../read-source.ts';
 import { WireWriter } from '../row-bytes.ts';
 import type { TableColumn } from '../table-schema.ts';
-import * as json from './skip-json.ts';
+import * as kinds from './value-kind.ts';
 import {
   floatWriter,
   type WriteCell,
+  type WriteNumber,
   writeBool,
+  writeDouble,
+  writeFiniteDouble,
   writeInteger,
   writeIntegerText,
+  writeLong,
   writeNull,
   writeNumeric,
+  writeSingle,
   writeText,
   writeUuid,
 } from './write-cells.ts';
-import { datePatternWriter, timestampPatternWriter, timestampWriter, writeDate } from './write-times.ts';
+import {
+  datePatternWriter,
+  dayWriter,
+  instantWriter,
+  timestampPatternWriter,
+  timestampWriter,
+  writeDate,
+} from './write-times.ts';
 
-/** Kinds of JSON values, `MISSING` included. */
-export const KIND_COUNT = json.ARRAY + 1;
 /** More characters than this may be more than a cell's limit: the reference counts them. */
 const MAX_PLAIN_BYTES = 1_310_720;
 
@@ -30,6 +40,8 @@ export type StraightColumn =
       readonly path: string;
       /** By kind; undefined where the reference reads the value. */
       readonly writers: readonly (WriteCell | undefined)[];
+      /** As `writers`, for binary numbers. */
+      readonly numberWriters: readonly (WriteNumber | undefined)[];
       /** The kinds for which the whole record is left to the general path. */
       readonly refused: readonly boolean[];
       readonly reader: ColumnReader;
@@ -57,7 +69,8 @@ export function straightColumn({ column, source, optional }: PlannedColumn): Str
     case 'field': {
       const writers = writersOf(column, source);
       const refused = writers.map((_, kind) => isRefused(column, optional, kind));
-      return { from: 'field', path: source.from.path, writers, refused, reader };
+      const numberWriters = numberWritersOf(column, source);
+      return { from: 'field', path: source.from.path, writers, numberWriters, refused, reader };
     }
     case 'key': {
       const write = keyWriter(column, source);
@@ -75,37 +88,65 @@ interface Times {
 
 /** Null where there must be something; and nothing at all, where that leaves the column as it is. */
 function isRefused({ notNull }: TableColumn, optional: boolean, kind: number): boolean {
-  return (kind === json.NULL && notNull) || (kind === json.MISSING && (optional || notNull));
+  return (kind === kinds.NULL && notNull) || (kind === kinds.MISSING && (optional || notNull));
 }
 
 const writeTrue: WriteCell = (out, at) => writeBool(out, at, true);
 const writeFalse: WriteCell = (out, at) => writeBool(out, at, false);
 
 function writersOf(column: TableColumn, times: Times): (WriteCell | undefined)[] {
-  const writers: (WriteCell | undefined)[] = new Array(KIND_COUNT).fill(undefined);
-  writers[json.MISSING] = writeNull;
-  writers[json.NULL] = writeNull;
+  const writers: (WriteCell | undefined)[] = new Array(kinds.KIND_COUNT).fill(undefined);
+  writers[kinds.MISSING] = writeNull;
+  writers[kinds.NULL] = writeNull;
   const { type } = column;
   if (!type || type.array) return writers;
-  writers[json.STRING] = textWriter(column, times);
+  writers[kinds.STRING] = textWriter(column, times);
   switch (type.code) {
     case 'BOOL':
-      writers[json.TRUE] = writeTrue;
-      writers[json.FALSE] = writeFalse;
+      writers[kinds.TRUE] = writeTrue;
+      writers[kinds.FALSE] = writeFalse;
       break;
     case 'INT64':
-      writers[json.INTEGER] = writeInteger;
+      writers[kinds.INTEGER] = writeInteger;
       break;
     case 'FLOAT32':
     case 'FLOAT64': {
       const write = floatWriter(type.code === 'FLOAT32' ? FLOAT32_MAX : Number.MAX_VALUE);
-      writers[json.INTEGER] = write;
-      writers[json.DECIMAL] = write;
+      writers[kinds.INTEGER] = write;
+      writers[kinds.DECIMAL] = write;
       break;
     }
     case 'NUMERIC':
-      writers[json.INTEGER] = writeNumeric;
-      writers[json.DECIMAL] = writeNumeric;
+      writers[kinds.INTEGER] = writeNumeric;
+      writers[kinds.DECIMAL] = writeNumeric;
+      break;
+  }
+  return writers;
+}
+
+function numberWritersOf({ type }: TableColumn, { format }: Times): (WriteNumber | undefined)[] {
+  const writers: (WriteNumber | undefined)[] = new Array(kinds.KIND_COUNT).fill(undefined);
+  if (!type || type.array) return writers;
+  switch (type.code) {
+    case 'INT64':
+    case 'NUMERIC':
+      writers[kinds.LONG] = writeLong;
+      break;
+    case 'FLOAT64':
+      writers[kinds.LONG] = writeDouble;
+      writers[kinds.DOUBLE] = writeFiniteDouble;
+      break;
+    case 'FLOAT32':
+      writers[kinds.LONG] = writeDouble;
+      writers[kinds.DOUBLE] = writeSingle;
+      break;
+    case 'DATE':
+      if (format === undefined) writers[kinds.DAY] = dayWriter();
+      break;
+    case 'TIMESTAMP':
+      if (format !== undefined) break;
+      writers[kinds.MILLIS] = instantWriter(1_000);
+      writers[kinds.MICROS] = instantWriter(1_000_000);
       break;
   }
   return writers;

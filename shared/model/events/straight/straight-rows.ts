@@ -1,14 +1,15 @@
 import type { Pipeline, Target } from '../../config/declaration.ts';
+import { noSchemas, type SchemaBook } from '../../formats/schema-book.ts';
 import type { Cell } from '../cell.ts';
 import type { Change } from '../change.ts';
 import type { PlannedColumn } from '../column-plan.ts';
-import { parseExactJsonText } from '../exact-json.ts';
 import type { RawRecord } from '../raw-record.ts';
 import type { WireWriter } from '../row-bytes.ts';
 import { fieldTree } from './field-tree.ts';
-import { JsonScanner } from './json-scanner.ts';
-import { STRING } from './skip-json.ts';
+import type { RecordScanner } from './record-scanner.ts';
+import { type ScannerChoice, scannerChoice } from './scanner-choice.ts';
 import { type StraightColumn, straightColumn } from './straight-column.ts';
+import { LONG } from './value-kind.ts';
 import { CELL_HEAD_BYTES } from './write-cells.ts';
 import { writtenKeyText } from './written-key-text.ts';
 
@@ -26,6 +27,8 @@ export interface StraightPlan {
   readonly planned: readonly PlannedColumn[];
   /** Where the primary key's columns stand among them, in the key's order. */
   readonly keyAt: readonly number[];
+  /** The registered schemas, for formats that need them. */
+  readonly schemas?: SchemaBook;
 }
 
 const MODES: ReadonlySet<Target['mode']> = new Set(['insert', 'update', 'upsert', 'replace']);
@@ -42,18 +45,22 @@ const ROW_HEAD_BYTES = 64;
  * @returns undefined for a pipeline whose records all take the general path
  * @throws {RangeError} as `compilePipeline`
  */
-export function straightMapper({ pipeline, target, planned, keyAt }: StraightPlan): StraightMapper | undefined {
-  if (pipeline.format.kind !== 'json' || pipeline.keyFormat || !MODES.has(target.mode)) return undefined;
+export function straightMapper(plan: StraightPlan): StraightMapper | undefined {
+  const { pipeline, target, planned, keyAt, schemas = noSchemas } = plan;
+  if (pipeline.keyFormat || !MODES.has(target.mode)) return undefined;
   if (target.guard !== undefined || target.aggregate || keyAt.some((at) => at < 0)) return undefined;
   const columns = planned.map(straightColumn);
   if (!columns.every((column) => column !== undefined)) return undefined;
-  const rows = new StraightRows(columns, keyAt);
+  const tree = fieldTree(pathsOf(columns));
+  const choose = scannerChoice(pipeline.format, tree, schemas);
+  if (!choose) return undefined;
+  const rows = new StraightRows(columns, keyAt, tree.slots, choose);
   return (record, writer) => rows.map(record, writer);
 }
 
 class StraightRows {
   private readonly columns: readonly StraightColumn[];
-  private readonly scanner: JsonScanner;
+  private readonly choose: ScannerChoice;
   /** By column: its slot; -1 for what does not come from a field. */
   private readonly slots: Int32Array;
   /** By column: its place in the key; -1 for what is not in the key. */
@@ -61,12 +68,17 @@ class StraightRows {
   private readonly keyStarts: Int32Array;
   private readonly room: Room;
 
-  constructor(columns: readonly StraightColumn[], keyAt: readonly number[]) {
-    const tree = fieldTree(pathsOf(columns));
+  /** @param slots of the columns that come from fields, in their order */
+  constructor(
+    columns: readonly StraightColumn[],
+    keyAt: readonly number[],
+    slots: readonly number[],
+    choose: ScannerChoice,
+  ) {
     let field = 0;
     this.columns = columns;
-    this.scanner = new JsonScanner(tree);
-    this.slots = Int32Array.from(columns, ({ from }) => (from === 'field' ? (tree.slots[field++] ?? -1) : -1));
+    this.choose = choose;
+    this.slots = Int32Array.from(columns, ({ from }) => (from === 'field' ? (slots[field++] ?? -1) : -1));
     this.keyPlaces = Int32Array.from(columns, (_, at) => keyAt.indexOf(at));
     this.keyStarts = new Int32Array(keyAt.length);
     this.room = roomOf(columns);
@@ -74,12 +86,15 @@ class StraightRows {
 
   map(record: RawRecord, writer: WireWriter): Change | undefined {
     const { value } = record;
-    if (value === null || !this.scanner.scan(value)) return undefined;
+    if (value === null) return undefined;
+    const scanner = this.choose(value);
+    if (scanner === undefined || !scanner.scan(value)) return undefined;
     const { room } = this;
-    const needed = room.fixed + room.perValueByte * value.length + room.perKeyByte * (record.key?.length ?? 0);
+    const ofRecord = room.perValueByte * value.length + room.perKeyByte * (record.key?.length ?? 0);
+    const needed = room.fixed + ofRecord + room.fieldCount * scanner.maxSourceBytes;
     writer.reserve(needed);
     const row = writer.beginRow();
-    const keyText = this.writeCells(record, value, writer, needed)
+    const keyText = this.writeCells(record, value, scanner, writer, needed)
       ? writtenKeyText(writer.bytes, this.keyStarts)
       : undefined;
     if (keyText === undefined) {
@@ -90,9 +105,15 @@ class StraightRows {
   }
 
   /** @returns false where the general path must look */
-  private writeCells(record: RawRecord, value: Buffer, writer: WireWriter, needed: number): boolean {
+  private writeCells(
+    record: RawRecord,
+    value: Buffer,
+    scanner: RecordScanner,
+    writer: WireWriter,
+    needed: number,
+  ): boolean {
     const { columns, slots, keyPlaces, keyStarts } = this;
-    const { kinds, froms, tos } = this.scanner;
+    const { kinds, froms, tos, sources, numbers } = scanner;
     let out = writer.bytes;
     let { at } = writer;
     for (let index = 0; index < columns.length; index++) {
@@ -105,14 +126,19 @@ class StraightRows {
         const slot = slots[index] ?? 0;
         const kind = kinds[slot] ?? 0;
         if (column.refused[kind]) return false;
-        const write = column.writers[kind];
-        if (write !== undefined) next = write(out, at, value, froms[slot] ?? 0, tos[slot] ?? 0);
+        if (kind >= LONG) {
+          const write = column.numberWriters[kind];
+          if (write !== undefined) next = write(out, at, numbers[slot] ?? 0);
+        } else {
+          const write = column.writers[kind];
+          if (write !== undefined) next = write(out, at, sources[slot] ?? value, froms[slot] ?? 0, tos[slot] ?? 0);
+        }
       } else if (column.from === 'key') {
         const { key } = record;
         if (key !== null) next = column.write(out, at, key, 0, key.length);
       } else if (column.from === 'fixed') next = at + column.bytes.copy(out, at);
       if (next < 0) {
-        const cell = this.read(column, slots[index] ?? -1, record, value);
+        const cell = read(column, scanner, slots[index] ?? -1, record, value);
         if (cell === undefined) return false;
         writer.at = at;
         writer.cell(cell);
@@ -125,23 +151,24 @@ class StraightRows {
     writer.at = at;
     return true;
   }
+}
 
-  /** One cell as the reference reads it; undefined where it refuses. */
-  private read(column: StraightColumn, slot: number, record: RawRecord, value: Buffer): Cell | undefined {
-    if (column.from === 'fixed') return undefined;
-    try {
-      if (column.from !== 'field') {
-        const cell = column.read({ record, value: undefined, key: undefined }) ?? null;
-        return cell === null && column.notNull ? undefined : cell;
-      }
-      const from = this.scanner.froms[slot] ?? 0;
-      const to = this.scanner.tos[slot] ?? 0;
-      const text = value.toString('utf8', from, to);
-      return column.reader.fromJson(this.scanner.kinds[slot] === STRING ? text : parseExactJsonText(text));
-    } catch {
-      // The general path throws the same, and says why.
-      return undefined;
-    }
+/** One cell as the reference reads it; undefined where it refuses. */
+function read(
+  column: StraightColumn,
+  scanner: RecordScanner,
+  slot: number,
+  record: RawRecord,
+  value: Buffer,
+): Cell | undefined {
+  if (column.from === 'fixed') return undefined;
+  try {
+    if (column.from === 'field') return column.reader.fromJson(scanner.read(slot, value));
+    const cell = column.read({ record, value: undefined, key: undefined }) ?? null;
+    return cell === null && column.notNull ? undefined : cell;
+  } catch {
+    // The general path throws the same, and says why.
+    return undefined;
   }
 }
 
@@ -154,6 +181,7 @@ interface Room {
   readonly fixed: number;
   readonly perValueByte: number;
   readonly perKeyByte: number;
+  readonly fieldCount: number;
 }
 
 function roomOf(columns: readonly StraightColumn[]): Room {
@@ -164,6 +192,7 @@ function roomOf(columns: readonly StraightColumn[]): Room {
     // A byte may be of several columns: those of its own path, and of the paths that lead to it.
     perValueByte: Math.max(0, ...paths.map((path) => paths.filter((other) => leadsTo(other, path)).length)),
     perKeyByte: columns.filter(({ from }) => from === 'key').length,
+    fieldCount: paths.length,
   };
 }
 

@@ -15,6 +15,9 @@ const LOOP_BYTES = 64;
  */
 export type WriteCell = (out: Buffer, at: number, source: Buffer, from: number, to: number) => number;
 
+/** As `WriteCell`, of a binary number. */
+export type WriteNumber = (out: Buffer, at: number, value: number) => number;
+
 /** Writes the head of a string of `length` bytes. */
 export function writeTextHead(out: Buffer, at: number, length: number): number {
   if (length < 0x7e) {
@@ -70,14 +73,44 @@ const double = new Float64Array(1);
 const doubleBytes = new Uint8Array(double.buffer);
 
 /** A finite number. */
-export function writeDouble(out: Buffer, at: number, value: number): number {
+export const writeDouble: WriteNumber = (out, at, value) => {
   out[at] = 0x0a;
   out[at + 1] = 9;
   out[at + 2] = 0x11;
   double[0] = value;
   for (let byte = 0; byte < 8; byte++) out[at + 3 + byte] = doubleBytes[byte] ?? 0;
   return at + 11;
-}
+};
+
+/** A FLOAT64; what is not finite travels as text. */
+export const writeFiniteDouble: WriteNumber = (out, at, value) =>
+  Number.isFinite(value) ? writeDouble(out, at, value) : -1;
+
+/** A FLOAT32, for numbers that it holds. */
+export const writeSingle: WriteNumber = (out, at, value) =>
+  Math.fround(value) === value ? writeFiniteDouble(out, at, value) : -1;
+
+/** A whole number within 2^53, as text. */
+export const writeLong: WriteNumber = (out, at, value) => {
+  let rest = Math.abs(value);
+  let length = value < 0 ? 2 : 1;
+  for (let power = 10; power <= rest; power *= 10) length++;
+  const start = writeTextHead(out, at, length);
+  let place = start + length;
+  while (rest >= 0x7fff_ffff) {
+    const tenth = Math.floor(rest / 10);
+    out[--place] = 0x30 + rest - tenth * 10;
+    rest = tenth;
+  }
+  let small = rest | 0;
+  do {
+    const tenth = (small / 10) | 0;
+    out[--place] = 0x30 + small - tenth * 10;
+    small = tenth;
+  } while (small > 0);
+  if (value < 0) out[start] = 0x2d;
+  return start + length;
+};
 
 /** Up to 18 digits are below 2^63, whatever they are. */
 const INT64_DIGITS = 18;

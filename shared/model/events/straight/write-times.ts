@@ -1,7 +1,7 @@
 import { patternSteps } from '../time-pattern.ts';
 import { isDay } from '../timestamp.ts';
 import { localToUtc } from '../zone-offset.ts';
-import { type WriteCell, writeText, writeTextHead } from './write-cells.ts';
+import { type WriteCell, type WriteNumber, writeText, writeTextHead } from './write-cells.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_FRACTION_DIGITS = 9;
@@ -277,5 +277,32 @@ export function datePatternWriter(pattern: string): WriteCell {
     const start = writeTextHead(out, at, DATE_LENGTH);
     day.write(out, start, Math.floor(local / DAY_MS));
     return start + DATE_LENGTH;
+  };
+}
+
+/** DATE of days since 1970. */
+export function dayWriter(): WriteNumber {
+  const day = new DayText();
+  return (out, at, value) => {
+    if (value < MIN_DAY || value > MAX_DAY) return -1;
+    const start = writeTextHead(out, at, DATE_LENGTH);
+    day.write(out, start, value);
+    return start + DATE_LENGTH;
+  };
+}
+
+/** TIMESTAMP of milliseconds or microseconds since 1970. */
+export function instantWriter(perSecond: 1_000 | 1_000_000): WriteNumber {
+  const day = new DayText();
+  const digits = Buffer.alloc(perSecond === 1_000 ? 3 : 6);
+  return (out, at, value) => {
+    const second = Math.floor(value / perSecond);
+    let fraction = value - second * perSecond;
+    for (let place = digits.length - 1; place >= 0; place--) {
+      const tenth = (fraction / 10) | 0;
+      digits[place] = 0x30 + fraction - tenth * 10;
+      fraction = tenth;
+    }
+    return writeInstant(day, out, at, second * 1000, digits, 0, digits.length);
   };
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { fieldTree } from '../../../../../shared/model/events/straight/field-tree.ts';
 import { JsonScanner } from '../../../../../shared/model/events/straight/json-scanner.ts';
-import { ESCAPED, MISSING, OBJECT, STRING } from '../../../../../shared/model/events/straight/skip-json.ts';
+import { MISSING, OTHER, STRING } from '../../../../../shared/model/events/straight/value-kind.ts';
 
 /** What the scanner says of bytes: undefined where it leaves them, else the text of each path's value. */
 function scan(scanner: JsonScanner, bytes: Buffer): (string | undefined)[] | undefined {
@@ -75,7 +75,7 @@ test('JsonScanner takes escapes in strings as strictly as JSON.parse', () => {
   const scanner = new JsonScanner(fieldTree(['x']));
   for (const sign of ['"', '\\', '/', 'b', 'f', 'n', 'r', 't', 'u0041', 'ud83d\\ude00', 'ud800', 'uABcd']) {
     assert.deepEqual(scan(scanner, Buffer.from(`{"x":"a\\${sign}"}`)), [`"a\\${sign}"`]);
-    assert.deepEqual([...scanner.kinds], [ESCAPED]);
+    assert.deepEqual([...scanner.kinds], [OTHER]);
   }
   for (const sign of ['a', 'U0041', 'u004', 'u00g0', 'x41', '0', '\n', "'", '']) {
     assert.equal(scan(scanner, Buffer.from(`{"x":"a\\${sign}"}`)), undefined, sign);
@@ -160,5 +160,5 @@ test('JsonScanner looks at hostile objects in time that grows with their length'
     assert.equal(scan(scanner, Buffer.from(`{"a":${'9'.repeat(1_000_000)}x}`)), undefined);
   }
   assert.ok(process.cpuUsage(from).user < 3_000_000);
-  assert.equal(scanner.scan(Buffer.from('{"a":{}}')) && scanner.kinds[0], OBJECT);
+  assert.equal(scanner.scan(Buffer.from('{"a":{}}')) && scanner.kinds[0], OTHER);
 });

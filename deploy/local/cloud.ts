@@ -6,6 +6,7 @@ import { openKafkaServer } from './kafka/server.ts';
 import { localProject } from './project.ts';
 import { openPubSubServer } from './pubsub/server.ts';
 import { openScheduler } from './scheduler/server.ts';
+import { openSchemaRegistryServer } from './schema-registry/server.ts';
 import { openSecretManagerServer } from './secret-manager/server.ts';
 import { openSpannerServer } from './spanner/server.ts';
 
@@ -26,11 +27,12 @@ interface Ports {
   readonly spanner: number;
   readonly pubsub: number;
   readonly kafka: number;
+  readonly schemaRegistry: number;
   readonly secretManager: number;
   readonly identity: number;
 }
 
-const FREE_PORTS: Ports = { spanner: 0, pubsub: 0, kafka: 0, secretManager: 0, identity: 0 };
+const FREE_PORTS: Ports = { spanner: 0, pubsub: 0, kafka: 0, schemaRegistry: 0, secretManager: 0, identity: 0 };
 
 /**
  * Starts the laptop's cloud on free ports of 127.0.0.1.
@@ -58,6 +60,9 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
     const spanner = keep(await onPort(ports.spanner, (port) => openSpannerServer({ port, ...at('spanner') })));
     const kafka = keep(await onPort(ports.kafka, (port) => openKafkaServer({ port, ...at('kafka') })));
     const pubsub = keep(await onPort(ports.pubsub, (port) => openPubSubServer({ port, mintIdToken, ...at('pubsub') })));
+    const schemaRegistry = keep(
+      await onPort(ports.schemaRegistry, (port) => openSchemaRegistryServer({ port, ...at('schema-registry') })),
+    );
     const secretManager = keep(
       await onPort(ports.secretManager, (port) => openSecretManagerServer({ port, ...at('secret-manager') })),
     );
@@ -67,6 +72,7 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
         spanner: portOf(spanner.address),
         pubsub: portOf(pubsub.address),
         kafka: portOf(kafka.address),
+        schemaRegistry: portOf(schemaRegistry.address),
         secretManager: portOf(secretManager.address),
         identity: portOf(identity.address),
       });
@@ -75,6 +81,7 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
       SPANNER_EMULATOR_HOST: spanner.address,
       PUBSUB_EMULATOR_HOST: pubsub.address,
       KAFKA_BROKERS: kafka.address,
+      SCHEMA_REGISTRY_URL: schemaRegistry.url,
       SECRET_MANAGER_EMULATOR_HOST: secretManager.address,
       PENSTOCK_OIDC_ISSUER: identity.issuer,
       GOOGLE_CLOUD_PROJECT: localProject,

@@ -7,10 +7,16 @@ export interface RegisteredSchema {
   readonly references: readonly { readonly name: string; readonly text: string }[];
 }
 
+/** A schema that the registry has and nobody should use: over a limit, or of a kind that we do not know. */
+export interface UnusableSchema {
+  readonly id: number;
+  readonly unusable: string;
+}
+
 /** The registered schemas that are known by now. */
 export interface SchemaBook {
   /** `absent` where the registry has none of this id; undefined where it was not asked yet. */
-  get(id: number): RegisteredSchema | 'absent' | undefined;
+  get(id: number): RegisteredSchema | UnusableSchema | 'absent' | undefined;
 }
 
 /** For pipelines whose formats need no registry. */

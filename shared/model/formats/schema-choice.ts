@@ -76,6 +76,9 @@ function registeredChoice<T>(
       const id = schemaIdOf(bytes) ?? refuseFrame(bytes);
       const registered = schemas.get(id);
       if (registered === 'absent') throw new PoisonError('undecodable', `The registry has no schema ${id}`);
+      if (registered && 'unusable' in registered) {
+        throw new PoisonError('undecodable', `Schema ${id} cannot be used: ${registered.unusable}`);
+      }
       if (!registered) throw new Error(`Schema ${id} was not loaded before its record was read`);
       return { schema: compiledOf(registered), body: framedPart(bytes) };
     },

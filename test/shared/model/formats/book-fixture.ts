@@ -1,3 +1,4 @@
+import type { RawRecord } from '../../../../shared/model/events/raw-record.ts';
 import type { RegisteredSchema, SchemaBook } from '../../../../shared/model/formats/schema-book.ts';
 
 /** Schemas as a registry would have them; every other id was never asked for. */
@@ -16,4 +17,9 @@ export function framed(id: number, ...parts: readonly Uint8Array[]): Buffer {
   const header = Buffer.alloc(5);
   header.writeInt32BE(id, 1);
   return Buffer.concat([header, ...parts]);
+}
+
+/** A Kafka record of these bytes. */
+export function recordOf(value: Buffer | null, key: Buffer | null = null): RawRecord {
+  return { key, value, headers: [], timestampMs: 0, topic: 't', partition: 0, offset: 0n };
 }

@@ -6,6 +6,7 @@ import type { Log } from '../../shared/base/log.ts';
 import { prefixLength } from '../../shared/model/events/commit-cost.ts';
 import { type CompiledPipeline, tableNames } from '../../shared/model/events/compile-pipeline.ts';
 import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
+import type { BatchVerdict, PoisonFound } from '../../shared/model/events/poison-window.ts';
 import type { RawRecord } from '../../shared/model/events/raw-record.ts';
 import { pause, retryDelays } from './retry-delays.ts';
 
@@ -30,6 +31,20 @@ export class PoisonStopError extends PenstockError {
       retryable: false,
     });
   }
+}
+
+/** Found inside a transaction, which it ends: the pipeline says `onPoison: stop`. */
+class PoisonMet extends Error {
+  readonly found: PoisonFound;
+
+  constructor(found: PoisonFound) {
+    super(found.reason);
+    this.found = found;
+  }
+}
+
+function refuseAny({ dead: [found] }: BatchVerdict): void {
+  if (found) throw new PoisonMet(found);
 }
 
 /** Who commits, and where to. */
@@ -112,6 +127,7 @@ async function commitPrefix(
   try {
     onCommit(await commitOnce(context, run));
   } catch (error) {
+    if (error instanceof PoisonMet) return await stopAt(context, run, error.found, onCommit);
     if (!(error instanceof ConstraintError)) throw error;
     await context.keepAlive();
     if (run.mapped.length > 1) {
@@ -125,6 +141,22 @@ async function commitPrefix(
     await refuseChangedTable(context);
     onCommit(await commitOnce(context, { ...run, mapped: run.mapped.map((item) => asPoison(context, item, error)) }));
   }
+}
+
+/** Commits what stands before a record that the tables' rows make poison, then stops. */
+async function stopAt(
+  context: CommitContext,
+  run: MappedRun,
+  { id, poison, reason }: PoisonFound,
+  onCommit: (outcome: BatchOutcome) => void,
+): Promise<never> {
+  const at = run.mapped.findIndex(({ record }) => id.endsWith(`/${record.offset}`));
+  const item = run.mapped[at];
+  if (!item) throw new Error(`Record ${id} is none of its batch`);
+  const before = run.mapped.slice(0, at);
+  if (at > 0)
+    await commitPrefix(context, { ...run, toOffset: endOf(before, run.fromOffset), mapped: before }, onCommit);
+  throw new PoisonStopError(context.compiled.pipeline.name, item.record, poison, reason);
 }
 
 function asPoison(
@@ -151,7 +183,8 @@ async function commitOnce(context: CommitContext, run: MappedRun): Promise<Batch
   const delays = retryDelays();
   for (;;) {
     try {
-      return await store.commit({ ...run, pipeline: compiled.pipeline.name, compiled, topicId, fence });
+      const stops = compiled.pipeline.onPoison === 'stop' ? { admit: refuseAny } : {};
+      return await store.commit({ ...run, ...stops, pipeline: compiled.pipeline.name, compiled, topicId, fence });
     } catch (error) {
       if (!(error instanceof StoreUnavailableError) || signal.aborted) throw error;
       const delayMs = delays.next().value;

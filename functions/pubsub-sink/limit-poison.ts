@@ -18,7 +18,7 @@ export function limitPoison(store: EventStore, pipeline: Pipeline, clock: Clock)
   let stopped: { readonly error: PoisonShareError; readonly until: number } | undefined;
   return {
     ...store,
-    async takeEvents(takings) {
+    async takeEvents(takings, admit) {
       if (stopped && clock() < stopped.until) throw stopped.error;
       if (stopped) {
         stopped = undefined;
@@ -28,6 +28,7 @@ export function limitPoison(store: EventStore, pipeline: Pipeline, clock: Clock)
       try {
         const outcomes = await store.takeEvents(takings, (seen) => {
           window?.admit(seen);
+          admit?.(seen);
           verdict = seen;
         });
         if (verdict) window?.add(verdict);

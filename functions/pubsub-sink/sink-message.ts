@@ -55,7 +55,7 @@ export function messageSink(store: EventStore, clock: Clock = systemClock): Sink
   };
   const groups = new WeakMap<CompiledPipeline, Take>();
   const grouped = (ready: CompiledPipeline): Take => {
-    const held = groups.get(ready) ?? takeInGroups(limited(ready.pipeline));
+    const held = groups.get(ready) ?? takeInGroups(limited(ready.pipeline), ready.pipeline);
     groups.set(ready, held);
     return held;
   };
@@ -75,15 +75,24 @@ export function messageSink(store: EventStore, clock: Clock = systemClock): Sink
 
 type Take = (taking: EventTaking) => Promise<EventOutcome>;
 
-/** Commits in groups; a group that Spanner refuses is taken one by one, so that each is answered for itself. */
-function takeInGroups(store: EventStore): Take {
-  const takeGrouped = groupCommits((takings: readonly EventTaking[]) => store.takeEvents(takings), GROUP_LIMITS);
+/**
+ * Commits in groups; a group that Spanner refuses, or that holds poison at which the pipeline stops, is taken one by one, so
+ * that each message is answered for itself.
+ */
+function takeInGroups(store: EventStore, { name, onPoison }: Pipeline): Take {
+  const takeAll = (takings: readonly EventTaking[]): Promise<readonly EventOutcome[]> => {
+    if (onPoison === 'set-aside') return store.takeEvents(takings);
+    return store.takeEvents(takings, ({ dead: [found] }) => {
+      if (found) throw new PoisonStopError(name, found.id, found.poison, found.reason);
+    });
+  };
+  const takeGrouped = groupCommits(takeAll, GROUP_LIMITS);
   return async (taking) => {
     try {
       return await takeGrouped(taking, recordBytes(taking.mapped.record));
     } catch (error) {
-      if (!(error instanceof ConstraintError)) throw error;
-      const [outcome] = await store.takeEvents([taking]);
+      if (!(error instanceof ConstraintError || error instanceof PoisonStopError)) throw error;
+      const [outcome] = await takeAll([taking]);
       if (outcome === undefined) throw error;
       return outcome;
     }

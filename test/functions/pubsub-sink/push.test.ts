@@ -84,7 +84,7 @@ test('pushHandler() takes an event once, and sets aside another payload under it
   assert.equal(await sink.push({ id: '1', data: ord(9, 'Forged') }), 204);
   assert.deepEqual(await ingest.query('SELECT * FROM Airports'), [{ Iata: 'ORD', Name: 'O’Hare', Version: 1 }]);
   const letters = await ingest.query('SELECT EventId, Class, Source FROM PenstockDeadLetters');
-  assert.deepEqual(letters, [{ EventId: '1', Class: 'constraint', Source: 'pubsub' }]);
+  assert.deepEqual(letters, [{ EventId: '1', Class: 'conflict', Source: 'pubsub' }]);
 });
 
 test('pushHandler() takes a delivery that comes twice at the same time once', async () => {
@@ -207,7 +207,7 @@ test('pushHandler() groups a burst into few commits, and answers each message of
   assert.deepEqual(await ingest.query('SELECT COUNT(*) AS n FROM Airports'), [{ n: 59 }]);
   const letters = await ingest.query('SELECT EventId, Class FROM PenstockDeadLetters ORDER BY EventId');
   assert.deepEqual(letters, [
-    { EventId: 'burst-0', Class: 'constraint' },
+    { EventId: 'burst-0', Class: 'conflict' },
     { EventId: 'burst-7', Class: 'unmappable' },
   ]);
   const clean = Array.from({ length: 60 }, (_, at) => ({

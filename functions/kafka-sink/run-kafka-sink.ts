@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { KafkaDriver } from '../../shared/adapters/kafka/driver.ts';
-import { openKafkajsDriver } from '../../shared/adapters/kafka/kafkajs-driver.ts';
+import { openWireDriver } from '../../shared/adapters/kafka/wire-driver.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EventStore, openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
@@ -55,7 +55,11 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
     owner,
     ...(options.storeDeadlineMs === undefined ? {} : { deadlineMs: options.storeDeadlineMs }),
   });
-  const driver = openKafkajsDriver({ brokers, clientId: 'penstock-kafka-sink', log });
+  const driver = openWireDriver({
+    access: { brokers, tls: undefined, auth: undefined },
+    clientId: 'penstock-kafka-sink',
+    log,
+  });
   try {
     const ending = new AbortController();
     const signal = AbortSignal.any([options.signal, ending.signal]);

@@ -14,6 +14,8 @@ const MAX_FETCH_BYTES = MIB;
 const MAX_PARTITION_BYTES = (3 * MIB) / 8;
 /** Heartbeats in a session, so that a few may be lost. */
 const HEARTBEATS = 10;
+/** How often topics are looked at for new partitions. */
+const LOOK_EVERY_MS = 10_000;
 const CONCURRENT_PARTITIONS = 4;
 /** A crash ends the subscription: its owner decides when to come back. */
 const RETRY = { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: async () => false };
@@ -24,6 +26,7 @@ export async function subscribe(
   kafka: Kafka,
   { group, topics, maxWaitMs, sessionTimeoutMs }: SubscriptionOptions,
   handlers: SubscriptionHandlers,
+  lookEveryMs = LOOK_EVERY_MS,
 ): Promise<Subscription> {
   const consumer = kafka.consumer({
     groupId: group,
@@ -33,6 +36,7 @@ export async function subscribe(
     readUncommitted: false,
     maxBytes: MAX_FETCH_BYTES,
     maxBytesPerPartition: MAX_PARTITION_BYTES,
+    metadataMaxAge: lookEveryMs,
     maxWaitTimeInMs: Math.max(1, maxWaitMs),
     retry: RETRY,
   });

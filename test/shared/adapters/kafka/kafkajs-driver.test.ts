@@ -10,7 +10,11 @@ const { None, GZIP, Snappy, LZ4, ZSTD } = CompressionTypes;
 
 test('openKafkajsDriver() delivers what was produced in every codec, from the offset that it was sent to', async () => {
   const server = await openKafkaServer();
-  const driver = openKafkajsDriver({ brokers: [server.address], clientId: 'test', log: noLog });
+  const driver = openKafkajsDriver({
+    access: { brokers: [server.address], tls: undefined, auth: undefined },
+    clientId: 'test',
+    log: noLog,
+  });
   const client = new kafkajs.Kafka({ brokers: [server.address], logLevel: kafkajs.logLevel.NOTHING });
   const admin = client.admin();
   await admin.connect();

@@ -1,0 +1,169 @@
+import type { KafkaAccess } from '../kafka-auth.ts';
+import { BrokerUnreachableError, KafkaAuthError, kafkaCode, refuseCode } from '../kafka-errors.ts';
+import { authenticate, type SaslAuth, saslMechanism } from '../sasl/authenticate.ts';
+import { type Api, apis } from './apis.ts';
+import { type Conversation, openConversation } from './conversation.ts';
+import { type BrokerAddress, openSocket } from './open-socket.ts';
+import { RequestWriter } from './request-writer.ts';
+import type { ResponseReader } from './response-reader.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const SASL_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** A broker that has not been let in yet has little to say. */
+const MAX_FIRST_BYTES = 64 * 1024;
+/** A fetch of ours asks for a few MiB, but one batch may be as large as the topic allows. */
+const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+/** Of a session's lifetime, after which it is renewed: as Kafka's own client does (KIP-368). */
+const RENEW_AT = 0.85;
+/** Node's timers cannot wait longer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const SOFTWARE = { name: 'penstock', version: '0.1.0' };
+
+/** An authenticated connection to one broker. */
+export interface BrokerConnection {
+  /** `host:port` */
+  readonly broker: string;
+  isOpen(): boolean;
+  /**
+   * Asks one thing. Answers come in the order of the questions: what may wait long needs a connection of its own.
+   *
+   * @throws {BrokerUnreachableError} when the connection ends or the answer is late; it is closed then
+   * @throws {MalformedAnswerError}
+   */
+  ask(api: Api, body: RequestWriter, timeoutMs?: number): Promise<ResponseReader>;
+  close(): void;
+}
+
+/**
+ * Connects to a broker and proves who we are. Credentials are asked for at each connection, and a second time, as fresh as
+ * they can be had, when the broker refuses the first.
+ *
+ * @throws {KafkaAuthError} when both are refused, or when the broker is not who it should be
+ * @throws {BrokerUnreachableError}
+ */
+export async function openBrokerConnection(
+  address: BrokerAddress,
+  access: KafkaAccess,
+  clientId: string,
+): Promise<BrokerConnection> {
+  try {
+    return await connectOnce(address, access, clientId, false);
+  } catch (error) {
+    if (!(error instanceof KafkaAuthError) || !access.auth) throw error;
+    return await connectOnce(address, access, clientId, true);
+  }
+}
+
+async function connectOnce(
+  address: BrokerAddress,
+  { tls, auth }: KafkaAccess,
+  clientId: string,
+  fresh: boolean,
+): Promise<BrokerConnection> {
+  const broker = `${address.host}:${address.port}`;
+  if (auth?.mechanism === 'mtls' && !tls) throw new KafkaAuthError(broker, 'a client certificate needs TLS');
+  const certificate = auth?.mechanism === 'mtls' ? await auth.certificate(fresh) : undefined;
+  const socket = await openSocket(address, { tls, certificate, timeoutMs: CONNECT_TIMEOUT_MS });
+  const talk = openConversation(socket, broker, clientId, MAX_FIRST_BYTES);
+  try {
+    await checkVersions(talk, broker);
+    const session = auth && auth.mechanism !== 'mtls' ? await openSession(talk, broker, auth, fresh) : undefined;
+    talk.allow(MAX_ANSWER_BYTES);
+    return connectionOf(talk, broker, session);
+  } catch (error) {
+    talk.close();
+    throw certificate ? asRefusedCertificate(broker, error) : error;
+  }
+}
+
+/** In TLS 1.3 a client learns only after the handshake that the broker does not take its certificate. */
+function asRefusedCertificate(broker: string, error: unknown): unknown {
+  const isClosed = error instanceof BrokerUnreachableError;
+  return isClosed ? new KafkaAuthError(broker, 'the connection ended after our certificate was shown', error) : error;
+}
+
+/** @throws {Error} naming every request that this broker does not serve as we speak it */
+async function checkVersions(talk: Conversation, broker: string): Promise<void> {
+  const body = new RequestWriter().text(SOFTWARE.name).text(SOFTWARE.version).noTags();
+  const answer = await talk.ask(apis.apiVersions, body, CONNECT_TIMEOUT_MS);
+  refuseCode(answer.int16(), `Asking broker ${broker} for its versions`);
+  const served = new Map(
+    answer.array(() => {
+      const range = [answer.int16(), { min: answer.int16(), max: answer.int16() }] as const;
+      answer.tags();
+      return range;
+    }),
+  );
+  const missing = Object.values(apis).filter(({ name, key, version }) => {
+    if (name.startsWith('Sasl')) return false;
+    const range = served.get(key);
+    return !range || version < range.min || version > range.max;
+  });
+  if (missing.length === 0) return;
+  const names = missing.map(({ name, version }) => `${name} ${version}`).join(', ');
+  throw new Error(`Broker ${broker} does not serve ${names}: Kafka 3.1 or later is needed`);
+}
+
+interface Session {
+  readonly lifetimeMs: number;
+  /** Authenticates anew over the same connection. */
+  renew(): Promise<Session>;
+}
+
+async function openSession(talk: Conversation, broker: string, auth: SaslAuth, fresh: boolean): Promise<Session> {
+  const mechanism = saslMechanism(auth);
+  const shake = await talk.ask(apis.saslHandshake, new RequestWriter().shortText(mechanism), SASL_TIMEOUT_MS);
+  const code = shake.int16();
+  if (code !== kafkaCode.none) {
+    const offered = shake.longArray(() => shake.shortText()).join(', ');
+    throw new KafkaAuthError(broker, `it does not take ${mechanism}, but ${offered || 'nothing'}`);
+  }
+  let lifetimeMs = 0;
+  await authenticate(broker, auth, fresh, async (bytes) => {
+    const answer = await talk.ask(apis.saslAuthenticate, new RequestWriter().data(bytes).noTags(), SASL_TIMEOUT_MS);
+    const refused = answer.int16();
+    const message = answer.nullableText();
+    if (refused !== kafkaCode.none) throw new KafkaAuthError(broker, message ?? `error ${refused}`);
+    const challenge = answer.data() ?? Buffer.alloc(0);
+    lifetimeMs = Number(answer.int64());
+    return challenge;
+  });
+  return { lifetimeMs, renew: () => openSession(talk, broker, auth, false) };
+}
+
+function connectionOf(talk: Conversation, broker: string, session: Session | undefined): BrokerConnection {
+  const underWay = new Set<Promise<unknown>>();
+  let renewing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const renewLater = (current: Session): void => {
+    if (current.lifetimeMs <= 0) return;
+    const renew = (): void => {
+      // The broker takes nothing else while it is being convinced: what is under way ends first, what is new waits.
+      renewing = Promise.allSettled(underWay)
+        .then(() => current.renew())
+        .then(renewLater)
+        .catch((error: unknown) => talk.close(error instanceof Error ? error : new Error(String(error))))
+        .finally(() => {
+          renewing = undefined;
+        });
+    };
+    timer = setTimeout(renew, Math.min(MAX_TIMER_MS, current.lifetimeMs * RENEW_AT));
+    timer.unref();
+  };
+  if (session) renewLater(session);
+  return {
+    broker,
+    isOpen: talk.isOpen,
+    async ask(api, body, timeoutMs = REQUEST_TIMEOUT_MS) {
+      while (renewing) await renewing;
+      const answer = talk.ask(api, body, timeoutMs);
+      underWay.add(answer);
+      return await answer.finally(() => underWay.delete(answer));
+    },
+    close() {
+      clearTimeout(timer);
+      talk.close();
+    },
+  };
+}

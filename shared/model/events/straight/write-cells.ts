@@ -99,13 +99,13 @@ export const writeLong: WriteNumber = (out, at, value) => {
   let place = start + length;
   while (rest >= 0x7fff_ffff) {
     const tenth = Math.floor(rest / 10);
-    out[--place] = 0x30 + rest - tenth * 10;
+    out[--place] = 0x30 + (rest - tenth * 10);
     rest = tenth;
   }
   let small = rest | 0;
   do {
     const tenth = (small / 10) | 0;
-    out[--place] = 0x30 + small - tenth * 10;
+    out[--place] = 0x30 + (small - tenth * 10);
     small = tenth;
   } while (small > 0);
   if (value < 0) out[start] = 0x2d;

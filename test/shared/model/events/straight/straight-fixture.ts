@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
-import type { ColumnSource, Target } from '../../../../../shared/model/config/declaration.ts';
+import type { ColumnSource, RecordFormat, Target } from '../../../../../shared/model/config/declaration.ts';
 import type { Cell } from '../../../../../shared/model/events/cell.ts';
 import { planColumns } from '../../../../../shared/model/events/column-plan.ts';
+import { compilePipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
 import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
 import { encodeRow, WireWriter } from '../../../../../shared/model/events/row-bytes.ts';
 import { type StraightMapper, straightMapper } from '../../../../../shared/model/events/straight/straight-rows.ts';
 import type { TableSchema } from '../../../../../shared/model/events/table-schema.ts';
+import { noSchemas, type SchemaBook } from '../../../../../shared/model/formats/schema-book.ts';
 import { plainPipeline } from '../../config/plain-pipeline.ts';
-import { compiledFor } from '../pipeline-fixture.ts';
 
 /** A target's two ways from a record to its change: straight, and by the reference. */
 export interface BothWays {
@@ -21,18 +22,31 @@ export interface BothWays {
 }
 
 /** Compiles a target in both ways. */
-export function bothWays(table: TableSchema, columns: readonly ColumnSource[], more: Partial<Target> = {}): BothWays {
-  const pipeline = plainPipeline({ columns, ...more });
+export function bothWays(
+  table: TableSchema,
+  columns: readonly ColumnSource[],
+  more: Partial<Target> = {},
+  { format = { kind: 'json' }, schemas = noSchemas }: { format?: RecordFormat; schemas?: SchemaBook } = {},
+): BothWays {
+  const pipeline = plainPipeline({ columns, ...more, pipeline: { format } });
   const [target] = pipeline.targets;
   assert.ok(target);
   const planned = planColumns(target, table);
   const keyAt = table.primaryKey.map((name) => planned.findIndex(({ column }) => column.name === name));
-  const straight = straightMapper({ pipeline, target, planned, keyAt });
+  const straight = straightMapper({ pipeline, target, planned, keyAt, schemas });
   assert.ok(straight, 'the target takes the general path');
-  const compiled = compiledFor(pipeline, table);
+  const compiled = compilePipeline(pipeline, new Map([[target.table, table]]), schemas);
   // One writer for all, small, so that it grows and rows lie anywhere.
   const writer = new WireWriter(64);
-  return { straight, agree: (record) => agree(record, straight(record, writer), compiled.map(record).change, writer) };
+  return {
+    straight,
+    agree(record) {
+      const before = writer.at;
+      const change = straight(record, writer);
+      assert.ok(change || writer.at === before, 'something of a row was left behind');
+      return agree(record, change, compiled.map(record).change, writer);
+    },
+  };
 }
 
 type Mapped = ReturnType<StraightMapper>;

@@ -15,6 +15,7 @@ export interface Table {
   readonly columns: readonly Column[];
   readonly primaryKey: readonly KeyPart[];
   readonly checks: readonly CheckConstraint[];
+  readonly foreignKeys: readonly ForeignKey[];
   readonly parent: { readonly table: string; readonly onDelete: 'CASCADE' | 'NO ACTION' } | undefined;
   /** `ROW DELETION POLICY (OLDER_THAN(column, INTERVAL days DAY))`. */
   readonly rowDeletionPolicy: { readonly column: string; readonly days: number } | undefined;
@@ -44,6 +45,19 @@ export interface CheckConstraint {
   /** Empty only while a statement is read. */
   readonly name: string;
   readonly expression: string;
+}
+
+/** `CONSTRAINT name FOREIGN KEY (columns) REFERENCES table (columns)`. */
+export interface ForeignKey {
+  /** Empty only while a statement is read. */
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly referencedTable: string;
+  /** As many as `columns`, in their order. */
+  readonly referencedColumns: readonly string[];
+  readonly onDelete: 'CASCADE' | 'NO ACTION';
+  /** False where the declaration only informs. */
+  readonly enforced: boolean;
 }
 
 export interface KeyPart {

@@ -1,9 +1,12 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
-import type { CheckConstraint, Column, Schema, Table } from '../schema.ts';
+import type { Column, Schema, Table } from '../schema.ts';
 import { expressionUser } from './check-expression.ts';
-import { checkColumn, checkConstraints, checkRowDeletionPolicy, MAX_COLUMNS } from './check-table.ts';
-import { withConstraintNames } from './constraint-names.ts';
+import { refuseForeignKeyUse } from './check-foreign-keys.ts';
+import { checkColumn, checkConstraints, checkRowDeletionPolicy } from './check-table.ts';
+import { constraintNames, withConstraintNames } from './constraint-names.ts';
+import { MAX_COLUMNS } from './limits.ts';
+import type { ParsedConstraint } from './parse-constraint.ts';
 import { printType } from './print-type.ts';
 import { childrenOf, columnNamed, findColumn, findTable, indexesOn, sameName, schemaError } from './schema-error.ts';
 import type { ColumnChange, ColumnDefinition, TableAction } from './statement.ts';
@@ -18,8 +21,8 @@ export function alterTable(schema: Schema, name: string, action: TableAction): T
       return dropColumn(schema, table, action.column);
     case 'alter-column':
       return alterColumn(schema, table, action.column, action.change);
-    case 'add-check':
-      return addCheck(schema, table, action.check);
+    case 'add-constraint':
+      return addConstraint(schema, table, action.constraint);
     case 'drop-constraint':
       return dropConstraint(table, action.name);
     case 'add-policy':
@@ -56,6 +59,7 @@ function addColumn(table: Table, column: Column, ifNotExists: boolean): Table {
 function dropColumn(schema: Schema, table: Table, name: string): Table {
   const column = findColumn(table, name);
   if (isKey(table, column)) throw schemaError(`Cannot drop key column ${column.name} from table ${table.name}`);
+  refuseForeignKeyUse(schema, table, column.name, 'drop');
   const index = indexesOn(schema, table).find((candidate) =>
     [...candidate.key.map((part) => part.column), ...candidate.storing].some((used) => sameName(used, name)),
   );
@@ -68,15 +72,21 @@ function dropColumn(schema: Schema, table: Table, name: string): Table {
   return { ...table, columns: table.columns.filter((kept) => kept !== column) };
 }
 
-function addCheck(schema: Schema, table: Table, check: CheckConstraint): Table {
-  const changed = withConstraintNames(schema, { ...table, checks: [...table.checks, check] });
-  checkConstraints(changed);
+function addConstraint(schema: Schema, table: Table, constraint: ParsedConstraint): Table {
+  const { checks, foreignKeys } = table;
+  const longer =
+    constraint.kind === 'check'
+      ? { ...table, checks: [...checks, constraint.check] }
+      : { ...table, foreignKeys: [...foreignKeys, constraint.foreignKey] };
+  const changed = withConstraintNames(schema, longer);
+  checkConstraints(schema, changed);
   return changed;
 }
 
 function dropConstraint(table: Table, name: string): Table {
   const checks = table.checks.filter((check) => !sameName(check.name, name));
-  if (checks.length < table.checks.length) return { ...table, checks };
+  const foreignKeys = table.foreignKeys.filter((foreignKey) => !sameName(foreignKey.name, name));
+  if (checks.length + foreignKeys.length < constraintNames(table).length) return { ...table, checks, foreignKeys };
   throw new RpcError(status.NOT_FOUND, `Constraint not found in table ${table.name}: ${name}`);
 }
 
@@ -94,6 +104,7 @@ function changeColumn(schema: Schema, table: Table, column: Column, change: Colu
       return { ...column, defaultExpression: change.expression };
     case 'commit-timestamp':
       refuseInheritedChange(schema, table, column, column.allowCommitTimestamp !== change.allowed);
+      if (change.allowed) refuseForeignKeyUse(schema, table, column.name, 'set allow_commit_timestamp of');
       return { ...column, allowCommitTimestamp: change.allowed };
     case 'definition':
       return redefineColumn(schema, table, column, change.definition);
@@ -112,6 +123,7 @@ function redefineColumn(schema: Schema, table: Table, column: Column, definition
       );
     }
     if (isKey(table, column)) throw schemaError(`Cannot change the type of key column ${where}`);
+    refuseForeignKeyUse(schema, table, column.name, 'change the type of');
     const user = expressionUser(table, column.name);
     if (user) throw schemaError(`Cannot change the type of column ${where}: ${user} may depend on it`);
   }

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import type { Index, Schema, Table } from '../schema.ts';
 import { alterTable } from './alter-table.ts';
+import { foreignKeysOn } from './check-foreign-keys.ts';
 import { ancestorsOf, checkKey, checkTable } from './check-table.ts';
 import { constraintNames, withConstraintNames } from './constraint-names.ts';
 import { parse } from './parse.ts';
@@ -99,6 +100,11 @@ function dropTable(schema: Schema, name: string, ifExists: boolean): Schema {
   const children = childrenOf(schema, table).map((child) => child.name);
   if (children.length > 0) {
     throw schemaError(`Cannot drop table ${table.name} with interleaved tables: ${children.join(', ')}`);
+  }
+  const referring = foreignKeysOn(schema, table.name).filter((other) => other.table !== table);
+  if (referring.length > 0) {
+    const names = referring.map(({ foreignKey }) => foreignKey.name).join(', ');
+    throw schemaError(`Cannot drop table ${table.name}: foreign keys refer to it: ${names}. Drop them first`);
   }
   const tables = new Map(schema.tables);
   tables.delete(table.name.toLowerCase());

@@ -2,12 +2,11 @@ import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import type { Column, Generation, KeyPart, Schema, Table } from '../schema.ts';
 import { checkExpression } from './check-expression.ts';
+import { checkForeignKeys, refusePolicyOnReferenced } from './check-foreign-keys.ts';
+import { MAX_COLUMNS, MAX_KEY_COLUMNS } from './limits.ts';
 import { printType } from './print-type.ts';
 import { columnNamed, findTable, sameName, schemaError } from './schema-error.ts';
 
-/** Spanner's limits. Source: https://cloud.google.com/spanner/quotas#tables */
-export const MAX_KEY_COLUMNS = 16;
-export const MAX_COLUMNS = 1024;
 const MAX_INTERLEAVING_DEPTH = 7;
 
 /** Throws unless the table is whole in itself and fits under its parent. */
@@ -21,14 +20,19 @@ export function checkTable(schema: Schema, table: Table): void {
   );
   for (const column of table.columns) checkColumn(table, column);
   checkKey(table, table.primaryKey, `the primary key of table ${table.name}`);
-  checkConstraints(table);
+  checkConstraints(schema, table);
   checkParent(schema, table);
   checkRowDeletionPolicy(schema, table);
 }
 
-/** Throws where the expression of a CHECK cannot be a function of its row. */
-export function checkConstraints(table: Table): void {
+/** Throws where a CHECK cannot be a function of its row, or a foreign key does not fit. */
+export function checkConstraints(schema: Schema, table: Table): void {
   for (const { name, expression } of table.checks) checkExpression(expression, `check constraint ${name}`);
+  checkForeignKeys(schema, table);
+  for (const { referencedTable } of table.foreignKeys) {
+    const after = { ...schema, tables: new Map(schema.tables).set(table.name.toLowerCase(), table) };
+    refusePolicyOnReferenced(after, findTable(after, referencedTable));
+  }
 }
 
 /** Throws where a column's options do not fit its type. */
@@ -84,6 +88,7 @@ export function checkKey(table: Table, key: readonly KeyPart[], what: string): v
 /** Throws unless the table's policy names a TIMESTAMP column and every table below goes with its rows. */
 export function checkRowDeletionPolicy(schema: Schema, table: Table): void {
   if (!table.rowDeletionPolicy) return;
+  refusePolicyOnReferenced(schema, table);
   const { column: name } = table.rowDeletionPolicy;
   const column = columnNamed(table, name);
   if (!column) {

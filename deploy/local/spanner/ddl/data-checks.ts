@@ -31,6 +31,17 @@ export function tablesWithNewChecks(before: Schema, after: Schema): string[] {
   });
 }
 
+/** The enforced foreign keys that tables with rows have not had before. */
+export function newForeignKeys(before: Schema, after: Schema): { table: string; name: string }[] {
+  return [...after.tables].flatMap(([key, table]) => {
+    const old = before.tables.get(key);
+    const added = table.foreignKeys.filter(
+      (foreignKey) => foreignKey.enforced && !old?.foreignKeys.includes(foreignKey),
+    );
+    return old ? added.map(({ name }) => ({ table: table.name, name })) : [];
+  });
+}
+
 function leafCode(column: Column): string {
   return column.type.code === 'ARRAY' ? column.type.element.code : column.type.code;
 }

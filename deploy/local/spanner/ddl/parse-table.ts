@@ -1,6 +1,7 @@
-import type { CheckConstraint, Column, KeyPart, Table } from '../schema.ts';
+import type { CheckConstraint, Column, ForeignKey, KeyPart, Table } from '../schema.ts';
 import { parseColumnDefinition } from './parse-column.ts';
 import { parseConstraint, seesConstraint } from './parse-constraint.ts';
+import { parseOnDelete } from './parse-on-delete.ts';
 import type { Statement } from './statement.ts';
 import type { TokenCursor } from './token-cursor.ts';
 
@@ -8,7 +9,7 @@ import type { TokenCursor } from './token-cursor.ts';
 export function parseCreateTable(cursor: TokenCursor): Statement {
   const ifNotExists = cursor.take('IF', 'NOT', 'EXISTS');
   const name = cursor.expectName('table name');
-  const { columns, checks, inlineKey } = parseElements(cursor);
+  const { columns, checks, foreignKeys, inlineKey } = parseElements(cursor);
   const primaryKey = parsePrimaryKey(cursor, inlineKey);
   let parent: Table['parent'];
   let rowDeletionPolicy: Table['rowDeletionPolicy'];
@@ -21,7 +22,7 @@ export function parseCreateTable(cursor: TokenCursor): Statement {
   return {
     kind: 'create-table',
     ifNotExists,
-    table: { name, columns, primaryKey, checks, parent, rowDeletionPolicy },
+    table: { name, columns, primaryKey, checks, foreignKeys, parent, rowDeletionPolicy },
   };
 }
 
@@ -42,13 +43,6 @@ export function parseRowDeletionPolicy(cursor: TokenCursor): NonNullable<Table['
   return { column, days };
 }
 
-/** Parses `CASCADE` or `NO ACTION`. */
-export function parseOnDelete(cursor: TokenCursor): 'CASCADE' | 'NO ACTION' {
-  if (cursor.take('CASCADE')) return 'CASCADE';
-  if (cursor.take('NO', 'ACTION')) return 'NO ACTION';
-  throw cursor.unexpected("'CASCADE' or 'NO ACTION'");
-}
-
 /** Parses one part of a primary or index key: a column, with ASC or DESC. */
 export function parseKeyPart(cursor: TokenCursor): KeyPart {
   const column = cursor.expectName('column name');
@@ -61,12 +55,14 @@ export function parseKeyPart(cursor: TokenCursor): KeyPart {
 interface Elements {
   readonly columns: Column[];
   readonly checks: CheckConstraint[];
+  readonly foreignKeys: ForeignKey[];
   readonly inlineKey: KeyPart[] | undefined;
 }
 
 function parseElements(cursor: TokenCursor): Elements {
   const columns: Column[] = [];
   const checks: CheckConstraint[] = [];
+  const foreignKeys: ForeignKey[] = [];
   let inlineKey: KeyPart[] | undefined;
   cursor.expect('(');
   while (!cursor.take(')')) {
@@ -75,7 +71,9 @@ function parseElements(cursor: TokenCursor): Elements {
       cursor.expect('PRIMARY', 'KEY');
       inlineKey = cursor.expectList(() => parseKeyPart(cursor), { emptyAllowed: true });
     } else if (seesConstraint(cursor)) {
-      checks.push(parseConstraint(cursor));
+      const constraint = parseConstraint(cursor);
+      if (constraint.kind === 'check') checks.push(constraint.check);
+      else foreignKeys.push(constraint.foreignKey);
     } else {
       if (cursor.sees('SYNONYM', '(')) throw cursor.unsupported('table synonyms');
       const column = parseColumn(cursor);
@@ -88,7 +86,7 @@ function parseElements(cursor: TokenCursor): Elements {
     }
     if (!cursor.take(',') && !cursor.sees(')')) throw cursor.unexpected("',' or ')'");
   }
-  return { columns, checks, inlineKey };
+  return { columns, checks, foreignKeys, inlineKey };
 }
 
 function parsePrimaryKey(cursor: TokenCursor, inlineKey: KeyPart[] | undefined): KeyPart[] {

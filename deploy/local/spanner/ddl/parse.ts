@@ -1,6 +1,7 @@
 import { parseColumnDefinition, parseColumnOptions } from './parse-column.ts';
 import { parseConstraint, seesConstraint } from './parse-constraint.ts';
-import { parseColumn, parseCreateTable, parseKeyPart, parseOnDelete, parseRowDeletionPolicy } from './parse-table.ts';
+import { parseOnDelete } from './parse-on-delete.ts';
+import { parseColumn, parseCreateTable, parseKeyPart, parseRowDeletionPolicy } from './parse-table.ts';
 import type { ColumnChange, Statement, TableAction } from './statement.ts';
 import { TokenCursor } from './token-cursor.ts';
 import { parseRetention } from './version-retention.ts';
@@ -117,7 +118,7 @@ function parseTableAction(cursor: TokenCursor): TableAction {
 
 function parseAdd(cursor: TokenCursor): TableAction {
   if (cursor.sees('ROW', 'DELETION')) return { kind: 'add-policy', policy: parseRowDeletionPolicy(cursor) };
-  if (seesConstraint(cursor)) return { kind: 'add-check', check: parseConstraint(cursor) };
+  if (seesConstraint(cursor)) return { kind: 'add-constraint', constraint: parseConstraint(cursor) };
   if (cursor.sees('SYNONYM')) throw cursor.unsupported('table synonyms');
   cursor.take('COLUMN');
   const ifNotExists = cursor.take('IF', 'NOT', 'EXISTS');

@@ -1,4 +1,4 @@
-import type { CheckConstraint, Column, Index, KeyPart, Schema, Table } from '../schema.ts';
+import type { CheckConstraint, Column, ForeignKey, Index, KeyPart, Schema, Table } from '../schema.ts';
 import { isAutomaticName } from './constraint-names.ts';
 import { emptySchema } from './empty-schema.ts';
 import { printType } from './print-type.ts';
@@ -16,7 +16,20 @@ export function printDdl(schema: Schema, databaseName = 'db'): string[] {
     const period = printRetention(schema.versionRetentionMs);
     statements.push(`ALTER DATABASE \`${databaseName}\` SET OPTIONS (\n  version_retention_period = '${period}'\n)`);
   }
-  for (const table of schema.tables.values()) statements.push(printTable(table));
+  const later: string[] = [];
+  const printed = new Set<string>();
+  for (const table of schema.tables.values()) {
+    printed.add(table.name.toLowerCase());
+    const { foreignKeys } = table;
+    // A table that comes later cannot be referred to yet; the foreign keys behind keep their order.
+    const found = foreignKeys.findIndex(({ referencedTable }) => !printed.has(referencedTable.toLowerCase()));
+    const inline = found < 0 ? foreignKeys.length : found;
+    statements.push(printTable({ ...table, foreignKeys: foreignKeys.slice(0, inline) }));
+    for (const foreignKey of foreignKeys.slice(inline)) {
+      later.push(`ALTER TABLE ${printName(table.name)} ADD ${printForeignKey(table, foreignKey)}`);
+    }
+  }
+  statements.push(...later);
   for (const index of schema.indexes.values()) statements.push(printIndex(index));
   return statements;
 }
@@ -24,6 +37,7 @@ export function printDdl(schema: Schema, databaseName = 'db'): string[] {
 function printTable(table: Table): string {
   const columns = table.columns.map((column) => `  ${printColumn(column)},\n`).join('');
   const checks = table.checks.map((check) => `  ${printCheck(table, check)},\n`).join('');
+  const references = table.foreignKeys.map((key) => `  ${printForeignKey(table, key)},\n`).join('');
   const clauses = [`) PRIMARY KEY(${printKey(table.primaryKey)})`];
   if (table.parent) {
     clauses.push(`  INTERLEAVE IN PARENT ${printName(table.parent.table)} ON DELETE ${table.parent.onDelete}`);
@@ -32,12 +46,24 @@ function printTable(table: Table): string {
     const { column, days } = table.rowDeletionPolicy;
     clauses.push(`  ROW DELETION POLICY (OLDER_THAN(${printName(column)}, INTERVAL ${days} DAY))`);
   }
-  return `CREATE TABLE ${printName(table.name)} (\n${columns}${checks}${clauses.join(',\n')}`;
+  return `CREATE TABLE ${printName(table.name)} (\n${columns}${references}${checks}${clauses.join(',\n')}`;
 }
 
 function printCheck(table: Table, check: CheckConstraint): string {
-  const name = isAutomaticName(table, check) ? '' : `CONSTRAINT ${printName(check.name)} `;
-  return `${name}CHECK (${check.expression})`;
+  return `${printConstraintName(table, check)}CHECK (${check.expression})`;
+}
+
+function printForeignKey(table: Table, foreignKey: ForeignKey): string {
+  const { columns, referencedTable, referencedColumns, onDelete, enforced } = foreignKey;
+  const list = (names: readonly string[]): string => names.map(printName).join(', ');
+  const action = onDelete === 'CASCADE' ? ' ON DELETE CASCADE' : '';
+  const target = `${printName(referencedTable)}(${list(referencedColumns)})`;
+  const what = `FOREIGN KEY(${list(columns)}) REFERENCES ${target}${action}${enforced ? '' : ' NOT ENFORCED'}`;
+  return `${printConstraintName(table, foreignKey)}${what}`;
+}
+
+function printConstraintName(table: Table, constraint: CheckConstraint | ForeignKey): string {
+  return isAutomaticName(table, constraint) ? '' : `CONSTRAINT ${printName(constraint.name)} `;
 }
 
 function printColumn(column: Column): string {

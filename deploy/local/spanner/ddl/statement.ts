@@ -1,5 +1,6 @@
-import type { CheckConstraint, Column, Generation, Index, Table } from '../schema.ts';
+import type { Column, Generation, Index, Table } from '../schema.ts';
 import type { SpannerType } from '../values.ts';
+import type { ParsedConstraint } from './parse-constraint.ts';
 
 /** One parsed DDL statement; nothing in it has been checked against a schema. */
 export type Statement =
@@ -15,7 +16,7 @@ export type TableAction =
   | { readonly kind: 'drop-column'; readonly column: string }
   | { readonly kind: 'alter-column'; readonly column: string; readonly change: ColumnChange }
   | { readonly kind: 'add-policy' | 'replace-policy'; readonly policy: NonNullable<Table['rowDeletionPolicy']> }
-  | { readonly kind: 'add-check'; readonly check: CheckConstraint }
+  | { readonly kind: 'add-constraint'; readonly constraint: ParsedConstraint }
   | { readonly kind: 'drop-constraint'; readonly name: string }
   | { readonly kind: 'drop-policy' }
   | { readonly kind: 'set-on-delete'; readonly onDelete: 'CASCADE' | 'NO ACTION' };

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import { applyDdl } from '../ddl/apply.ts';
-import { tablesWithNewChecks } from '../ddl/data-checks.ts';
+import { newForeignKeys, tablesWithNewChecks } from '../ddl/data-checks.ts';
 import { emptySchema } from '../ddl/empty-schema.ts';
 import type { CompileTable, TablePrograms } from '../row-program.ts';
 import type { Schema, Table } from '../schema.ts';
@@ -19,6 +19,7 @@ import {
 import { applyMutation } from './apply-mutation.ts';
 import { CommitClock } from './commit-clock.ts';
 import { type CommitDefaults, type Evaluate, prepareDefaults } from './defaults.ts';
+import { cascadeDeletions, requireReferences, requireReferencesOfAll } from './foreign-keys.ts';
 import { updateIndexes } from './index-upkeep.ts';
 import { checkRowsFit, migrateStores } from './migrate-rows.ts';
 import { fillNewColumns } from './new-columns.ts';
@@ -202,8 +203,10 @@ export class Database {
     const indexLog = new ChangeLog<IndexStore>(timestamp);
     try {
       const cells = work(log);
+      cascadeDeletions(log);
       const mutationCount = cells + updateIndexes(log.changes, indexLog);
       if (cells > 0 && mutationCount > MAX_MUTATIONS) throw tooManyMutations();
+      requireReferences(log.changes);
       writeDown(log.changes.map(journalRow));
       this.#finish(log, indexLog);
       return { timestamp, mutationCount };
@@ -230,6 +233,7 @@ export class Database {
         fill.write(after, log);
         rules.settle(log.changes, log);
         for (const name of tablesWithNewChecks(before.schema, schema)) rules.validate(tableStore(after, name));
+        requireNewReferences(before.schema, after);
         return 0;
       };
       try {
@@ -308,6 +312,13 @@ function writtenTables(stores: Stores, mutations: readonly WireMutation[]): Set<
     if (store) tables.add(store.table);
   }
   return tables;
+}
+
+function requireNewReferences(before: Schema, after: Stores): void {
+  for (const { table, name } of newForeignKeys(before, after.schema)) {
+    const reference = tableStore(after, table).references.find(({ foreignKey }) => foreignKey.name === name);
+    if (reference) requireReferencesOfAll(reference);
+  }
 }
 
 /** The status that makes clients run their transaction again. */

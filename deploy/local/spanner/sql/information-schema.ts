@@ -1,21 +1,10 @@
-import { mentions } from '../ddl/check-expression.ts';
+import { backingIndexes } from '../ddl/backing-indexes.ts';
 import { printType } from '../ddl/print-type.ts';
 import { printRetention } from '../ddl/version-retention.ts';
 import type { Column, Index, KeyPart, Schema, Table } from '../schema.ts';
 import type { Cell } from '../values.ts';
-
-/** One view of INFORMATION_SCHEMA: a name, its columns (`NAME TYPE`, STRING where no type stands) and its rows. */
-interface View {
-  readonly name: string;
-  readonly columns: readonly string[];
-  rows(schema: Schema): Iterable<readonly Cell[]>;
-}
-
-const CATALOG = '';
-const USER_SCHEMA = '';
-const OWN_SCHEMA = 'INFORMATION_SCHEMA';
-const TABLE_COLUMNS = ['TABLE_CATALOG', 'TABLE_SCHEMA', 'TABLE_NAME'];
-const CONSTRAINT_COLUMNS = ['CONSTRAINT_CATALOG', 'CONSTRAINT_SCHEMA', 'CONSTRAINT_NAME'];
+import { constraintViews } from './constraint-views.ts';
+import { CATALOG, OWN_SCHEMA, place, TABLE_COLUMNS, USER_SCHEMA, type View } from './view.ts';
 
 /**
  * INFORMATION_SCHEMA as Spanner describes it, as far as its objects exist here.
@@ -94,9 +83,9 @@ const VIEWS: readonly View[] = [
       for (const table of schema.tables.values()) {
         yield [...place(table.name), 'PRIMARY_KEY', 'PRIMARY_KEY', '', true, false, null, false];
       }
-      for (const index of schema.indexes.values()) {
+      for (const [index, isManaged] of allIndexes(schema)) {
         const parent = index.interleavedIn ?? '';
-        const flags = [index.unique, index.nullFiltered, 'READ_WRITE', false];
+        const flags = [index.unique, index.nullFiltered, 'READ_WRITE', isManaged];
         yield [...place(tableOf(schema, index).name), index.name, 'INDEX', parent, ...flags];
       }
     },
@@ -116,62 +105,6 @@ const VIEWS: readonly View[] = [
     rows: indexColumnRows,
   },
   {
-    name: 'TABLE_CONSTRAINTS',
-    columns: [
-      ...CONSTRAINT_COLUMNS,
-      ...TABLE_COLUMNS,
-      'CONSTRAINT_TYPE',
-      'IS_DEFERRABLE',
-      'INITIALLY_DEFERRED',
-      'ENFORCED',
-    ],
-    *rows(schema) {
-      for (const table of schema.tables.values()) {
-        const where = place(table.name);
-        yield [...place(`PK_${table.name}`), ...where, 'PRIMARY KEY', 'NO', 'NO', 'YES'];
-        for (const column of table.columns.filter(({ notNull }) => notNull)) {
-          const name = `CK_IS_NOT_NULL_${table.name}_${column.name}`;
-          yield [...place(name), ...where, 'CHECK', 'NO', 'NO', 'YES'];
-        }
-        for (const { name } of table.checks) yield [...place(name), ...where, 'CHECK', 'NO', 'NO', 'YES'];
-      }
-    },
-  },
-  {
-    name: 'CHECK_CONSTRAINTS',
-    columns: [...CONSTRAINT_COLUMNS, 'CHECK_CLAUSE', 'SPANNER_STATE'],
-    *rows(schema) {
-      for (const table of schema.tables.values()) {
-        for (const { name } of table.columns.filter(({ notNull }) => notNull)) {
-          yield [...place(`CK_IS_NOT_NULL_${table.name}_${name}`), `${name} IS NOT NULL`, 'COMMITTED'];
-        }
-        for (const { name, expression } of table.checks) yield [...place(name), expression, 'COMMITTED'];
-      }
-    },
-  },
-  {
-    name: 'KEY_COLUMN_USAGE',
-    columns: [
-      ...CONSTRAINT_COLUMNS,
-      ...TABLE_COLUMNS,
-      'COLUMN_NAME',
-      'ORDINAL_POSITION INT64',
-      'POSITION_IN_UNIQUE_CONSTRAINT INT64',
-    ],
-    *rows(schema) {
-      for (const table of schema.tables.values()) {
-        for (const [at, part] of table.primaryKey.entries()) {
-          yield [...place(`PK_${table.name}`), ...place(table.name), part.column, BigInt(at + 1), null];
-        }
-      }
-    },
-  },
-  {
-    name: 'CONSTRAINT_COLUMN_USAGE',
-    columns: [...TABLE_COLUMNS, 'COLUMN_NAME', ...CONSTRAINT_COLUMNS],
-    rows: constraintColumnRows,
-  },
-  {
     name: 'DATABASE_OPTIONS',
     columns: ['CATALOG_NAME', 'SCHEMA_NAME', 'OPTION_NAME', 'OPTION_TYPE', 'OPTION_VALUE'],
     rows: (schema) => [
@@ -179,6 +112,7 @@ const VIEWS: readonly View[] = [
       [CATALOG, USER_SCHEMA, 'version_retention_period', 'STRING', printRetention(schema.versionRetentionMs)],
     ],
   },
+  ...constraintViews,
   ...emptyViews(),
 ];
 
@@ -240,7 +174,7 @@ function* indexColumnRows(schema: Schema): Generator<readonly Cell[]> {
       yield keyRow(table, ['PRIMARY_KEY', 'PRIMARY_KEY'], part, at);
     }
   }
-  for (const index of schema.indexes.values()) {
+  for (const [index] of allIndexes(schema)) {
     const table = tableOf(schema, index);
     for (const [at, part] of index.key.entries()) yield keyRow(table, [index.name, 'INDEX'], part, at);
     for (const stored of index.storing) {
@@ -249,38 +183,9 @@ function* indexColumnRows(schema: Schema): Generator<readonly Cell[]> {
   }
 }
 
-function* constraintColumnRows(schema: Schema): Generator<readonly Cell[]> {
-  for (const table of schema.tables.values()) {
-    const where = place(table.name);
-    for (const { column } of table.primaryKey) yield [...where, column, ...place(`PK_${table.name}`)];
-    for (const { name, notNull } of table.columns) {
-      if (notNull) yield [...where, name, ...place(`CK_IS_NOT_NULL_${table.name}_${name}`)];
-    }
-    for (const check of table.checks) {
-      const used = table.columns.filter(({ name }) => mentions(check.expression, name));
-      for (const { name } of used) yield [...where, name, ...place(check.name)];
-    }
-  }
-}
-
 function emptyViews(): View[] {
   const none = (): Iterable<readonly Cell[]> => [];
   return [
-    {
-      name: 'REFERENTIAL_CONSTRAINTS',
-      columns: [
-        ...CONSTRAINT_COLUMNS,
-        'UNIQUE_CONSTRAINT_CATALOG',
-        'UNIQUE_CONSTRAINT_SCHEMA',
-        'UNIQUE_CONSTRAINT_NAME',
-        'MATCH_OPTION',
-        'UPDATE_RULE',
-        'DELETE_RULE',
-        'SPANNER_STATE',
-      ],
-      rows: none,
-    },
-    { name: 'CONSTRAINT_TABLE_USAGE', columns: [...TABLE_COLUMNS, ...CONSTRAINT_COLUMNS], rows: none },
     { name: 'VIEWS', columns: [...TABLE_COLUMNS, 'VIEW_DEFINITION', 'SECURITY_TYPE'], rows: none },
     { name: 'SEQUENCES', columns: ['CATALOG', 'SCHEMA', 'NAME', 'DATA_TYPE'], rows: none },
   ];
@@ -300,17 +205,27 @@ function asTable(view: View): Table {
     };
   });
   const name = `information_schema_${view.name.toLowerCase()}`;
-  return { name, columns, primaryKey: [], checks: [], parent: undefined, rowDeletionPolicy: undefined };
-}
-
-function place(name: string): [string, string, string] {
-  return [CATALOG, USER_SCHEMA, name];
+  return {
+    name,
+    columns,
+    primaryKey: [],
+    checks: [],
+    foreignKeys: [],
+    parent: undefined,
+    rowDeletionPolicy: undefined,
+  };
 }
 
 function* allColumns(schema: Schema): Generator<[Table, Column, number]> {
   for (const table of schema.tables.values()) {
     for (const [at, column] of table.columns.entries()) yield [table, column, at];
   }
+}
+
+/** All indexes, and whether Spanner keeps them for itself. */
+function* allIndexes(schema: Schema): Generator<[Index, boolean]> {
+  for (const index of schema.indexes.values()) yield [index, false];
+  for (const index of backingIndexes(schema).values()) yield [index, true];
 }
 
 function tableOf(schema: Schema, index: Index): Table {

@@ -102,7 +102,15 @@ function isTree(node: unknown): node is Message {
 }
 
 function asTable(name: string, columns: readonly Column[]): Table {
-  return { name, columns, primaryKey: [], checks: [], parent: undefined, rowDeletionPolicy: undefined };
+  return {
+    name,
+    columns,
+    primaryKey: [],
+    checks: [],
+    foreignKeys: [],
+    parent: undefined,
+    rowDeletionPolicy: undefined,
+  };
 }
 
 function plainColumn(name: string, type: Message): Column {

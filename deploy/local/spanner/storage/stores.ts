@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
-import type { Column, Index, Schema, Table } from '../schema.ts';
+import { backingIndexes, referencedIndex, referencingIndex } from '../ddl/backing-indexes.ts';
+import type { Column, ForeignKey, Index, Schema, Table } from '../schema.ts';
 import type { Cell } from '../values.ts';
 import { encodeKey, type KeyColumn } from './key-encoding.ts';
 import type { RowVersion } from './row-version.ts';
@@ -23,6 +24,10 @@ export interface TableStore extends RowStore {
   readonly parent: TableStore | undefined;
   readonly children: TableStore[];
   readonly indexes: IndexStore[];
+  /** The enforced foreign keys of the table. */
+  readonly references: ForeignKeyStore[];
+  /** Those of any table that refer to this one. */
+  readonly referencedBy: ForeignKeyStore[];
 }
 
 /** An index with its entries; an entry's single cell is the key of the row that it points to. */
@@ -35,6 +40,19 @@ export interface IndexStore extends RowStore {
   readonly declaredKeyCount: number;
   /** Places of the columns that can be read through the index. */
   readonly readableAt: ReadonlySet<number>;
+}
+
+/** An enforced foreign key between two tables. */
+export interface ForeignKeyStore {
+  readonly foreignKey: ForeignKey;
+  readonly from: TableStore;
+  readonly to: TableStore;
+  /** Places of the columns in the rows of each side, in the foreign key's order. */
+  readonly fromAt: readonly number[];
+  readonly toAt: readonly number[];
+  /** Finds rows of each side by their values; undefined where the table's own key does. */
+  readonly fromIndex: IndexStore | undefined;
+  readonly toIndex: IndexStore | undefined;
 }
 
 /** Everything that one database keeps, arranged by its schema. */
@@ -54,12 +72,17 @@ export function arrangeStores(schema: Schema, before?: Stores): Stores {
     tables.set(name, store);
   }
   const indexes = new Map<string, IndexStore>();
-  for (const [name, index] of schema.indexes) {
+  for (const [name, index] of [...schema.indexes, ...backingIndexes(schema)]) {
     const base = tables.get(index.table.toLowerCase());
     if (!base) throw new Error(`Index ${index.name} is on table ${index.table}, which does not exist`);
     const store = arrangeIndex(index, base, before?.indexes.get(name));
     base.indexes.push(store);
     indexes.set(name, store);
+  }
+  for (const store of tables.values()) {
+    for (const foreignKey of store.table.foreignKeys) {
+      if (foreignKey.enforced) arrangeForeignKey({ schema, tables, indexes }, store, foreignKey);
+    }
   }
   return { schema, tables, indexes };
 }
@@ -115,7 +138,26 @@ function arrangeTable(table: Table, parent: TableStore | undefined, before: Tabl
     parent,
     children: [],
     indexes: [],
+    references: [],
+    referencedBy: [],
   };
+}
+
+function arrangeForeignKey(stores: Stores, from: TableStore, foreignKey: ForeignKey): void {
+  const to = tableStore(stores, foreignKey.referencedTable);
+  const storeOf = (index: Index | undefined): IndexStore | undefined =>
+    index && stores.indexes.get(index.name.toLowerCase());
+  const arranged: ForeignKeyStore = {
+    foreignKey,
+    from,
+    to,
+    fromAt: foreignKey.columns.map((name) => columnPlace(from, name)),
+    toAt: foreignKey.referencedColumns.map((name) => columnPlace(to, name)),
+    fromIndex: storeOf(referencingIndex(from.table, foreignKey)),
+    toIndex: storeOf(referencedIndex(stores.schema, foreignKey)),
+  };
+  from.references.push(arranged);
+  to.referencedBy.push(arranged);
 }
 
 function arrangeIndex(index: Index, base: TableStore, before: IndexStore | undefined): IndexStore {

@@ -117,6 +117,7 @@ function tableShapes(): fc.Arbitrary<{
       columns: [...others, keyColumn],
       primaryKey: [{ column: key, descending: flag.descending }],
       checks: flag.checked ? [{ name: `${tableName}_ck`, expression: `${key} > 0 OR ')' != 'x'` }] : [],
+      foreignKeys: [],
       parent: undefined,
       rowDeletionPolicy: policy && { column: policy.name, days },
     };

@@ -1,13 +1,14 @@
 import { type ConfigProblem, messageOf } from '../../base/errors.ts';
 import type { ColumnSource, Pipeline, Target } from '../config/declaration.ts';
+import { checkAggregate } from './check-aggregate.ts';
+import { checkMade } from './check-made.ts';
+import { checkGuard, checkSharing } from './check-sharing.ts';
 import { findColumn, isKey, sourcesOf } from './column-plan.ts';
-import { orderedCodes } from './compare-cells.ts';
 import { columnReader } from './convert.ts';
 import { PoisonError } from './poison.ts';
 import { sourceReader } from './read-source.ts';
+import type { FitProblem, TableFit } from './table-fit.ts';
 import type { TableColumn, TableSchema } from './table-schema.ts';
-
-const SUMMED = new Set(['INT64', 'FLOAT64', 'NUMERIC']);
 
 /**
  * Every way in which a pipeline and its tables do not fit together; none when the pipeline can run.
@@ -25,48 +26,61 @@ export function checkPipeline(
   return pipeline.targets.flatMap((target, at) => {
     const place = `pipelines.${pipeline.name}${pipeline.targets.length > 1 ? `.routes.${at}` : ''}`;
     const table = tables.get(target.table);
-    const problems: readonly Problem[] = table
-      ? checkTarget({ pipeline, target, table })
-      : [['table', `database ${database} has no table ${target.table}`, 'Create the table, or name one that exists']];
+    const remedy = 'Create the table (`penstock plan-table` prints its DDL), or name one that exists';
+    const problems: readonly FitProblem[] = table
+      ? [...checkTarget({ pipeline, target, table }), ...checkSharing(pipeline, target, tables)]
+      : [['table', `database ${database} has no table ${target.table}`, remedy]];
     return problems.map(([path, message, remedy]) => ({ path: `${place}.${path}`, message, remedy }));
   });
 }
 
-/** What is checked against what. */
-interface Fit {
-  readonly pipeline: Pipeline;
-  readonly target: Target;
-  readonly table: TableSchema;
-}
-
-function checkTarget(fit: Fit): Problem[] {
+function checkTarget(fit: TableFit): FitProblem[] {
   const { target, table } = fit;
   return [
     ...sourcesOf(target).flatMap((source) => checkSource(fit, source)),
     ...table.columns.flatMap((column) => checkColumn(fit, column)),
+    ...checkCondition(fit),
     ...checkGuard(target, table),
     ...checkAggregate(fit),
   ];
 }
 
-/** Where under the pipeline, what is wrong, what to do. */
-type Problem = readonly [place: string, message: string, remedy: string];
+function checkCondition({ pipeline, target }: TableFit): FitProblem[] {
+  const by = target.when?.by.kind;
+  return by === 'field' || by === 'keyField' ? checkFields(pipeline, 'when', by) : [];
+}
 
-function checkSource({ pipeline, table }: Fit, source: ColumnSource): Problem[] {
+/** A field needs a format that has fields. */
+function checkFields({ format, keyFormat }: Pipeline, place: string, kind: 'field' | 'keyField'): FitProblem[] {
+  if (kind === 'field') {
+    if (format.kind !== 'bytes') return [];
+    return [[place, 'format bytes has no fields', 'Use key, header, constant or record, or format: json']];
+  }
+  if (keyFormat && keyFormat.kind !== 'bytes') return [];
+  return [[place, 'the key is not decoded, so that it has no fields', 'Add `keyFormat`, or use the whole key']];
+}
+
+function checkSource(fit: TableFit, source: ColumnSource): FitProblem[] {
+  const { pipeline, table } = fit;
   const place = `columns.${source.column}`;
   const column = findColumn(table, source.column);
   if (!column) {
     if (pipeline.onDrift === 'ignore') return [];
-    const remedy = `Add the column to the table, or remove it here, or set onDrift: ignore`;
+    const remedy = `Add the column to the table, or remove it here, or set onDrift: add-column or ignore`;
     return [[place, `table ${table.name} has no column ${source.column}`, remedy]];
   }
   if (column.generated) return [[place, `column ${column.name} is generated`, 'Remove it: the database fills it']];
   if (!column.type) return [[place, `no pipeline can write type ${column.typeText}`, 'Use another column']];
-  return [...checkReading(place, column, source), ...checkFit(pipeline, place, column, source)];
+  return [
+    ...checkReading(place, column, source),
+    ...checkFit(pipeline, place, column, source),
+    ...checkMade(fit, place, column, source),
+  ];
 }
 
 /** Patterns, zones and constants are tried; a constant that does not fit would poison every record. */
-function checkReading(place: string, column: TableColumn, source: ColumnSource): Problem[] {
+function checkReading(place: string, column: TableColumn, source: ColumnSource): FitProblem[] {
+  if (source.from.kind === 'hash') return [];
   try {
     sourceReader(source.from, columnReader(column, source));
     if (source.from.kind === 'constant' && source.from.value === null && column.notNull) {
@@ -87,9 +101,14 @@ const COORDINATE_TYPES: Readonly<Record<string, readonly string[]>> = {
   value: ['STRING', 'BYTES', 'JSON'],
 };
 
-function checkFit(pipeline: Pipeline, place: string, column: TableColumn, { from, format }: ColumnSource): Problem[] {
+function checkFit(
+  pipeline: Pipeline,
+  place: string,
+  column: TableColumn,
+  { from, format }: ColumnSource,
+): FitProblem[] {
   const code = column.type?.code ?? '';
-  const problems: Problem[] = [];
+  const problems: FitProblem[] = [];
   if (from.kind === 'record' && (column.type?.array || !COORDINATE_TYPES[from.part]?.includes(code))) {
     const types = COORDINATE_TYPES[from.part]?.join(' or ');
     problems.push([place, `${column.typeText} cannot hold the record's ${from.part}`, `Use a column of ${types}`]);
@@ -97,8 +116,15 @@ function checkFit(pipeline: Pipeline, place: string, column: TableColumn, { from
   if ((from.kind === 'key' || from.kind === 'header') && column.type?.array) {
     problems.push([place, `${column.typeText} cannot be read from a ${from.kind}`, 'Take it from a field']);
   }
-  if (from.kind === 'field' && pipeline.format.kind === 'bytes') {
-    problems.push([place, 'format bytes has no fields', 'Use key, header, constant or record, or format: json']);
+  if (from.kind === 'field' || from.kind === 'keyField') problems.push(...checkFields(pipeline, place, from.kind));
+  const topic = pipeline.source.kind === 'kafka' ? pipeline.source.topic : '';
+  const maxLength = column.type?.maxLength ?? Number.POSITIVE_INFINITY;
+  if (from.kind === 'record' && from.part === 'topic' && topic.length > maxLength) {
+    problems.push([
+      place,
+      `${column.typeText} is too short for topic ${topic}`,
+      `Use STRING(${topic.length}) or longer`,
+    ]);
   }
   if (format !== undefined && code !== 'TIMESTAMP' && code !== 'DATE') {
     problems.push([place, `${column.typeText} is not read by a pattern`, 'Remove the format']);
@@ -107,7 +133,7 @@ function checkFit(pipeline: Pipeline, place: string, column: TableColumn, { from
 }
 
 /** What the table needs beyond what is declared. */
-function checkColumn({ pipeline, target, table }: Fit, column: TableColumn): Problem[] {
+function checkColumn({ pipeline, target, table }: TableFit, column: TableColumn): FitProblem[] {
   const place = `columns.${column.name}`;
   const key = isKey(table, column);
   if (key && column.generated) {
@@ -115,7 +141,8 @@ function checkColumn({ pipeline, target, table }: Fit, column: TableColumn): Pro
   }
   if (sourcesOf(target).some(({ column: name }) => name.toLowerCase() === column.name.toLowerCase())) return [];
   if (target.mode === 'aggregate') return checkAggregated(target, column, key);
-  const needed = key || (column.notNull && !column.hasDefault && !column.generated && target.mode !== 'delete');
+  const keepsRows = target.mode === 'delete' || target.mode === 'update';
+  const needed = key || (column.notNull && !column.hasDefault && !column.generated && !keepsRows);
   if (!needed) return [];
   if (!column.type) return [[place, `NOT NULL column ${column.name} has type ${column.typeText}`, 'Give it a default']];
   if (pipeline.format.kind !== 'bytes' || (column.allowCommitTimestamp && !key)) return [];
@@ -123,52 +150,11 @@ function checkColumn({ pipeline, target, table }: Fit, column: TableColumn): Pro
   return [[place, `${what} ${column.name} has no source`, 'Say where it comes from, or give it a default']];
 }
 
-function checkAggregated(target: Target, column: TableColumn, key: boolean): Problem[] {
+function checkAggregated(target: Target, column: TableColumn, key: boolean): FitProblem[] {
   if (key) return [[`groupBy.${column.name}`, `key column ${column.name} is not grouped by`, 'Add it to groupBy']];
-  const aggregated = target.aggregate?.into.some(
-    ({ column: name }) => name.toLowerCase() === column.name.toLowerCase(),
-  );
+  const names = target.aggregate?.into.flatMap(({ column: name, by }) => [name, ...(by ? [by.column] : [])]) ?? [];
+  const aggregated = names.some((name) => name.toLowerCase() === column.name.toLowerCase());
   if (aggregated || !column.notNull || column.hasDefault || column.generated) return [];
   const message = `NOT NULL column ${column.name} has no aggregate`;
   return [[`aggregates.${column.name}`, message, 'Add an aggregate for it, or give it a default']];
-}
-
-function checkGuard({ guard, mode }: Target, table: TableSchema): Problem[] {
-  if (guard === undefined) return [];
-  const column = findColumn(table, guard);
-  if (!column) return [['guard', `table ${table.name} has no column ${guard}`, 'Name a column of the table']];
-  if (mode === 'insert' || mode === 'aggregate') {
-    return [['guard', `mode ${mode} writes no row twice`, 'Remove the guard, or use mode upsert']];
-  }
-  if (column.type && !column.type.array && orderedCodes.has(column.type.code)) return [];
-  return [['guard', `${column.typeText} has no order`, 'Guard by a number, a text, a date or a timestamp']];
-}
-
-function checkAggregate({ pipeline, target, table }: Fit): Problem[] {
-  const { aggregate } = target;
-  if (!aggregate) return [];
-  const grouped = aggregate.groupBy.flatMap((source): Problem[] => {
-    const column = findColumn(table, source.column);
-    if (!column || isKey(table, column)) return [];
-    return [
-      [`groupBy.${source.column}`, `${column.name} is no key of ${table.name}`, 'Group by the table’s key columns'],
-    ];
-  });
-  const counted = aggregate.into.flatMap((into): Problem[] => {
-    const place = `aggregates.${into.column}`;
-    const column = findColumn(table, into.column);
-    if (!column) return [[place, `table ${table.name} has no column ${into.column}`, 'Add the column to the table']];
-    const code = column.type && !column.type.array ? column.type.code : undefined;
-    const fits =
-      code !== undefined &&
-      (into.function === 'count'
-        ? code === 'INT64'
-        : into.function === 'sum'
-          ? SUMMED.has(code)
-          : orderedCodes.has(code));
-    return fits ? [] : [[place, `${column.typeText} cannot hold a ${into.function}`, 'Change the column’s type']];
-  });
-  const fields = aggregate.into.some(({ field }) => field !== undefined) && pipeline.format.kind === 'bytes';
-  const noFields: Problem[] = fields ? [['format', 'format bytes has no fields to aggregate', 'Use format: json']] : [];
-  return [...grouped, ...counted, ...noFields];
 }

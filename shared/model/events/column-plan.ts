@@ -13,7 +13,8 @@ export interface PlannedColumn {
  * Which columns a target's rows have, in the order of its declaration, then of the table.
  *
  * A column that the declaration leaves out comes from the field of the same name; where it allows commit timestamps, it
- * gets the commit's. A record need not carry such a field unless the column is a key or NOT NULL without a default.
+ * gets the commit's. A record need not carry such a field unless the column is a key or NOT NULL without a default; in mode
+ * update, which leaves the row's other columns as they are, only the key.
  * Generated columns are never written. Declared columns that the table does not have are left out here and reported by
  * `checkPipeline`.
  */
@@ -59,6 +60,6 @@ function leftOut(target: Target, table: TableSchema, column: TableColumn): Plann
   return {
     column,
     source: { column: column.name, from, format: undefined, zone: undefined, bitReverse: false, windowMs: undefined },
-    optional: !isKey(table, column) && (!column.notNull || column.hasDefault),
+    optional: !isKey(table, column) && (!column.notNull || column.hasDefault || target.mode === 'update'),
   };
 }

@@ -7,6 +7,7 @@ import type { Change, RowKey } from './change.ts';
 import { findColumn, type PlannedColumn, planColumns } from './column-plan.ts';
 import { type ColumnReader, columnReader } from './convert.ts';
 import { keyText } from './key-text.ts';
+import { cellChange, hashBucket } from './made-cells.ts';
 import type { OpenedRecord } from './opened-record.ts';
 import { PoisonError } from './poison.ts';
 import { needsDocument, type ReadSource, sourceReader } from './read-source.ts';
@@ -33,14 +34,16 @@ export interface CompiledTarget {
   readonly straight: StraightMapper | undefined;
 }
 
-/** The modes whose rows are written whatever the table holds: nothing but the row's bytes is needed. */
-const BLIND_MODES: ReadonlySet<Target['mode']> = new Set(['upsert', 'replace']);
+/** The modes that need nothing of a row but its bytes and its key. */
+const PLAIN_MODES: ReadonlySet<Target['mode']> = new Set(['insert', 'update', 'upsert', 'replace']);
 
 interface CompiledColumn {
   readonly column: TableColumn;
   readonly read: ReadSource;
   readonly optional: boolean;
   readonly inDocument: boolean;
+  /** Present for a bucket that is made of other columns, by their places. */
+  readonly hash: { readonly of: readonly number[]; readonly buckets: number } | undefined;
 }
 
 /**
@@ -53,23 +56,18 @@ export function compileTarget(pipeline: Pipeline, target: Target, table: TableSc
   const planned = planColumns(target, table).filter(
     ({ column }) => target.mode !== 'aggregate' || table.primaryKey.includes(column.name),
   );
-  const compiled = planned.map(compileColumn);
+  const compiled = planned.map((one) => compileColumn(one, planned));
   const columns = planned.map(({ column }) => column);
   const keyAt = table.primaryKey.map((name) => columns.findIndex((column) => column.name === name));
   const guardColumn = target.guard === undefined ? undefined : findColumn(table, target.guard);
   const guardAt = guardColumn === undefined ? -1 : columns.indexOf(guardColumn);
   const aggregate = target.aggregate && planAggregate(target.aggregate, table);
-  const plan: MappingPlan = {
-    target,
-    isUnordered: pipeline.source.kind === 'pubsub',
-    compiled,
-    keyAt,
-    guardAt,
-    aggregate,
-  };
+  const isUnordered = pipeline.source.kind === 'pubsub';
+  const keyReads = keyAt.flatMap((at) => [at, ...(compiled[at]?.hash?.of ?? [])]);
+  const plan: MappingPlan = { target, isUnordered, compiled, keyAt, keyReads, guardAt, aggregate };
   const map = (opened: OpenedRecord): Change =>
     opened.value ? mapValue(plan, opened, opened.value) : mapTombstone(plan, opened);
-  const straight = BLIND_MODES.has(target.mode) ? straightMapper({ pipeline, target, planned, keyAt }) : undefined;
+  const straight = PLAIN_MODES.has(target.mode) ? straightMapper({ pipeline, target, planned, keyAt }) : undefined;
   return { target, table, columns, guardAt, aggregate, map, straight };
 }
 
@@ -79,19 +77,41 @@ interface MappingPlan {
   readonly isUnordered: boolean;
   readonly compiled: readonly CompiledColumn[];
   readonly keyAt: readonly number[];
+  /** What must be read to know the key. */
+  readonly keyReads: readonly number[];
   readonly guardAt: number;
   readonly aggregate: AggregatePlan | undefined;
 }
 
-function compileColumn({ column, source, optional }: PlannedColumn): CompiledColumn {
+function compileColumn({ column, source, optional }: PlannedColumn, planned: readonly PlannedColumn[]): CompiledColumn {
   if (source === 'commit-timestamp') {
     const reader = columnReader(column, { format: undefined, zone: undefined });
     const cell = reader.fromText('spanner.commit_timestamp()');
-    return { column, read: () => cell, optional, inDocument: false };
+    return { column, read: () => cell, optional, inDocument: false, hash: undefined };
+  }
+  const { from } = source;
+  if (from.kind === 'hash') {
+    const of = from.of.map((name) => placeOf(name, planned));
+    return { column, read: () => undefined, optional, inDocument: false, hash: { of, buckets: from.buckets } };
   }
   const reader: ColumnReader = columnReader(column, source);
-  const read = sourceReader(source.from, reader);
-  return { column, read, optional, inDocument: needsDocument(source.from) };
+  const read = changed(sourceReader(from, reader), cellChange(source));
+  return { column, read, optional, inDocument: needsDocument(from), hash: undefined };
+}
+
+function changed(read: ReadSource, change: ((cell: Cell) => Cell) | undefined): ReadSource {
+  if (!change) return read;
+  return (opened) => {
+    const cell = read(opened);
+    return cell === null || cell === undefined ? cell : change(cell);
+  };
+}
+
+function placeOf(name: string, planned: readonly PlannedColumn[]): number {
+  const wanted = name.toLowerCase();
+  const at = planned.findIndex(({ column }) => column.name.toLowerCase() === wanted);
+  if (at < 0) throw new RangeError(`No column ${name} is written`);
+  return at;
 }
 
 function mapTombstone(plan: MappingPlan, opened: OpenedRecord): Change {
@@ -100,7 +120,8 @@ function mapTombstone(plan: MappingPlan, opened: OpenedRecord): Change {
     throw new PoisonError('unmappable', 'The record is a tombstone, and the pipeline sets tombstones aside');
   }
   if (target.tombstones === 'ignore' || target.mode === 'aggregate') return { kind: 'none' };
-  const row = readRow(plan, opened, plan.keyAt);
+  refuseFieldKeys(plan);
+  const row = readRow(plan, opened, plan.keyReads);
   const version = plan.guardAt < 0 ? undefined : readVersion(plan, opened);
   if (plan.guardAt >= 0 && version === undefined && plan.isUnordered) {
     throw new PoisonError(
@@ -109,6 +130,14 @@ function mapTombstone(plan: MappingPlan, opened: OpenedRecord): Change {
     );
   }
   return { kind: 'delete', key: keyOf(plan, row), version };
+}
+
+/** A tombstone has no fields: a key of them would be the key of another row. */
+function refuseFieldKeys({ compiled, keyReads }: MappingPlan): void {
+  const part = keyReads.map((at) => compiled[at]).find((one) => one?.inDocument);
+  if (!part) return;
+  const reason = `The record is a tombstone, and column ${part.column.name}, on which its key stands, comes from a field`;
+  throw new PoisonError('unmappable', reason);
 }
 
 function readVersion(plan: MappingPlan, opened: OpenedRecord): Cell | undefined {
@@ -120,7 +149,7 @@ function mapValue(plan: MappingPlan, opened: OpenedRecord, { document, isDeletio
   const { mode, tombstones } = plan.target;
   if (isDeletion && tombstones !== 'delete') return mapTombstone(plan, opened);
   if (mode === 'delete' || (isDeletion && mode !== 'aggregate')) {
-    const row = readRow(plan, opened, [...plan.keyAt, plan.guardAt]);
+    const row = readRow(plan, opened, [...plan.keyReads, plan.guardAt]);
     const version = plan.guardAt < 0 ? undefined : (row[plan.guardAt] ?? null);
     return { kind: 'delete', key: keyOf(plan, row), version };
   }
@@ -137,10 +166,19 @@ function readRow(plan: MappingPlan, opened: OpenedRecord, only: readonly number[
   const row: (Cell | undefined)[] = new Array(compiled.length).fill(undefined);
   for (let at = 0; at < compiled.length; at++) {
     const part = compiled[at];
-    if (part === undefined || (only !== undefined && !only.includes(at))) continue;
+    if (part === undefined || part.hash || (only !== undefined && !only.includes(at))) continue;
     const cell = part.read(opened);
     if (cell === undefined ? !part.optional : cell === null) row[at] = nullCell(part, cell === undefined);
     else row[at] = cell;
+  }
+  for (let at = 0; at < compiled.length; at++) {
+    const hash = compiled[at]?.hash;
+    if (hash && (only === undefined || only.includes(at))) {
+      row[at] = hashBucket(
+        hash.of.map((place) => row[place]),
+        hash.buckets,
+      );
+    }
   }
   return row;
 }

@@ -160,7 +160,7 @@ test('ON DELETE CASCADE deletes along every chain, also through the table itself
     transaction.insert('Bags', { Flight: 5, Bag: 9 });
     await transaction.commit();
   });
-  await assert.rejects(late, { code: VIOLATED, message: /`BagFlight` is violated on table `Bags`/ });
+  await assert.rejects(late, { code: VIOLATED, message: /Foreign key constraint .*`Bags`/ });
   assert.deepEqual(await keysOf('Bags'), [['5', '1']]);
 });
 

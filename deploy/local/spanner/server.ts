@@ -41,6 +41,7 @@ export interface SpannerServer {
   setAbortRate(rate: number, seed: number): void;
   /** Applies row deletion policies and lets go of what has expired, as the timer does; returns the rows deleted. */
   sweep(): number;
+  /** Closing again waits for the same end. */
   close(): Promise<void>;
 }
 
@@ -104,15 +105,20 @@ export async function openSpannerServer(options: SpannerServerOptions = {}): Pro
     return sweepExpiredRows(catalog);
   };
   const timer = setInterval(sweep, SWEEP_INTERVAL_MS).unref();
+  const closeAll = async (): Promise<void> => {
+    clearInterval(timer);
+    await server.close();
+    await (await evaluator)?.close();
+    journal.close();
+  };
+  let closed: Promise<void> | undefined;
   return {
     address: `127.0.0.1:${server.port}`,
     setAbortRate: (rate, seed) => aborts.setRate(rate, seed),
     sweep,
-    async close() {
-      clearInterval(timer);
-      await server.close();
-      await (await evaluator)?.close();
-      journal.close();
+    close() {
+      closed ??= closeAll();
+      return closed;
     },
   };
 }

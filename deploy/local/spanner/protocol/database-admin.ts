@@ -65,6 +65,7 @@ function ddlMethods(catalog: Catalog, operations: Operations): Method[] {
         if (request.statements.length === 0) {
           throw new RpcError(status.INVALID_ARGUMENT, 'UpdateDatabaseDdl needs at least one statement.');
         }
+        operations.requireFree(request.database, request.operationId);
         const timestamps: number[] = [];
         for (const statement of request.statements) timestamps.push(await database.changeSchema(statement));
         const metadata = admin.UpdateDatabaseDdlMetadata.create({

@@ -55,7 +55,8 @@ function instanceMethods(catalog: Catalog): Method[] {
       strict(admin.DeleteInstanceRequest),
       strict(google.protobuf.Empty),
       ({ name }) => {
-        if (catalog.instances.has(name)) catalog.record({ kind: 'drop-instance', name });
+        catalog.instance(name);
+        catalog.record({ kind: 'drop-instance', name });
         return google.protobuf.Empty.create();
       },
     ),

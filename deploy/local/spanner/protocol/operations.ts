@@ -6,6 +6,7 @@ import { google, strict } from './messages.ts';
 type IOperation = types.longrunning.IOperation;
 
 const SERVICE = '/google.longrunning.Operations';
+const OPERATION_ID = /^[a-z][a-z0-9_]{0,127}$/;
 const MAX_OPERATIONS = 10_000;
 
 interface Encodable<T> {
@@ -39,6 +40,16 @@ export class Operations {
       this.#operations.delete(oldest);
     }
     return operation;
+  }
+
+  /** Refuses a name of the caller's choice that is taken, before anything is done under it. */
+  requireFree(parent: string, id: string): void {
+    if (id === '') return;
+    if (!OPERATION_ID.test(id)) {
+      throw new RpcError(status.INVALID_ARGUMENT, `Invalid operation_id ${id}: expected ${OPERATION_ID}.`);
+    }
+    const name = `${parent}/operations/${id}`;
+    if (this.#operations.has(name)) throw new RpcError(status.ALREADY_EXISTS, `Operation already exists: ${name}`);
   }
 
   methods(): Method[] {

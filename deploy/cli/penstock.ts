@@ -2,6 +2,15 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { exitCode, openOutput, reportFailure } from './output.ts';
 
 const config = (): Option => new Option('--config <file>', 'the declaration').default('./penstock.yaml');
+const poisonClass = (): Option =>
+  new Option('--class <class>', 'of this class alone').choices([
+    'undecodable',
+    'unmappable',
+    'constraint',
+    'too-large',
+    'conflict',
+  ]);
+const since = (): Option => new Option('--since <time>', 'set aside since then: RFC 3339, or how long ago, as 2h');
 const json = (): Option => new Option('--json', 'print JSON: one object, or one a line');
 
 function wholeNumber(min: number, max: number): (text: string) => number {
@@ -130,7 +139,10 @@ function addDeadLetterCommands(program: Command): void {
   letters
     .command('list')
     .option('--pipeline <name>', 'of this pipeline alone')
-    .option('--limit <n>', 'how many, newest first', wholeNumber(1, 10_000), 50)
+    .addOption(poisonClass())
+    .addOption(since())
+    .option('--open', 'only those that were not redriven')
+    .option('--limit <n>', 'how many, newest first', wholeNumber(1, 10_000_000), 50)
     .addOption(config())
     .addOption(json())
     .action(async (options) =>
@@ -152,14 +164,13 @@ function addDeadLetterCommands(program: Command): void {
     .command('redrive')
     .description("send through today's pipeline again, exactly once")
     .argument('<pipeline>')
-    .argument('[id]', 'one; all of the pipeline when left out')
+    .argument('[id]', 'one; all that wait when left out')
+    .addOption(poisonClass())
+    .addOption(since())
     .addOption(config())
     .addOption(json())
     .action(async (pipeline, id, options) =>
-      (await import('./commands/dead-letters.ts')).redriveDeadLetters(
-        { ...options, pipeline, id },
-        openOutput(Boolean(options.json)),
-      ),
+      (await import('./commands/redrive.ts')).redrive({ ...options, pipeline, id }, openOutput(Boolean(options.json))),
     );
 }
 

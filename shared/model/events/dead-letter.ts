@@ -80,7 +80,7 @@ function partsOf(letter: DeadLetter): Cell[][] {
     letter.source === 'kafka' ? String(record.offset) : null,
     letter.eventId ?? null,
     letter.poison,
-    cut(letter.reason),
+    cutReason(letter.reason),
     slice(record.key, part),
     slice(record.value, part),
     part === 0 ? headersJson(record) : null,
@@ -98,7 +98,8 @@ function slice(bytes: Buffer | null, part: number): Cell {
   return bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES).toString('base64');
 }
 
-function cut(reason: string): string {
+/** A reason as its column holds it. */
+export function cutReason(reason: string): string {
   const text = reason.toWellFormed();
   return text.length <= MAX_REASON_CHARACTERS ? text : `${text.slice(0, MAX_REASON_CHARACTERS - 1).toWellFormed()}…`;
 }

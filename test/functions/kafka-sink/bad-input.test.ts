@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withTarget } from '../../shared/model/config/plain-pipeline.ts';
 import { flight, flights, openIngest } from './ingest-fixture.ts';
 
 const MIB = 1024 * 1024;
@@ -63,8 +62,12 @@ test('runKafkaSink() sets every kind of bad record aside, and takes the good one
 test('runKafkaSink() finds the one record that Spanner refuses, and sets aside no other', async () => {
   await using ingest = await openIngest();
   await ingest.createTopic();
-  await ingest.produce(Array.from({ length: 40 }, (_, at) => flight(at === 17 ? 'F16' : `F${at}`, at)));
-  await ingest.sink(withTarget(flights, { mode: 'insert' }));
+  const [operation] = await ingest.database.updateSchema([
+    'ALTER TABLE Flights ADD CONSTRAINT Unlucky CHECK (DelayMinutes != 17)',
+  ]);
+  await operation.promise();
+  await ingest.produce(Array.from({ length: 40 }, (_, at) => flight(`F${at}`, at)));
+  await ingest.sink(flights);
   const letters = await ingest.query('SELECT RecordOffset, Class FROM PenstockDeadLetters');
   assert.deepEqual(letters, [{ RecordOffset: 17, Class: 'constraint' }]);
   const [row] = await ingest.query('SELECT COUNT(*) AS n, SUM(DelayMinutes) AS delays FROM Flights');

@@ -1,28 +1,18 @@
-import { type ChannelCredentials, credentials, Metadata } from '@grpc/grpc-js';
+import type { OutgoingHttpHeaders } from 'node:http2';
 
 const SCOPE = 'https://www.googleapis.com/auth/spanner.data';
 
 /**
- * TLS, and the access token of the identity that this process runs under; tokens are renewed before they expire.
+ * Headers that name the identity which this process runs under; its access token is renewed before it expires.
  *
  * The library is loaded at the first call: whoever talks to the laptop's Spanner needs none of it.
  */
-export function googleCredentials(): ChannelCredentials {
+export function googleCredentials(audience: string): () => Promise<OutgoingHttpHeaders> {
   let auth: ReturnType<typeof openAuth> | undefined;
-  const headers = credentials.createFromMetadataGenerator(({ service_url: url }, callback) => {
+  return async () => {
     auth ??= openAuth();
-    auth
-      .then((google) => google.getRequestHeaders(url))
-      .then(
-        (found) => {
-          const metadata = new Metadata();
-          for (const [name, value] of found) metadata.set(name, value);
-          callback(null, metadata);
-        },
-        (error: Error) => callback(error),
-      );
-  });
-  return credentials.combineChannelCredentials(credentials.createSsl(), headers);
+    return Object.fromEntries(await (await auth).getRequestHeaders(audience));
+  };
 }
 
 async function openAuth() {

@@ -4,7 +4,6 @@ import type { Cell } from '../../model/events/cell.ts';
 import type { TableMutation } from '../../model/events/change.ts';
 import type { CallOptions, SpannerChannel } from './channel.ts';
 import { encodeCommit, encodeMutationKey } from './commit-bytes.ts';
-import { readStream } from './read-stream.ts';
 import { DecodeError } from './reader/reader-error.ts';
 import {
   encodeBegin,
@@ -15,6 +14,7 @@ import {
   selectTransaction,
 } from './request-bytes.ts';
 import { decodeCommitRetry, decodeTransaction, type PrecommitToken } from './response-bytes.ts';
+import { RowDecoder } from './row-decoder.ts';
 import { ABORTED, grpcCode, isLostSession, UNAVAILABLE } from './spanner-errors.ts';
 
 /** How a transaction commits. */
@@ -101,11 +101,14 @@ class OpenAttempt implements Attempt {
       priority: this.#commit?.priority,
       transactionTag: this.#commit?.tag,
     });
-    const stream = this.#channel.stream('StreamingRead', request, this.#call);
-    const { rows } = await readStream(stream, columns, ({ transactionId, precommitToken }) => {
-      this.#id ??= transactionId;
-      this.#keepToken(precommitToken);
+    const result = new RowDecoder(columns);
+    await this.#channel.collect('StreamingRead', request, this.#call, (message) => {
+      result.push(message);
+      // Known even if the stream breaks: the transaction is to be rolled back then.
+      this.#id ??= result.transactionId;
+      this.#keepToken(result.precommitToken);
     });
+    const rows = result.finish();
     if (!this.#id) throw new DecodeError('a read that begins a transaction has no transaction id');
     if (rows.length > keys.length) throw new DecodeError(`${keys.length} keys of ${table} gave ${rows.length} rows`);
     return rows;

@@ -1,8 +1,8 @@
 import type { Cell } from '../../model/events/cell.ts';
 import type { SpannerChannel } from './channel.ts';
-import { readStream } from './read-stream.ts';
 import { type RepeatedCall, repeatCall } from './repeat-call.ts';
 import { encodeQuery, type Parameter, selectNewReadOnly, selectTransaction } from './request-bytes.ts';
+import { RowDecoder } from './row-decoder.ts';
 import { isLostSession } from './spanner-errors.ts';
 
 /** A row of a query, by the names of its columns. */
@@ -29,7 +29,9 @@ export function readSnapshot<T>(
     const query: Query = async (sql, parameters = {}) => {
       const selector = transactionId ? selectTransaction(transactionId) : selectNewReadOnly();
       const request = encodeQuery({ session, selector, sql, parameters });
-      const result = await readStream(channel.stream('ExecuteStreamingSql', request, { session, deadlineAt }));
+      const result = new RowDecoder();
+      await channel.collect('ExecuteStreamingSql', request, { session, deadlineAt }, (message) => result.push(message));
+      result.finish();
       transactionId ??= result.transactionId;
       const names = result.columns.map(({ name }) => name);
       return result.rows.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? null])));

@@ -1,4 +1,4 @@
-import { Metadata } from '@grpc/grpc-js';
+import { GrpcError } from './grpc-error.ts';
 import { decodeRetryDelayMs } from './response-bytes.ts';
 
 const RETRY_INFO = 'google.rpc.retryinfo-bin';
@@ -20,12 +20,10 @@ export function retryDelayMs(error: unknown, count: number, random: () => number
 }
 
 function askedDelayMs(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('metadata' in error)) return undefined;
-  if (!(error.metadata instanceof Metadata)) return undefined;
-  const [info] = error.metadata.get(RETRY_INFO);
-  if (!Buffer.isBuffer(info)) return undefined;
+  const info = error instanceof GrpcError ? error.trailers[RETRY_INFO] : undefined;
+  if (typeof info !== 'string') return undefined;
   try {
-    const delayMs = decodeRetryDelayMs(info);
+    const delayMs = decodeRetryDelayMs(Buffer.from(info, 'base64'));
     return delayMs === undefined ? undefined : Math.min(delayMs, MAX_ASKED_MS);
   } catch {
     return undefined;

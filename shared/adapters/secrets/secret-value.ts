@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { SecretError } from './secret-error.ts';
 
 /**
@@ -12,6 +11,7 @@ export class SecretValue {
   readonly secret: string;
   /** Its number; the alias that led here may since name another. */
   readonly version: string;
+  /** Private to the language: not even `inspect` with hidden fields shows it. */
   readonly #bytes: Buffer;
   #isWiped = false;
 
@@ -56,10 +56,6 @@ export class SecretValue {
   }
 
   toJSON(): string {
-    return this.toString();
-  }
-
-  [inspect.custom](): string {
     return this.toString();
   }
 

@@ -49,16 +49,23 @@ export function readAuthenticated(answer: Buffer): {
   };
 }
 
-/** A SCRAM-SHA-256 client's final message, and the server's signature that it expects, written from RFC 5802 alone. */
-export function scramFinal(options: { user: string; password: string; nonce: string; serverFirst: string }): {
-  final: string;
-  serverFinal: string;
-} {
+/**
+ * A SCRAM-SHA-256 client's final message, and the server's signature that it expects, written from RFC 5802 alone.
+ *
+ * @param options.says changes what the final message says before its proof, which is then a proof of that
+ */
+export function scramFinal(options: {
+  user: string;
+  password: string;
+  nonce: string;
+  serverFirst: string;
+  says?: (unproved: string) => string;
+}): { final: string; serverFinal: string } {
   const [nonce = '', salt = '', iterations = ''] = options.serverFirst.split(',').map((part) => part.slice(2));
   const salted = pbkdf2Sync(options.password, Buffer.from(salt, 'base64'), Number(iterations), 32, 'sha256');
   const mac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
   const clientKey = mac(salted, 'Client Key');
-  const unproved = `c=biws,r=${nonce}`;
+  const unproved = (options.says ?? ((usual) => usual))(`c=biws,r=${nonce}`);
   const message = `n=${options.user},r=${options.nonce},${options.serverFirst},${unproved}`;
   const signature = mac(createHash('sha256').update(clientKey).digest(), message);
   const proof = Buffer.from(clientKey.map((byte, at) => byte ^ (signature[at] ?? 0)));

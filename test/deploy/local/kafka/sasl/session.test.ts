@@ -116,7 +116,7 @@ suite('a connection on a SASL listener', () => {
   test('is refused in the name of another, with an empty name, and with parts too few', async () => {
     const cases = {
       'other\0sink\0p': /authorization id/,
-      '\0\0p': /username/,
+      '\0\0p': /username not specified/,
       '\0sink\0': /password not/,
       sink: /due to invalid/,
     };
@@ -157,8 +157,8 @@ suite('a connection on a SASL listener', () => {
       await client.exchange(handshakeRequest('SCRAM-SHA-256'));
       return readAuthenticated(await client.exchange(authenticateRequest(`n,,n=sink,r=${nonce}`))).token;
     };
-    const finalOf = (serverFirst: string): string =>
-      scramFinal({ user: 'sink', password: 'p', nonce, serverFirst }).final;
+    const finalOf = (serverFirst: string, says = (usual: string): string => usual): string =>
+      scramFinal({ user: 'sink', password: 'p', nonce, serverFirst, says }).final;
     const refused = async (final: string): Promise<void> => {
       const { errorCode: code, message } = readAuthenticated(await client.exchange(authenticateRequest(final)));
       assert.equal(code, errorCode.saslAuthenticationFailed);
@@ -169,7 +169,9 @@ suite('a connection on a SASL listener', () => {
     client.close();
     await begin();
     await refused(recorded);
-    await refused(finalOf(await begin()).replace('c=biws', 'c=eSws'));
+    await refused(finalOf(await begin(), (usual) => usual.replace('c=biws', 'c=eSws')));
+    await refused(finalOf(await begin(), (usual) => `${usual}x`));
+    await refused(finalOf(await begin(), (usual) => `${usual},m=must`).replace(',m=must', ''));
     await refused(finalOf(await begin()).replace(/p=./, 'p=!'));
     await refused(finalOf((await begin()).replace(/i=\d+/, 'i=4097')));
   });

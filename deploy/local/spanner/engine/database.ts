@@ -1,10 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import { applyDdl } from '../ddl/apply.ts';
-import { newForeignKeys, tablesWithNewChecks } from '../ddl/data-checks.ts';
+import { tablesWithNewChecks } from '../ddl/data-checks.ts';
 import { emptySchema } from '../ddl/empty-schema.ts';
-import type { CompileTable, TablePrograms } from '../row-program.ts';
-import type { Schema, Table } from '../schema.ts';
+import type { CompileTable } from '../row-program.ts';
 import { ChangeLog } from '../storage/change-log.ts';
 import { Garbage } from '../storage/garbage.ts';
 import type { JournalRecord, JournalRow } from '../storage/journal-record.ts';
@@ -18,11 +17,12 @@ import {
 } from '../storage/stores.ts';
 import { applyMutation } from './apply-mutation.ts';
 import { CommitClock } from './commit-clock.ts';
-import { type CommitDefaults, type Evaluate, prepareDefaults } from './defaults.ts';
-import { cascadeDeletions, requireReferences, requireReferencesOfAll } from './foreign-keys.ts';
+import type { Evaluate } from './defaults.ts';
+import { cascadeDeletions, requireNewReferences, requireReferences } from './foreign-keys.ts';
 import { updateIndexes } from './index-upkeep.ts';
 import { checkRowsFit, migrateStores } from './migrate-rows.ts';
 import { fillNewColumns } from './new-columns.ts';
+import { type CommitPreparation, compileOnce, prepareCommit } from './prepare-commit.ts';
 import type { ReadSet } from './read-set.ts';
 import { RowRules } from './row-rules.ts';
 import type { WireMutation } from './wire-mutation.ts';
@@ -65,7 +65,6 @@ export class Database {
   readonly clock: CommitClock;
   readonly #evaluate: Evaluate;
   readonly #compileTable: CompileTable;
-  readonly #programs = new WeakMap<Table, Promise<TablePrograms>>();
   readonly #append: (record: JournalRecord) => void;
   readonly #garbage = new Garbage();
   #stores: Stores = arrangeStores(emptySchema);
@@ -77,7 +76,7 @@ export class Database {
     this.createdAt = options.createdAt;
     this.clock = new CommitClock(options.now, options.createdAt);
     this.#evaluate = options.evaluate;
-    this.#compileTable = options.compileTable;
+    this.#compileTable = compileOnce(options.compileTable);
     this.#append = options.append;
   }
 
@@ -149,25 +148,16 @@ export class Database {
     }
   }
 
-  async #prepare(mutations: readonly WireMutation[]): Promise<Prepared> {
+  async #prepare(mutations: readonly WireMutation[]): Promise<CommitPreparation & { schemaVersion: number }> {
     for (;;) {
       const schemaVersion = this.#schemaVersion;
-      const defaults = await prepareDefaults(this.#stores, mutations, this.#evaluate);
-      const rules = await RowRules.of(writtenTables(this.#stores, mutations), (table) => this.#compile(table));
-      if (schemaVersion === this.#schemaVersion) return { schemaVersion, defaults, rules };
+      const evaluators = { evaluate: this.#evaluate, compileTable: this.#compileTable };
+      const prepared = await prepareCommit(this.#stores, mutations, evaluators);
+      if (schemaVersion === this.#schemaVersion) return { ...prepared, schemaVersion };
     }
   }
 
-  #compile(table: Table): Promise<TablePrograms> {
-    const known = this.#programs.get(table);
-    if (known) return known;
-    const compiled = this.#compileTable(table);
-    this.#programs.set(table, compiled);
-    compiled.catch(() => this.#programs.delete(table));
-    return compiled;
-  }
-
-  #commitNow(request: CommitRequest, { defaults, rules }: Prepared): CommitResult {
+  #commitNow(request: CommitRequest, { defaults, rules }: CommitPreparation): CommitResult {
     const { reads } = request;
     if (reads && (reads.schemaVersion !== this.#schemaVersion || reads.readSet.changedSince(reads.snapshot))) {
       throw aborted('Transaction was aborted: rows that it read were changed by a later commit.');
@@ -221,7 +211,7 @@ export class Database {
     const before = this.#stores;
     const schema = applyDdl(before.schema, statement);
     if (schema === before.schema) return this.clock.nowMicros();
-    const rules = await this.#rulesFor(schema);
+    const rules = await RowRules.ofChanged(before.schema, schema, this.#compileTable);
     for (;;) {
       const fill = await fillNewColumns(before, schema, this.#evaluate);
       // Rows may have come while defaults were evaluated: they are counted afresh.
@@ -247,22 +237,6 @@ export class Database {
       }
       this.#arrange(after, timestamp);
       return timestamp;
-    }
-  }
-
-  /** The rules of the tables that a schema change touches; its errors are those of their expressions. */
-  async #rulesFor(schema: Schema): Promise<RowRules> {
-    const known = this.#stores.schema.tables;
-    const changed = [...schema.tables].filter(([name, table]) => known.get(name) !== table);
-    try {
-      return await RowRules.of(
-        changed.map(([, table]) => table),
-        (table) => this.#compile(table),
-      );
-    } catch (error) {
-      const wasThere = changed.every(([name]) => known.has(name));
-      if (!wasThere || !(error instanceof RpcError) || error.code !== status.INVALID_ARGUMENT) throw error;
-      throw new RpcError(status.FAILED_PRECONDITION, error.message, { cause: error });
     }
   }
 
@@ -295,29 +269,6 @@ export class Database {
       store.lastWrite = log.timestamp;
       if (before || !store.rows.get(key)?.cells) this.#garbage.add(store.rows, key, log.timestamp);
     }
-  }
-}
-
-interface Prepared {
-  readonly schemaVersion: number;
-  readonly defaults: CommitDefaults;
-  readonly rules: RowRules;
-}
-
-function writtenTables(stores: Stores, mutations: readonly WireMutation[]): Set<Table> {
-  const tables = new Set<Table>();
-  for (const { insert, update, insertOrUpdate, replace } of mutations) {
-    const write = insert ?? update ?? insertOrUpdate ?? replace;
-    const store = write && stores.tables.get((write.table ?? '').toLowerCase());
-    if (store) tables.add(store.table);
-  }
-  return tables;
-}
-
-function requireNewReferences(before: Schema, after: Stores): void {
-  for (const { table, name } of newForeignKeys(before, after.schema)) {
-    const reference = tableStore(after, table).references.find(({ foreignKey }) => foreignKey.name === name);
-    if (reference) requireReferencesOfAll(reference);
   }
 }
 

@@ -1,8 +1,17 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
+import { newForeignKeys } from '../ddl/data-checks.ts';
+import type { Schema } from '../schema.ts';
 import type { Change, ChangeLog } from '../storage/change-log.ts';
 import { AFTER_PREFIX, encodeKey } from '../storage/key-encoding.ts';
-import { type ForeignKeyStore, type IndexStore, pick, type TableStore } from '../storage/stores.ts';
+import {
+  type ForeignKeyStore,
+  type IndexStore,
+  pick,
+  type Stores,
+  type TableStore,
+  tableStore,
+} from '../storage/stores.ts';
 import type { Cell } from '../values.ts';
 import { deleteRow } from './interleaving.ts';
 import { EVERYTHING } from './key-ranges.ts';
@@ -48,10 +57,14 @@ export function requireReferences(changes: readonly Change<TableStore>[]): void 
   }
 }
 
-/** Refuses a foreign key that some row of its table does not fit. */
-export function requireReferencesOfAll(reference: ForeignKeyStore): void {
-  for (const [, { cells }] of reference.from.rows.range(EVERYTHING.from, EVERYTHING.to)) {
-    if (cells) requireReferenced(reference, cells);
+/** Refuses a schema change with a foreign key that some row of its table does not fit. */
+export function requireNewReferences(before: Schema, after: Stores): void {
+  for (const { table, name } of newForeignKeys(before, after.schema)) {
+    const reference = tableStore(after, table).references.find(({ foreignKey }) => foreignKey.name === name);
+    if (!reference) throw new Error(`Foreign key ${name} of table ${table} has not been arranged`);
+    for (const [, { cells }] of reference.from.rows.range(EVERYTHING.from, EVERYTHING.to)) {
+      if (cells) requireReferenced(reference, cells);
+    }
   }
 }
 

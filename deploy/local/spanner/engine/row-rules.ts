@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../../grpc.ts';
 import type { CompileTable, TablePrograms } from '../row-program.ts';
-import type { Table } from '../schema.ts';
+import type { Schema, Table } from '../schema.ts';
 import type { Change, ChangeLog } from '../storage/change-log.ts';
 import { columnOf, type TableStore } from '../storage/stores.ts';
 import type { Cell } from '../values.ts';
@@ -25,6 +25,24 @@ export class RowRules {
     const programs = new Map<Table, TablePrograms>();
     for (const table of tables) if (computes(table)) programs.set(table, await compile(table));
     return new RowRules(programs);
+  }
+
+  /**
+   * Resolves what the tables compute that a schema change touches.
+   *
+   * @throws {RpcError} of the expressions; FAILED_PRECONDITION where all the tables were there before, so that the
+   *   change does not fit them
+   */
+  static async ofChanged(before: Schema, after: Schema, compile: CompileTable): Promise<RowRules> {
+    const changed = [...after.tables].filter(([name, table]) => before.tables.get(name) !== table);
+    const tables = changed.map(([, table]) => table);
+    try {
+      return await RowRules.of(tables, compile);
+    } catch (error) {
+      const wereThere = changed.every(([name]) => before.tables.has(name));
+      if (!wereThere || !(error instanceof RpcError) || error.code !== status.INVALID_ARGUMENT) throw error;
+      throw new RpcError(status.FAILED_PRECONDITION, error.message, { cause: error });
+    }
   }
 
   /**

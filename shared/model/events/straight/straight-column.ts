@@ -3,10 +3,11 @@ import type { PlannedColumn } from '../column-plan.ts';
 import { type ColumnReader, columnReader, FLOAT32_MAX } from '../convert.ts';
 import { type ReadSource, sourceReader } from '../read-source.ts';
 import { WireWriter } from '../row-bytes.ts';
-import type { TableColumn } from '../table-schema.ts';
+import type { ColumnType, TableColumn } from '../table-schema.ts';
 import * as kinds from './value-kind.ts';
 import {
   floatWriter,
+  INT64_DIGITS,
   type WriteCell,
   type WriteNumber,
   writeBool,
@@ -42,8 +43,11 @@ export type StraightColumn =
       readonly writers: readonly (WriteCell | undefined)[];
       /** As `writers`, for binary numbers. */
       readonly numberWriters: readonly (WriteNumber | undefined)[];
-      /** The kinds for which the whole record is left to the general path. */
-      readonly refused: readonly boolean[];
+      /**
+       * By kind, the most bytes that are copied as they stand; 0 where a writer must look, -1 where the whole record is left
+       * to the general path.
+       */
+      readonly copied: Int32Array;
       readonly reader: ColumnReader;
     }
   /** The record's key as text; undefined where the reference reads it. */
@@ -68,9 +72,9 @@ export function straightColumn({ column, source, optional }: PlannedColumn): Str
   switch (source.from.kind) {
     case 'field': {
       const writers = writersOf(column, source);
-      const refused = writers.map((_, kind) => isRefused(column, optional, kind));
+      const copied = Int32Array.from(writers, (_, kind) => copiedBytes(column, optional, kind));
       const numberWriters = numberWritersOf(column, source);
-      return { from: 'field', path: source.from.path, writers, numberWriters, refused, reader };
+      return { from: 'field', path: source.from.path, writers, numberWriters, copied, reader };
     }
     case 'key': {
       const write = keyWriter(column, source);
@@ -89,6 +93,20 @@ interface Times {
 /** Null where there must be something; and nothing at all, where that leaves the column as it is. */
 function isRefused({ notNull }: TableColumn, optional: boolean, kind: number): boolean {
   return (kind === kinds.NULL && notNull) || (kind === kinds.MISSING && (optional || notNull));
+}
+
+function copiedBytes(column: TableColumn, optional: boolean, kind: number): number {
+  if (isRefused(column, optional, kind)) return -1;
+  const { type } = column;
+  if (!type || type.array) return 0;
+  if (type.code === 'STRING' && kind === kinds.STRING) return textLimit(type);
+  // A minus nought is not canonical; the caller sees to it.
+  return type.code === 'INT64' && kind === kinds.INTEGER ? INT64_DIGITS : 0;
+}
+
+/** Characters are never more than bytes. */
+function textLimit({ maxLength = MAX_PLAIN_BYTES }: ColumnType): number {
+  return Math.min(maxLength, MAX_PLAIN_BYTES);
 }
 
 const writeTrue: WriteCell = (out, at) => writeBool(out, at, true);
@@ -156,7 +174,7 @@ function numberWritersOf({ type }: TableColumn, { format }: Times): (WriteNumber
 function textWriter(column: TableColumn, { format, zone }: Times): WriteCell | undefined {
   switch (column.type?.code) {
     case 'STRING':
-      return boundedText(Math.min(column.type.maxLength ?? MAX_PLAIN_BYTES, MAX_PLAIN_BYTES));
+      return boundedText(textLimit(column.type));
     case 'INT64':
       return writeIntegerText;
     case 'NUMERIC':
@@ -177,7 +195,6 @@ function patterned(format: string, writer: () => WriteCell): WriteCell | undefin
   return format.isWellFormed() ? writer() : undefined;
 }
 
-/** Characters are never more than bytes. */
 function boundedText(maxBytes: number): WriteCell {
   return (out, at, source, from, to) => (to - from > maxBytes ? -1 : writeText(out, at, source, from, to));
 }

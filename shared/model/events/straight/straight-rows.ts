@@ -9,8 +9,8 @@ import { fieldTree } from './field-tree.ts';
 import type { RecordScanner } from './record-scanner.ts';
 import { type ScannerChoice, scannerChoice } from './scanner-choice.ts';
 import { type StraightColumn, straightColumn } from './straight-column.ts';
-import { LONG } from './value-kind.ts';
-import { CELL_HEAD_BYTES } from './write-cells.ts';
+import { INTEGER, LONG } from './value-kind.ts';
+import { CELL_HEAD_BYTES, LOOP_BYTES } from './write-cells.ts';
 import { writtenKeyText } from './written-key-text.ts';
 
 /**
@@ -125,13 +125,25 @@ class StraightRows {
       if (column.from === 'field') {
         const slot = slots[index] ?? 0;
         const kind = kinds[slot] ?? 0;
-        if (column.refused[kind]) return false;
-        if (kind >= LONG) {
+        const limit = column.copied[kind] ?? 0;
+        if (limit < 0) return false;
+        const from = froms[slot] ?? 0;
+        const to = tos[slot] ?? 0;
+        const source = sources[slot] ?? value;
+        // Most cells are copied: inline, since a call through a table costs as much.
+        if (limit > 0 && to - from <= limit && to - from <= LOOP_BYTES && isCanonical(kind, source, from)) {
+          out[at] = 0x0a;
+          out[at + 1] = to - from + 2;
+          out[at + 2] = 0x1a;
+          out[at + 3] = to - from;
+          next = at + 4;
+          for (let byte = from; byte < to; byte++) out[next++] = source[byte] ?? 0;
+        } else if (kind >= LONG) {
           const write = column.numberWriters[kind];
           if (write !== undefined) next = write(out, at, numbers[slot] ?? 0);
         } else {
           const write = column.writers[kind];
-          if (write !== undefined) next = write(out, at, sources[slot] ?? value, froms[slot] ?? 0, tos[slot] ?? 0);
+          if (write !== undefined) next = write(out, at, source, from, to);
         }
       } else if (column.from === 'key') {
         const { key } = record;
@@ -151,6 +163,11 @@ class StraightRows {
     writer.at = at;
     return true;
   }
+}
+
+/** False for a minus nought. */
+function isCanonical(kind: number, source: Buffer, from: number): boolean {
+  return kind !== INTEGER || source[from] !== 0x2d || source[from + 1] !== 0x30;
 }
 
 /** One cell as the reference reads it; undefined where it refuses. */

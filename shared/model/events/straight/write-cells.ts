@@ -4,7 +4,7 @@ import { varintBytes } from '../row-bytes.ts';
 export const CELL_HEAD_BYTES = 16;
 
 /** Below this a loop copies faster than a call. */
-const LOOP_BYTES = 64;
+export const LOOP_BYTES = 64;
 
 /**
  * Writes one cell of a row from `at` on.
@@ -113,7 +113,7 @@ export const writeLong: WriteNumber = (out, at, value) => {
 };
 
 /** Up to 18 digits are below 2^63, whatever they are. */
-const INT64_DIGITS = 18;
+export const INT64_DIGITS = 18;
 
 /** INT64 of a whole JSON number. */
 export const writeInteger: WriteCell = (out, at, source, from, to) => {

@@ -144,8 +144,20 @@ function secondsAt(source: Uint8Array, at: number): number {
 /** NaN where there is no such time; digits that were none are negative. */
 function instantOf(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
   if ((hour | minute | second) < 0 || hour > 23 || minute > 59 || second > 59) return Number.NaN;
-  if (!isDay(year, month, day)) return Number.NaN;
-  return dayNumber(year, month, day) * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000;
+  return dayMs(year, month, day) + ((hour * 60 + minute) * 60 + second) * 1000;
+}
+
+/** Neighbours in a stream mostly share their day. */
+const last = { year: 1970, month: 1, day: 1, ms: 0 };
+
+/** Milliseconds since 1970 of a day's beginning; NaN where there is no such day. */
+function dayMs(year: number, month: number, day: number): number {
+  if (day === last.day && month === last.month && year === last.year) return last.ms;
+  last.ms = isDay(year, month, day) ? dayNumber(year, month, day) * DAY_MS : Number.NaN;
+  last.year = year;
+  last.month = month;
+  last.day = day;
+  return last.ms;
 }
 
 /** TIMESTAMP of RFC 3339, in UTC or with an offset. */

@@ -76,7 +76,11 @@ const kinds: readonly Kind[] = [
     values: within(250n, 1_000_000n),
     types: ['TIMESTAMP', 'STRING(40)'],
   },
-  { schema: { type: 'long', logicalType: 'timestamp-nanos' }, values: fc.maxSafeInteger(), types: ['TIMESTAMP'] },
+  {
+    schema: { type: 'long', logicalType: 'timestamp-nanos' },
+    values: fc.bigInt({ min: -(2n ** 52n), max: 2n ** 52n }).map(Number),
+    types: ['TIMESTAMP'],
+  },
   { schema: { type: 'string', logicalType: 'uuid' }, values: fc.uuid(), types: ['UUID', 'STRING(36)'] },
   {
     schema: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 },

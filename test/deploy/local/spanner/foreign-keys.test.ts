@@ -119,6 +119,17 @@ test('a row that others refer to is neither deleted nor changed under them', asy
   assert.deepEqual(await keysOf('Airports'), [['ZRH']]);
 });
 
+test('a row may take the place of one that others refer to, within one commit', async () => {
+  const { database } = client;
+  await database.table('Flights').insert({ Id: 2, City: 'Zürich', Country: 'CH' });
+  await database.runTransactionAsync(async (transaction) => {
+    transaction.deleteRows('Airports', ['ZRH']);
+    transaction.insert('Airports', { Code: 'ZRX', City: 'Zürich', Country: 'CH' });
+    await transaction.commit();
+  });
+  assert.deepEqual(await keysOf('Airports'), [['ABQ'], ['ZRX']]);
+});
+
 test('what is referred to is unique, NULLs apart', async () => {
   const table = client.database.table('Airports');
   await assert.rejects(table.insert({ Code: 'GVA', City: 'Zürich', Country: 'CH' }), { code: status.ALREADY_EXISTS });
@@ -132,6 +143,7 @@ test('ON DELETE CASCADE deletes along every chain, also through the table itself
     { Id: 2, Previous: 1 },
     { Id: 3, Previous: 2 },
     { Id: 4, Previous: 3 },
+    { Id: 7, Previous: 4 },
     { Id: 5, Previous: null },
     { Id: 6, Previous: 6 },
   ]);

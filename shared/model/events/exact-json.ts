@@ -30,8 +30,18 @@ const PERHAPS_INEXACT = /[\d.]{16}|\d[eE][-+\d]/;
  * @throws {PoisonError} class `undecodable` for invalid UTF-8 and for text that is not JSON
  */
 export function parseExactJson(bytes: Buffer): JsonValue {
+  return parseExactJsonText(utf8Text(bytes));
+}
+
+/** @throws {PoisonError} class `undecodable` for bytes that are not valid UTF-8 */
+export function utf8Text(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw new PoisonError('undecodable', 'The value is not valid UTF-8');
-  return parseExactJsonText(bytes.toString('utf8'));
+  return bytes.toString('utf8');
+}
+
+/** True for text that `parseExactJsonText` may read otherwise than `JSON.parse`. */
+export function mayBeInexact(text: string): boolean {
+  return PERHAPS_INEXACT.test(text);
 }
 
 /** `parseExactJson` of text that was already decoded. */

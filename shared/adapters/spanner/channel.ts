@@ -52,6 +52,13 @@ export interface SpannerChannel {
   ): Promise<void>;
   /** Opens a stream whose server waits for its reader. */
   stream(method: StreamMethod, request: Uint8Array, options: CallOptions): MessageStream;
+  /**
+   * Makes a call of another service of the same server: changes of the schema.
+   *
+   * @param path `/package.Service/Method`
+   * @param routing the request's own `x-goog-request-params`
+   */
+  administer(path: string, request: Uint8Array, routing: string, deadlineAt: number): Promise<Buffer>;
   /** Calls that are under way end; nothing keeps the process alive afterwards. */
   close(): void;
 }
@@ -82,7 +89,8 @@ export function openSpannerChannel(database: string, env: Environment, now: () =
     const sent = headers(routing, options.toLeader ?? false);
     // The token may have to be fetched first; the laptop's calls leave at once.
     const all = credentials ? { ...sent, ...(await untilDeadline(credentials(), options.deadlineAt)) } : sent;
-    return connection.call(`${SERVICE}/${method}`, asBuffer(request), all, options.deadlineAt);
+    const path = method.startsWith('/') ? method : `${SERVICE}/${method}`;
+    return connection.call(path, asBuffer(request), all, options.deadlineAt);
   };
   const routed = (method: string, request: Uint8Array, options: CallOptions) =>
     start(method, request, `session=${encodeURIComponent(options.session)}`, options);
@@ -99,6 +107,8 @@ export function openSpannerChannel(database: string, env: Environment, now: () =
     unary: async (method, request, options) => onlyMessage(await routed(method, request, options)),
     collect: async (method, request, options, onMessage) => (await routed(method, request, options)).collect(onMessage),
     stream: (method, request, options) => messageStream(routed(method, request, options)),
+    administer: async (path, request, routing, deadlineAt) =>
+      onlyMessage(await start(path, request, routing, { deadlineAt })),
     close: () => connection.close(),
   };
 }

@@ -55,7 +55,7 @@ export function compilePipeline(
   const routes = pipeline.targets.map((target) => {
     const table = tables.get(target.table);
     if (!table) throw new RangeError(`There is no table ${target.table}`);
-    return { meets: conditionOf(target.when), target: compileTarget(pipeline, target, table) };
+    return { meets: conditionOf(target.when), target: compileTarget(pipeline, target, table, schemas) };
   });
   const plan: Plan = {
     pipeline,

@@ -1,6 +1,7 @@
 import { maxKeyBytes } from '../../base/limits.ts';
 import type { Pipeline, Target } from '../config/declaration.ts';
 import type { DecodedRecord } from '../formats/record-decoder.ts';
+import type { SchemaBook } from '../formats/schema-book.ts';
 import { type AggregatePlan, planAggregate } from './aggregate.ts';
 import type { Cell } from './cell.ts';
 import type { Change, RowKey } from './change.ts';
@@ -50,9 +51,15 @@ interface CompiledColumn {
  * Compiles one target.
  *
  * @param table the table as the database has it; check it with `checkPipeline` before
+ * @param schemas the registered schemas, for formats that need them
  * @throws {RangeError} for patterns, zones or types that `checkPipeline` would have named
  */
-export function compileTarget(pipeline: Pipeline, target: Target, table: TableSchema): CompiledTarget {
+export function compileTarget(
+  pipeline: Pipeline,
+  target: Target,
+  table: TableSchema,
+  schemas: SchemaBook,
+): CompiledTarget {
   const planned = planColumns(target, table).filter(
     ({ column }) => target.mode !== 'aggregate' || table.primaryKey.includes(column.name),
   );
@@ -67,7 +74,8 @@ export function compileTarget(pipeline: Pipeline, target: Target, table: TableSc
   const plan: MappingPlan = { target, isUnordered, compiled, keyAt, keyReads, guardAt, aggregate };
   const map = (opened: OpenedRecord): Change =>
     opened.value ? mapValue(plan, opened, opened.value) : mapTombstone(plan, opened);
-  const straight = PLAIN_MODES.has(target.mode) ? straightMapper({ pipeline, target, planned, keyAt }) : undefined;
+  const isPlain = PLAIN_MODES.has(target.mode);
+  const straight = isPlain ? straightMapper({ pipeline, target, planned, keyAt, schemas }) : undefined;
   return { target, table, columns, guardAt, aggregate, map, straight };
 }
 

@@ -1,0 +1,34 @@
+import type { BearerToken, KafkaAccess } from '../adapters/kafka/kafka-auth.ts';
+import type { SecretCache } from '../adapters/secrets/open-secret-cache.ts';
+import { readKeyAndCertificate, readUserAndPassword } from '../adapters/secrets/read-credentials.ts';
+import type { KafkaConnection } from '../model/config/declaration.ts';
+
+/** Where the credentials of connections come from. */
+export interface CredentialSources {
+  readonly secrets: SecretCache;
+  /** Tokens of this process' own identity, as Google's Managed Kafka takes them. */
+  readonly googleToken: (fresh: boolean) => Promise<BearerToken>;
+}
+
+/**
+ * How the declared brokers are reached: secrets are read when a connection is made, and anew when a broker refused them.
+ *
+ * @throws {SecretError} when the secret with the authorities to trust cannot be read
+ */
+export async function kafkaAccess(kafka: KafkaConnection, sources: CredentialSources): Promise<KafkaAccess> {
+  const { brokers, tls, caSecret } = kafka;
+  const ca = caSecret === undefined ? {} : { ca: (await sources.secrets.read(caSecret)).text() };
+  return { brokers, tls: tls ? ca : undefined, auth: authOf(kafka.auth, sources) };
+}
+
+function authOf(auth: KafkaConnection['auth'], { secrets, googleToken }: CredentialSources): KafkaAccess['auth'] {
+  if (!auth) return undefined;
+  const { mechanism } = auth;
+  if (mechanism === 'oauthbearer') return { mechanism, token: googleToken };
+  const { secret } = auth;
+  if (mechanism === 'mtls') {
+    const certificate = async (fresh: boolean) => readKeyAndCertificate(await secrets.read(secret, { fresh }));
+    return { mechanism, certificate };
+  }
+  return { mechanism, credentials: async (fresh) => readUserAndPassword(await secrets.read(secret, { fresh })) };
+}

@@ -101,5 +101,7 @@ function utcTime(ms: number): Buffer {
 function der(kind: number, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content);
   if (body.length < 0x80) return Buffer.concat([Buffer.from([kind, body.length]), body]);
+  // The shortest form alone is DER: others make the certificate one that OpenSSL verifies and Java does not.
+  if (body.length < 0x100) return Buffer.concat([Buffer.from([kind, 0x81, body.length]), body]);
   return Buffer.concat([Buffer.from([kind, 0x82, body.length >> 8, body.length & 0xff]), body]);
 }

@@ -1,5 +1,7 @@
 import { type ConfigProblem, messageOf } from '../../base/errors.ts';
 import type { ColumnSource, Pipeline, Target } from '../config/declaration.ts';
+import { decoderOf } from '../formats/decoder-of.ts';
+import { noSchemas } from '../formats/schema-book.ts';
 import { checkAggregate } from './check-aggregate.ts';
 import { checkMade } from './check-made.ts';
 import { checkGuard, checkSharing } from './check-sharing.ts';
@@ -23,7 +25,8 @@ export function checkPipeline(
   tables: ReadonlyMap<string, TableSchema>,
   database: string,
 ): readonly ConfigProblem[] {
-  return pipeline.targets.flatMap((target, at) => {
+  const formats = checkFormats(pipeline);
+  const targets = pipeline.targets.flatMap((target, at) => {
     const place = `pipelines.${pipeline.name}${pipeline.targets.length > 1 ? `.routes.${at}` : ''}`;
     const table = tables.get(target.table);
     const remedy = 'Create the table (`penstock plan-table` prints its DDL), or name one that exists';
@@ -31,6 +34,24 @@ export function checkPipeline(
       ? [...checkTarget({ pipeline, target, table }), ...checkSharing(pipeline, target, tables)]
       : [['table', `database ${database} has no table ${target.table}`, remedy]];
     return problems.map(([path, message, remedy]) => ({ path: `${place}.${path}`, message, remedy }));
+  });
+  return [...formats, ...targets];
+}
+
+/** Schema files are read; a registry's schemas come with the records. */
+function checkFormats({ name, format, keyFormat }: Pipeline): ConfigProblem[] {
+  const parts = [
+    ['schema', format, 'value'],
+    ['keySchema', keyFormat, 'key'],
+  ] as const;
+  return parts.flatMap(([setting, one, part]) => {
+    try {
+      if (one) decoderOf(one, { schemas: noSchemas, part });
+      return [];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return [{ path: `pipelines.${name}.${setting}`, message: error.message, remedy: 'Correct the schema file' }];
+    }
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Pipeline } from '../config/declaration.ts';
-import { decoderOf } from '../formats/decoder-of.ts';
+import { decoderOf, usesRegistry } from '../formats/decoder-of.ts';
 import type { RecordDecoder } from '../formats/record-decoder.ts';
 import { noSchemas, type SchemaBook } from '../formats/schema-book.ts';
 import type { Change } from './change.ts';
@@ -41,7 +41,7 @@ interface Plan {
 }
 
 /**
- * Compiles a pipeline once into a mapping of records to changes of its tables.
+ * Compiles a pipeline once into a mapping of records to changes of its tables; call `loadFormats` before.
  *
  * @param tables by the name that the declaration gives them; check them with `checkPipeline` before
  * @param schemas the registered schemas, for formats that need them
@@ -60,15 +60,15 @@ export function compilePipeline(
   const plan: Plan = {
     pipeline,
     routes,
-    value: decoderOf(pipeline.format, schemas),
-    key: pipeline.keyFormat && decoderOf(pipeline.keyFormat, schemas),
+    value: decoderOf(pipeline.format, { schemas, part: 'value' }),
+    key: pipeline.keyFormat && decoderOf(pipeline.keyFormat, { schemas, part: 'key' }),
   };
   return {
     pipeline,
     targets: routes.map(({ target }) => target),
     map: (record) => mapSafely(plan, record),
     mapAll: (records) => mapAll(plan, records),
-    missingSchemas: (records) => missingSchemas(plan, records),
+    missingSchemas: usesRegistry(pipeline) ? (records) => missingSchemas(plan, records) : () => [],
   };
 }
 

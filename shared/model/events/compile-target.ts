@@ -71,7 +71,8 @@ export function compileTarget(
   const aggregate = target.aggregate && planAggregate(target.aggregate, table);
   const isUnordered = pipeline.source.kind === 'pubsub';
   const keyReads = keyAt.flatMap((at) => [at, ...(compiled[at]?.hash?.of ?? [])]);
-  const plan: MappingPlan = { target, isUnordered, compiled, keyAt, keyReads, guardAt, aggregate };
+  const isAfterDelete = pipeline.format.kind === 'debezium';
+  const plan: MappingPlan = { target, isUnordered, isAfterDelete, compiled, keyAt, keyReads, guardAt, aggregate };
   const map = (opened: OpenedRecord): Change =>
     opened.value ? mapValue(plan, opened, opened.value) : mapTombstone(plan, opened);
   const isPlain = PLAIN_MODES.has(target.mode);
@@ -83,6 +84,8 @@ interface MappingPlan {
   readonly target: Target;
   /** Records of a subscription come in any order. */
   readonly isUnordered: boolean;
+  /** Tombstones only repeat the delete before them, which named the row. */
+  readonly isAfterDelete: boolean;
   readonly compiled: readonly CompiledColumn[];
   readonly keyAt: readonly number[];
   /** What must be read to know the key. */
@@ -128,6 +131,7 @@ function mapTombstone(plan: MappingPlan, opened: OpenedRecord): Change {
     throw new PoisonError('unmappable', 'The record is a tombstone, and the pipeline sets tombstones aside');
   }
   if (target.tombstones === 'ignore' || target.mode === 'aggregate') return { kind: 'none' };
+  if (plan.isAfterDelete && keyFromField(plan)) return { kind: 'none' };
   refuseFieldKeys(plan);
   const row = readRow(plan, opened, plan.keyReads);
   const version = plan.guardAt < 0 ? undefined : readVersion(plan, opened);
@@ -141,11 +145,15 @@ function mapTombstone(plan: MappingPlan, opened: OpenedRecord): Change {
 }
 
 /** A tombstone has no fields: a key of them would be the key of another row. */
-function refuseFieldKeys({ compiled, keyReads }: MappingPlan): void {
-  const part = keyReads.map((at) => compiled[at]).find((one) => one?.inDocument);
+function refuseFieldKeys(plan: MappingPlan): void {
+  const part = keyFromField(plan);
   if (!part) return;
   const reason = `The record is a tombstone, and column ${part.column.name}, on which its key stands, comes from a field`;
   throw new PoisonError('unmappable', reason);
+}
+
+function keyFromField({ compiled, keyReads }: MappingPlan): CompiledColumn | undefined {
+  return keyReads.map((at) => compiled[at]).find((one) => one?.inDocument);
 }
 
 function readVersion(plan: MappingPlan, opened: OpenedRecord): Cell | undefined {

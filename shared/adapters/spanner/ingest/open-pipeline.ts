@@ -3,6 +3,7 @@ import type { Pipeline } from '../../../model/config/declaration.ts';
 import { checkPipeline } from '../../../model/events/check-pipeline.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../model/events/compile-pipeline.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
+import { loadFormats } from '../../../model/formats/decoder-of.ts';
 import type { SchemaBook } from '../../../model/formats/schema-book.ts';
 
 /** What can tell a table's schema. */
@@ -24,6 +25,7 @@ export async function openPipeline(
   pipeline: Pipeline,
   schemas?: SchemaBook,
 ): Promise<CompiledPipeline> {
+  await loadFormats([pipeline.format, pipeline.keyFormat]);
   const tables = await readTables(reader, pipeline);
   const problems = checkPipeline(pipeline, tables, reader.database);
   if (problems.length > 0) throw new ConfigError(problems);

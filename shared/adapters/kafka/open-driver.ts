@@ -3,7 +3,7 @@ import type { KafkaDriver } from './driver.ts';
 import type { KafkaAccess } from './kafka-auth.ts';
 
 /** The clients that can stand behind the interface. */
-export type DriverName = 'wire' | 'kafkajs';
+export type DriverName = 'wire' | 'kafkajs' | 'platformatic';
 
 export interface OpenDriverOptions {
   readonly driver: DriverName;
@@ -21,5 +21,7 @@ export async function openKafkaDriver({ driver, ...options }: OpenDriverOptions)
       return (await import('./wire-driver.ts')).openWireDriver(options);
     case 'kafkajs':
       return (await import('./kafkajs-driver.ts')).openKafkajsDriver(options);
+    case 'platformatic':
+      return (await import('./platformatic/platformatic-driver.ts')).openPlatformaticDriver(options);
   }
 }

@@ -5,6 +5,7 @@ import { findPartitionCounts } from './group/group-topics.ts';
 import { openMembership } from './group/membership.ts';
 import type { KafkaAccess } from './kafka-auth.ts';
 import { openCluster } from './wire/cluster.ts';
+import { askRecords } from './wire/fetch.ts';
 
 const LOOK_EVERY_MS = 10_000;
 
@@ -49,7 +50,10 @@ function subscribe(
     handlers.onEnded(error);
   };
   const feed = new RecordFeed({
-    cluster,
+    transport: {
+      metadata: (names) => cluster.metadata(names),
+      fetch: async (leader, wishes, limits) => askRecords(await cluster.connect(leader, 'fetch'), wishes, limits),
+    },
     maxWaitMs,
     log,
     handlers: { onBatch: handlers.onBatch, onPositionLost: handlers.onPositionLost, onEnded },

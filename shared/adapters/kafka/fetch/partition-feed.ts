@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../driver.ts';
-import type { FetchedRecords, RecordSlice } from '../records/fetched-records.ts';
+import type { RecordSlice, RecordSource } from '../records/record-source.ts';
 
 /** Ends a batch: what a commit does at once, and what of it lies in memory as objects. */
 const SLICE = { records: 10_000, bytes: 4 * 1024 * 1024 };
@@ -26,8 +26,8 @@ export class PartitionFeed implements TopicPartition {
   isBusy = false;
   isQueued = false;
   private fetchFrom: bigint | undefined;
-  private current: FetchedRecords | undefined;
-  private waiting: FetchedRecords | undefined;
+  private current: RecordSource | undefined;
+  private waiting: RecordSource | undefined;
 
   /** An earlier feed of the partition, whose last batch may still be with the owner. */
   private before: PartitionFeed | undefined;
@@ -67,7 +67,7 @@ export class PartitionFeed implements TopicPartition {
   }
 
   /** Takes what a fetch brought, which began at {@link wish}. */
-  put(fetched: FetchedRecords): void {
+  put(fetched: RecordSource): void {
     const { endOffset } = fetched;
     if (endOffset === this.fetchFrom) return;
     this.fetchFrom = endOffset;

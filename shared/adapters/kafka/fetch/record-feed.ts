@@ -2,10 +2,9 @@ import { messageOf } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
 import type { AssignedPartition, SubscriptionHandlers, TopicPartition } from '../driver.ts';
 import { BrokerError, BrokerUnreachableError, kafkaCode, MalformedAnswerError } from '../kafka-errors.ts';
-import { FetchedRecords } from '../records/fetched-records.ts';
 import { openBackoff, sleep } from '../wire/backoff.ts';
-import type { Cluster } from '../wire/cluster.ts';
-import { askRecords, type FetchAnswer } from '../wire/fetch.ts';
+import type { FetchAnswer, FetchLimits, FetchWish } from '../wire/fetch.ts';
+import type { ClusterMetadata } from '../wire/metadata.ts';
 import { PartitionFeed } from './partition-feed.ts';
 
 const MIB = 1024 * 1024;
@@ -34,8 +33,14 @@ const staleLeader: ReadonlySet<number> = new Set([
   kafkaCode.inconsistentTopicId,
 ]);
 
+/** How brokers are asked. */
+export interface RecordTransport {
+  metadata(topics: readonly string[]): Promise<Pick<ClusterMetadata, 'topics'>>;
+  fetch(leader: number, wishes: readonly FetchWish[], limits: FetchLimits): Promise<readonly FetchAnswer[]>;
+}
+
 export interface RecordFeedOptions {
-  readonly cluster: Cluster;
+  readonly transport: RecordTransport;
   readonly maxWaitMs: number;
   readonly log: Log;
   readonly handlers: Pick<SubscriptionHandlers, 'onBatch' | 'onPositionLost' | 'onEnded'>;
@@ -146,7 +151,7 @@ export class RecordFeed {
       if (lost.length === 0 || this.isOver) return;
       try {
         const names = [...new Set(lost.map(({ topic }) => topic))];
-        const { topics } = await this.options.cluster.metadata(names);
+        const { topics } = await this.options.transport.metadata(names);
         for (const feed of lost) {
           const found = topics.get(feed.topic);
           const led = found?.partitions.find(({ partition }) => partition === feed.partition);
@@ -200,11 +205,10 @@ export class RecordFeed {
 
   /** @returns false when a partition could not be fetched */
   private async fetch(leader: number, wanted: readonly PartitionFeed[], isAnyFull: boolean): Promise<boolean> {
-    const { cluster, maxWaitMs } = this.options;
+    const { transport, maxWaitMs } = this.options;
     const asked = wanted.map((feed) => ({ feed, era: feed.era, offset: feed.wish ?? 0n, topicId: feed.topicId ?? '' }));
-    const connection = await cluster.connect(leader, 'fetch');
-    const answers = await askRecords(
-      connection,
+    const answers = await transport.fetch(
+      leader,
       asked.map(({ feed, offset, topicId }) => {
         return { topicId, partition: feed.partition, leaderEpoch: feed.leaderEpoch, offset };
       }),
@@ -226,15 +230,11 @@ export class RecordFeed {
     return isWell;
   }
 
-  private take(
-    feed: PartitionFeed,
-    fetchedFrom: bigint,
-    { code, highWatermark, aborted, bytes }: FetchAnswer,
-  ): boolean {
+  private take(feed: PartitionFeed, fetchedFrom: bigint, { code, highWatermark, read }: FetchAnswer): boolean {
     const { topic, partition } = feed;
     if (code === kafkaCode.none) {
       feed.highWatermark = highWatermark;
-      feed.put(new FetchedRecords({ topic, partition, bytes, fetchedFrom, aborted }));
+      feed.put(read({ topic, partition, fetchedFrom }));
       this.schedule(feed);
       return true;
     }

@@ -1,5 +1,6 @@
 import { UnreadableBatchError } from '../kafka-errors.ts';
 import { crc32c } from './crc32c.ts';
+import type { RecordSlice, RecordSource } from './record-source.ts';
 import { unpackRecords } from './unpack-records.ts';
 import { type RecordOrigin, VarintCursor, WireRecord } from './wire-record.ts';
 
@@ -31,10 +32,8 @@ export interface FetchedBytes extends RecordOrigin {
   readonly aborted: readonly AbortedTransaction[];
 }
 
-/** Records that follow each other in the log. */
-export interface RecordSlice {
-  readonly fetchedFrom: bigint;
-  readonly nextOffset: bigint;
+/** Records where they lie. */
+export interface WireSlice extends RecordSlice {
   readonly records: readonly WireRecord[];
 }
 
@@ -54,7 +53,7 @@ interface OpenBatch {
  * Reads the record batches of a fetch in slices, so that neither many tiny records nor well packed ones fill the memory: only
  * one batch is unpacked at a time. Checksums are compared; records of aborted transactions and control records are left out.
  */
-export class FetchedRecords {
+export class FetchedRecords implements RecordSource {
   private readonly source: FetchedBytes;
   private readonly aborted: AbortedTransaction[];
   private readonly abortedProducers = new Set<bigint>();
@@ -68,7 +67,7 @@ export class FetchedRecords {
     this.aborted = [...source.aborted].sort((a, b) => Number(a.firstOffset - b.firstOffset));
   }
 
-  /** Where the log goes on after all that a broker sent whole; nothing is verified yet. */
+  /** After the last batch that came whole; nothing is verified yet. */
   get endOffset(): bigint {
     const { bytes, fetchedFrom } = this.source;
     let end = fetchedFrom;
@@ -87,14 +86,8 @@ export class FetchedRecords {
     return BigInt(this.position);
   }
 
-  /**
-   * The next records.
-   *
-   * @param limit ends the slice after so many records, or after so many bytes of them
-   * @returns undefined when there is nothing more; what a broker cut short at the end does not count
-   * @throws {UnreadableBatchError} naming partition and offset
-   */
-  next(limit: { readonly records: number; readonly bytes: number }): RecordSlice | undefined {
+  /** What a broker cut short at the end does not count. */
+  next(limit: { readonly records: number; readonly bytes: number }): WireSlice | undefined {
     const fetchedFrom = this.nextOffset;
     const records: WireRecord[] = [];
     let bytes = 0;

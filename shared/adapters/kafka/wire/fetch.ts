@@ -1,5 +1,7 @@
 import { refuseCode } from '../kafka-errors.ts';
-import type { AbortedTransaction } from '../records/fetched-records.ts';
+import { FetchedRecords } from '../records/fetched-records.ts';
+import type { RecordSource } from '../records/record-source.ts';
+import type { RecordOrigin } from '../records/wire-record.ts';
 import { apis } from './apis.ts';
 import type { BrokerConnection } from './broker-connection.ts';
 import { RequestWriter } from './request-writer.ts';
@@ -27,9 +29,8 @@ export interface FetchAnswer {
   readonly partition: number;
   readonly code: number;
   readonly highWatermark: bigint;
-  readonly aborted: readonly AbortedTransaction[];
-  /** Record batches, the last of which may be cut short: a view of the answer. */
-  readonly bytes: Buffer;
+  /** Reads what came; the records know where they came from. */
+  read(origin: RecordOrigin & { readonly fetchedFrom: bigint }): RecordSource;
 }
 
 export interface FetchLimits {
@@ -82,7 +83,8 @@ export async function askRecords(
       answer.int32();
       const bytes = answer.data() ?? NOTHING;
       answer.tags();
-      return { topicId, partition, code, highWatermark, aborted, bytes };
+      const read: FetchAnswer['read'] = (origin) => new FetchedRecords({ ...origin, bytes, aborted });
+      return { topicId, partition, code, highWatermark, read };
     });
     answer.tags();
     return partitions;

@@ -5,7 +5,7 @@ import { openKafkaServer } from '../../../../deploy/local/kafka/server.ts';
 import type { DriverName } from '../../../../shared/adapters/kafka/open-driver.ts';
 import { openDriver, openKafka, Recorder } from './driver-fixture.ts';
 
-const drivers: readonly DriverName[] = ['wire', 'kafkajs'];
+const drivers: readonly DriverName[] = ['wire', 'kafkajs', 'platformatic'];
 const { None, GZIP, Snappy, LZ4, ZSTD } = CompressionTypes;
 const t0 = { topic: 't', partition: 0 };
 

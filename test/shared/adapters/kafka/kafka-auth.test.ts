@@ -58,7 +58,7 @@ const ways: readonly (readonly [string, string, KafkaAuth])[] = [
   ['mtls', 'SSL', { mechanism: 'mtls', certificate: async () => authority.forClient({ CN: 'sink' }) }],
 ];
 
-for (const driver of ['wire', 'kafkajs'] satisfies DriverName[]) {
+for (const driver of ['wire', 'kafkajs', 'platformatic'] satisfies DriverName[]) {
   for (const [name, listener, auth] of ways) {
     test(`${driver} reads a topic with ${name} over TLS`, async () => {
       const opened = await openKafkaDriver({ driver, access: access(listener, auth), clientId: 'test', log: noLog });

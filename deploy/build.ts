@@ -75,6 +75,8 @@ async function buildFunction(
     target: 'node24',
     format: 'cjs',
     external: EXTERNAL,
+    // The form that carries its WebAssembly in itself: a file beside it would not be found from a bundle.
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
     define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
     plugins: [...plugins, protosBesideBundle],
     sourcemap: 'linked',

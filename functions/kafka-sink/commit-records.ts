@@ -1,3 +1,4 @@
+import { RegistryUnavailableError } from '../../shared/adapters/registry/registry-error.ts';
 import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { tablesChanged } from '../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import { ConstraintError, StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
@@ -9,6 +10,9 @@ import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
 import type { BatchVerdict, PoisonFound } from '../../shared/model/events/poison-window.ts';
 import type { RawRecord } from '../../shared/model/events/raw-record.ts';
 import { pause, retryDelays } from './retry-delays.ts';
+
+/** A partition whose worker is silent for longer may be given to another one. */
+const MAX_REGISTRY_PAUSE_MS = 5_000;
 
 /** The table is no longer what the pipeline was compiled for: read it again. */
 export class TableChangedError extends PenstockError {
@@ -86,7 +90,9 @@ export async function commitRecords(
   const { maxRows } = compiled.pipeline.batch;
   let from = run.fromOffset;
   for (let at = 0; at < run.records.length && !signal.aborted; ) {
-    const mapped = mapRecords(compiled, run.records.slice(at, at + maxRows));
+    const records = run.records.slice(at, at + maxRows);
+    await prepareRecords(context, records);
+    const mapped = mapRecords(compiled, records);
     const count = prefixLength(compiled, mapped, 0);
     const isLast = at + count === run.records.length;
     const prefix = mapped.slice(0, count);
@@ -95,6 +101,25 @@ export async function commitRecords(
     from = toOffset;
     at += count;
     if (!isLast) await context.keepAlive();
+  }
+}
+
+/** Waits for the schemas of records for as long as the registry cannot be asked, or the worker is to end. */
+async function prepareRecords(
+  { compiled, signal, log, keepAlive }: CommitContext,
+  records: readonly RawRecord[],
+): Promise<void> {
+  const delays = retryDelays();
+  for (;;) {
+    try {
+      return await compiled.prepare(records);
+    } catch (error) {
+      if (!(error instanceof RegistryUnavailableError) || signal.aborted) throw error;
+      const delayMs = Math.max(delays.next().value, error.retryAfterMs ?? 0);
+      log('WARNING', error.message, { cause: messageOf(error.cause), retryInMs: Math.round(delayMs) });
+      await pause(Math.min(delayMs, MAX_REGISTRY_PAUSE_MS), signal);
+      await keepAlive();
+    }
   }
 }
 

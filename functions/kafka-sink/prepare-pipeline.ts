@@ -5,6 +5,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
+import type { SchemaBook } from '../../shared/model/formats/schema-book.ts';
 import { pause, retryDelays } from './retry-delays.ts';
 
 /**
@@ -16,12 +17,16 @@ import { pause, retryDelays } from './retry-delays.ts';
 export async function preparePipeline(
   store: EventStore,
   pipeline: Pipeline,
-  { signal, log }: { readonly signal: AbortSignal; readonly log: Log },
+  {
+    signal,
+    log,
+    schemas,
+  }: { readonly signal: AbortSignal; readonly log: Log; readonly schemas?: SchemaBook | undefined },
 ): Promise<CompiledPipeline | undefined> {
   const delays = retryDelays();
   while (!signal.aborted) {
     try {
-      return await openPipeline(store, pipeline);
+      return await openPipeline(store, pipeline, schemas);
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       const delayMs = delays.next().value;

@@ -1,17 +1,11 @@
-import type { CompiledPipeline } from '../../model/events/compile-pipeline.ts';
-import type { RawRecord } from '../../model/events/raw-record.ts';
 import type { RegisteredSchema, SchemaBook, UnusableSchema } from '../../model/formats/schema-book.ts';
 import type { Authorize, RegistryAddress } from './ask-registry.ts';
 import { fetchSchema } from './fetch-schema.ts';
 
 /** A schema's id means the same for ever; that a schema is absent does not. */
 export interface SchemaRegistry extends SchemaBook {
-  /**
-   * Fetches what these records need and the book lacks, so that they can be mapped right after, without waiting.
-   *
-   * @throws {RegistryUnavailableError} when the registry cannot be asked: the records wait
-   */
-  prepare(compiled: Pick<CompiledPipeline, 'missingSchemas'>, records: readonly RawRecord[]): Promise<void>;
+  /** @throws {RegistryUnavailableError} when the registry cannot be asked: the records wait */
+  prepare(missing: () => readonly number[]): Promise<void>;
   close(): void;
 }
 
@@ -96,14 +90,10 @@ export function openSchemaRegistry(options: RegistryOptions): SchemaRegistry {
   };
   return {
     get,
-    async prepare(compiled, records) {
+    async prepare(missing) {
       forget();
       // Another batch may have made room meanwhile; nothing can between the last look and the mapping.
-      for (;;) {
-        const missing = compiled.missingSchemas(records);
-        if (missing.length === 0) return;
-        await atMost(MAX_CONCURRENT, missing, load);
-      }
+      for (let ids = missing(); ids.length > 0; ids = missing()) await atMost(MAX_CONCURRENT, ids, load);
     },
     close: () => closing.abort(),
   };

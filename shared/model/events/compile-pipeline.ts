@@ -23,6 +23,13 @@ export interface CompiledPipeline {
   readonly mapAll: (records: readonly RawRecord[]) => MappedRecord[];
   /** The ids of registered schemas that these records need and that are not known yet. */
   readonly missingSchemas: (records: readonly RawRecord[]) => readonly number[];
+  /**
+   * Waits until every schema that these records need is known: map them right after, before waiting for anything else.
+   *
+   * @returns undefined where there is nothing to wait for
+   * @throws {RegistryUnavailableError} when the registry cannot be asked
+   */
+  readonly prepare: (records: readonly RawRecord[]) => Promise<void> | undefined;
 }
 
 /** The pipeline's tables, for messages. */
@@ -68,7 +75,7 @@ export function compilePipeline(
     targets: routes.map(({ target }) => target),
     map: (record) => mapSafely(plan, record),
     mapAll: (records) => mapAll(plan, records),
-    missingSchemas: usesRegistry(pipeline) ? (records) => missingSchemas(plan, records) : () => [],
+    ...schemaLoading(plan, schemas),
   };
 }
 
@@ -115,6 +122,14 @@ function poisonOf(error: unknown): Change {
     return { kind: 'poison', poison: 'unmappable', reason: `The value is nested too deeply: ${error.message}` };
   }
   throw error;
+}
+
+function schemaLoading(plan: Plan, schemas: SchemaBook): Pick<CompiledPipeline, 'missingSchemas' | 'prepare'> {
+  if (!usesRegistry(plan.pipeline)) return { missingSchemas: () => [], prepare: () => undefined };
+  return {
+    missingSchemas: (records) => missingSchemas(plan, records),
+    prepare: (records) => schemas.prepare(() => missingSchemas(plan, records)),
+  };
 }
 
 function missingSchemas({ value, key }: Plan, records: readonly RawRecord[]): readonly number[] {

@@ -17,7 +17,13 @@ export interface UnusableSchema {
 export interface SchemaBook {
   /** `absent` where the registry has none of this id; undefined where it was not asked yet. */
   get(id: number): RegisteredSchema | UnusableSchema | 'absent' | undefined;
+  /**
+   * Fetches until nothing is missing. What is known then is known until something else is waited for.
+   *
+   * @param missing ids that are needed and not known, asked after each fetch
+   */
+  prepare(missing: () => readonly number[]): Promise<void>;
 }
 
 /** For pipelines whose formats need no registry. */
-export const noSchemas: SchemaBook = { get: () => 'absent' };
+export const noSchemas: SchemaBook = { get: () => 'absent', prepare: async () => {} };

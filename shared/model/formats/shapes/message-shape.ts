@@ -1,6 +1,5 @@
 import type { RecordFormat } from '../../config/declaration.ts';
 import { parseAvroSchema } from '../avro/parse-avro-schema.ts';
-import { parseProto } from '../protobuf/parse-proto.ts';
 import { avroShape } from './avro-shape.ts';
 import { jsonSchemaShape } from './json-schema-shape.ts';
 import { protobufShape } from './protobuf-shape.ts';
@@ -19,7 +18,7 @@ export interface ShapeSource {
  * @returns `any` where no schema says it
  * @throws {Error} for a schema that cannot be used
  */
-export function messageShape(format: RecordFormat, registered?: ShapeSource): ValueShape {
+export async function messageShape(format: RecordFormat, registered?: ShapeSource): Promise<ValueShape> {
   if (format.kind === 'bytes' || format.kind === 'json') return anyShape;
   const source = format.schema.kind === 'file' ? { text: format.schema.text, references: [] } : registered;
   if (!source) return anyShape;
@@ -27,7 +26,7 @@ export function messageShape(format: RecordFormat, registered?: ShapeSource): Va
     case 'avro':
       return avroShape(parseAvroSchema({ ...source, connect: false }));
     case 'protobuf':
-      return messageNamed(source, format.message);
+      return await messageNamed(source, format.message);
     case 'json-schema':
       return jsonSchemaShape(source.text);
     case 'debezium':
@@ -36,7 +35,9 @@ export function messageShape(format: RecordFormat, registered?: ShapeSource): Va
   }
 }
 
-function messageNamed(source: ShapeSource, name: string | undefined): ValueShape {
+async function messageNamed(source: ShapeSource, name: string | undefined): Promise<ValueShape> {
+  // Other formats do not pay for the parser.
+  const { parseProto } = await import('../protobuf/parse-proto.ts');
   const file = parseProto(source.text, source.references);
   const plan = name === undefined ? file.messages[0]?.plan : file.byName(name);
   if (!plan) throw new RangeError(name === undefined ? 'The file has no message' : `There is no message ${name}`);

@@ -5,7 +5,6 @@ import { openSchemaRegistryServer } from '../../../../deploy/local/schema-regist
 import { anonymous, basic, bearer } from '../../../../shared/adapters/registry/authorize.ts';
 import { RegistryUnavailableError } from '../../../../shared/adapters/registry/registry-error.ts';
 import { openSchemaRegistry, type SchemaRegistry } from '../../../../shared/adapters/registry/schema-registry.ts';
-import { framed, recordOf } from '../../model/formats/book-fixture.ts';
 
 type Options = Parameters<typeof openSchemaRegistryServer>[0];
 
@@ -42,16 +41,9 @@ async function openOdd(t: TestContext, answer: (request: IncomingMessage, respon
 const open = (url: string, more: object = {}): SchemaRegistry =>
   openSchemaRegistry({ url, authorize: anonymous, firstDelayMs: 1, ...more });
 
-/** A pipeline that needs the schemas that its records name, as the compiled one does. */
-async function prepare(registry: SchemaRegistry, ...ids: number[]): Promise<void> {
-  const records = ids.map((id) => recordOf(framed(id)));
-  await registry.prepare(
-    {
-      missingSchemas: (all) =>
-        all.map(({ value }) => value?.readInt32BE(1) ?? 0).filter((id) => registry.get(id) === undefined),
-    },
-    records,
-  );
+/** As a batch does whose records name these schemas. */
+function prepare(registry: SchemaRegistry, ...ids: number[]): Promise<void> {
+  return registry.prepare(() => ids.filter((id) => registry.get(id) === undefined));
 }
 
 test('openSchemaRegistry() asks once for a schema, however many need it, and remembers it', async (t) => {

@@ -9,7 +9,7 @@ export function book(...schemas: readonly Partial<RegisteredSchema>[]): SchemaBo
       return [whole.id, whole];
     }),
   );
-  return { get: (id) => known.get(id) ?? (id >= 1_000 ? 'absent' : undefined) };
+  return { prepare: async () => {}, get: (id) => known.get(id) ?? (id >= 1_000 ? 'absent' : undefined) };
 }
 
 /** The registry's frame: magic byte and schema id. */

@@ -1,4 +1,4 @@
-import { type Authorize, anonymous, bearer } from '../adapters/registry/authorize.ts';
+import type { Authorize } from '../adapters/registry/ask-registry.ts';
 import { openSchemaRegistry, type SchemaRegistry } from '../adapters/registry/schema-registry.ts';
 import { readBasicAuthorization, readBearerAuthorization } from '../adapters/secrets/read-credentials.ts';
 import type { SchemaRegistry as DeclaredRegistry } from '../model/config/declaration.ts';
@@ -13,8 +13,8 @@ export function openDeclaredRegistry({ url, auth }: DeclaredRegistry, sources: C
 }
 
 function authorizeOf(auth: DeclaredRegistry['auth'], { secrets, googleToken }: CredentialSources): Authorize {
-  if (!auth) return anonymous;
-  if (auth.kind === 'google') return bearer(async (fresh) => (await googleToken(fresh)).value);
+  if (!auth) return async () => undefined;
+  if (auth.kind === 'google') return async (fresh) => `Bearer ${(await googleToken(fresh)).value}`;
   const { kind, secret } = auth;
   const read = kind === 'basic' ? readBasicAuthorization : readBearerAuthorization;
   return async (fresh) => read(await secrets.read(secret, { fresh })).header;

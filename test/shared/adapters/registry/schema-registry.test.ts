@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { openSchemaRegistryServer } from '../../../../deploy/local/schema-registry/server.ts';
-import { anonymous, basic, bearer } from '../../../../shared/adapters/registry/authorize.ts';
 import { RegistryUnavailableError } from '../../../../shared/adapters/registry/registry-error.ts';
 import { openSchemaRegistry, type SchemaRegistry } from '../../../../shared/adapters/registry/schema-registry.ts';
 
@@ -39,7 +38,7 @@ async function openOdd(t: TestContext, answer: (request: IncomingMessage, respon
 }
 
 const open = (url: string, more: object = {}): SchemaRegistry =>
-  openSchemaRegistry({ url, authorize: anonymous, firstDelayMs: 1, ...more });
+  openSchemaRegistry({ url, authorize: async () => undefined, firstDelayMs: 1, ...more });
 
 /** As a batch does whose records name these schemas. */
 function prepare(registry: SchemaRegistry, ...ids: number[]): Promise<void> {
@@ -101,19 +100,19 @@ test('openSchemaRegistry() sends Basic credentials, and asks for fresh ones once
   const { url } = await openServer(t, { isAllowed: (header) => header === now });
   const id = await register(url, 's', { schema: '"int"' }, now);
   const asked: boolean[] = [];
-  const authorize = basic(async (fresh) => {
+  const authorize = async (fresh: boolean): Promise<string> => {
     asked.push(fresh);
-    return { username: 'u', password: fresh ? 'new' : 'old' };
-  });
+    return fresh ? now : 'Basic old';
+  };
   const registry = open(url, { authorize });
   await prepare(registry, id);
   assert.ok(registry.get(id));
   assert.deepEqual(asked, [false, true]);
   const wrong = open(url, {
-    authorize: bearer(async (fresh) => {
+    authorize: async (fresh: boolean): Promise<string> => {
       asked.push(fresh);
-      return 'secret-token';
-    }),
+      return 'Bearer secret-token';
+    },
   });
   await assert.rejects(prepare(wrong, id), (error: Error) => {
     assert.ok(error instanceof RegistryUnavailableError);

@@ -6,6 +6,7 @@ import type { KafkaSource } from '../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
 import { ownPartitions, type PartitionOwner, type SinkProgress } from './own-partitions.ts';
 import { pause, retryDelays } from './retry-delays.ts';
+import { TABLE_CHECK_MS, watchTables } from './watch-tables.ts';
 
 const CAUGHT_UP_EVERY_MS = 100;
 const OTHERS_EVERY_MS = 1_000;
@@ -20,6 +21,8 @@ export interface ConsumeContext {
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly onProgress: (progress: SinkProgress) => void;
+  /** How often the tables are looked at, in milliseconds; a minute unless given. */
+  readonly tableCheckMs?: number | undefined;
 }
 
 /**
@@ -62,6 +65,8 @@ async function consumeOnce(context: ConsumeContext, targets: ReadonlyMap<number,
   const stopping = AbortSignal.any([signal, ending.signal]);
   stopping.addEventListener('abort', () => ended.resolve(true), { once: true });
   const owner = ownPartitions({ ...context, topic: source.topic, signal: stopping, onFailure: ended.reject });
+  const everyMs = context.tableCheckMs ?? TABLE_CHECK_MS;
+  const look = watchTables({ ...context, signal: stopping, everyMs, onChange: ended.reject });
   let subscription: Subscription | undefined;
   try {
     subscription = await driver.subscribe(
@@ -72,7 +77,10 @@ async function consumeOnce(context: ConsumeContext, targets: ReadonlyMap<number,
         sessionTimeoutMs: context.sessionTimeoutMs,
       },
       {
-        onAssigned: owner.assign,
+        onAssigned: (partitions, holder) => {
+          owner.assign(partitions, holder);
+          look();
+        },
         onBatch: owner.take,
         onPositionLost: owner.retake,
         onEnded: ended.reject,

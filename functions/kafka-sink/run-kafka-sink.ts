@@ -31,6 +31,8 @@ export interface KafkaSinkOptions {
   readonly sessionTimeoutMs?: number;
   /** How long Spanner is waited for before a call counts as failed and is repeated, in milliseconds. */
   readonly storeDeadlineMs?: number;
+  /** How often the tables are looked at for changes, in milliseconds; a minute unless given. */
+  readonly tableCheckMs?: number;
 }
 
 const SESSION_TIMEOUT_MS = 30_000;
@@ -90,7 +92,9 @@ async function runPipeline(
     const compiled = await preparePipeline(store, pipeline, { signal, log });
     if (!compiled) return;
     try {
-      const context = { driver, store, compiled, source, untilCaughtUp, sessionTimeoutMs, signal, log, onProgress };
+      const { tableCheckMs } = options;
+      const times = { sessionTimeoutMs, tableCheckMs };
+      const context = { driver, store, compiled, source, untilCaughtUp, ...times, signal, log, onProgress };
       return await consumePipeline(context);
     } catch (error) {
       if (!(error instanceof TableChangedError)) throw error;

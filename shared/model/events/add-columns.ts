@@ -1,14 +1,7 @@
 import type { Pipeline, Target } from '../config/declaration.ts';
-import { messageShape } from '../formats/shapes/message-shape.ts';
-import { anyShape } from '../formats/shapes/value-shape.ts';
 import { findColumn } from './column-plan.ts';
 import { type RecordShapes, typeOfCounter, typeOfSource, typeOfVersion } from './source-type.ts';
 import type { TableSchema } from './table-schema.ts';
-
-/** The shapes that schema files give; what a registry holds is not asked. */
-export function declaredShapes({ format, keyFormat }: Pipeline): RecordShapes {
-  return { value: messageShape(format), key: keyFormat ? messageShape(keyFormat) : anyShape };
-}
 
 /**
  * The DDL that adds the columns which a pipeline declares and its tables lack; none unless it says `onDrift: add-column`.
@@ -16,9 +9,12 @@ export function declaredShapes({ format, keyFormat }: Pipeline): RecordShapes {
  * Columns come without NOT NULL: rows that are there have nothing for them. Repeating a statement does nothing, so that
  * workers that see the lack at the same time need not agree who mends it.
  */
-export function columnsToAdd(pipeline: Pipeline, tables: ReadonlyMap<string, TableSchema>): readonly string[] {
+export function columnsToAdd(
+  pipeline: Pipeline,
+  tables: ReadonlyMap<string, TableSchema>,
+  shapes: RecordShapes,
+): readonly string[] {
   if (pipeline.onDrift !== 'add-column') return [];
-  const shapes = declaredShapes(pipeline);
   const statements = pipeline.targets.flatMap((target) => {
     const table = tables.get(target.table);
     if (!table) return [];

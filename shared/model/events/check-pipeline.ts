@@ -4,11 +4,13 @@ import { decoderOf } from '../formats/decoder-of.ts';
 import { noSchemas } from '../formats/schema-book.ts';
 import { checkAggregate } from './check-aggregate.ts';
 import { checkMade } from './check-made.ts';
+import { checkShapes } from './check-shapes.ts';
 import { checkGuard, checkSharing } from './check-sharing.ts';
 import { findColumn, isKey, sourcesOf } from './column-plan.ts';
 import { columnReader } from './convert.ts';
 import { PoisonError } from './poison.ts';
 import { sourceReader } from './read-source.ts';
+import { type RecordShapes, unknownShapes } from './source-type.ts';
 import type { FitProblem, TableFit } from './table-fit.ts';
 import type { TableColumn, TableSchema } from './table-schema.ts';
 
@@ -19,11 +21,13 @@ import type { TableColumn, TableSchema } from './table-schema.ts';
  *
  * @param tables by the name that the declaration gives them; a table that is not there has no entry
  * @param database for messages
+ * @param shapes what the message's schema says, where it is known
  */
 export function checkPipeline(
   pipeline: Pipeline,
   tables: ReadonlyMap<string, TableSchema>,
   database: string,
+  shapes: RecordShapes = unknownShapes,
 ): readonly ConfigProblem[] {
   const formats = checkFormats(pipeline);
   const targets = pipeline.targets.flatMap((target, at) => {
@@ -31,7 +35,11 @@ export function checkPipeline(
     const table = tables.get(target.table);
     const remedy = 'Create the table (`penstock plan-table` prints its DDL), or name one that exists';
     const problems: readonly FitProblem[] = table
-      ? [...checkTarget({ pipeline, target, table }), ...checkSharing(pipeline, target, tables)]
+      ? [
+          ...checkTarget({ pipeline, target, table }),
+          ...checkShapes({ pipeline, target, table }, shapes),
+          ...checkSharing(pipeline, target, tables),
+        ]
       : [['table', `database ${database} has no table ${target.table}`, remedy]];
     return problems.map(([path, message, remedy]) => ({ path: `${place}.${path}`, message, remedy }));
   });

@@ -1,12 +1,15 @@
 import type { Aggregate, ColumnSource, Pipeline } from '../config/declaration.ts';
 import { shapeAt } from '../formats/shapes/message-shape.ts';
-import type { ValueShape } from '../formats/shapes/value-shape.ts';
+import { anyShape, type ValueShape } from '../formats/shapes/value-shape.ts';
 
 /** What is known of a pipeline's records. */
 export interface RecordShapes {
   readonly value: ValueShape;
   readonly key: ValueShape;
 }
+
+/** Where no schema says anything. */
+export const unknownShapes: RecordShapes = { value: anyShape, key: anyShape };
 
 /** A column's type in DDL, and whether a schema or the declaration says it. */
 export interface ColumnDefinition {

@@ -148,7 +148,7 @@ async function createDatabase(spanner: Spanner): Promise<Database> {
 /** Runs the sink until everything that the topics hold is in Spanner, or the signal comes. */
 export function runSink(
   declaration: Declaration,
-  options: { signal?: AbortSignal; log?: Log; storeDeadlineMs?: number } = {},
+  options: { signal?: AbortSignal; log?: Log; storeDeadlineMs?: number; tableCheckMs?: number } = {},
 ): Promise<void> {
   return runKafkaSink({
     declaration,
@@ -158,6 +158,7 @@ export function runSink(
     log: options.log ?? noLog,
     identity: 'tester@test.iam.gserviceaccount.com',
     storeDeadlineMs: options.storeDeadlineMs ?? 15_000,
+    ...(options.tableCheckMs === undefined ? {} : { tableCheckMs: options.tableCheckMs }),
   });
 }
 

@@ -6,6 +6,7 @@ import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
 import type { BatchVerdict, PoisonFound } from '../../../model/events/poison-window.ts';
 import { type Resolution, resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
+import { changeSchema } from '../change-schema.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { readSnapshot } from '../read-snapshot.ts';
 import { readTableSchema } from '../read-table-schema.ts';
@@ -70,6 +71,8 @@ export interface EventStore {
   readonly database: string;
   /** @returns undefined when the database has no such table */
   readTable(table: string): Promise<TableSchema | undefined>;
+  /** Runs DDL statements, and waits until they are done; @throws {SchemaChangeError} */
+  changeSchema(statements: readonly string[]): Promise<void>;
   /**
    * Takes a partition: raises its fence, so that every earlier owner's commits are refused, and says where to read on.
    *
@@ -116,6 +119,7 @@ export function openEventStore(
   return {
     database: channel.database,
     readTable: (table) => readTableSchema(channel, table, deadlineMs),
+    changeSchema: (statements) => changeSchema(channel, statements),
     raiseFence: (taking) =>
       runTransaction(channel, {
         attempted: `take ${describePartition(taking)}`,

@@ -1,7 +1,10 @@
 import { ConfigError } from '../../../base/errors.ts';
 import type { Pipeline } from '../../../model/config/declaration.ts';
+import { columnsToAdd } from '../../../model/events/add-columns.ts';
 import { checkPipeline } from '../../../model/events/check-pipeline.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../model/events/compile-pipeline.ts';
+import { recordShapes } from '../../../model/events/record-shapes.ts';
+import { unknownShapes } from '../../../model/events/source-type.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
 import { loadFormats } from '../../../model/formats/decoder-of.ts';
 import type { SchemaBook } from '../../../model/formats/schema-book.ts';
@@ -12,12 +15,16 @@ export interface TableReader {
   readonly database: string;
   /** @returns undefined when the database has no such table */
   readTable(table: string): Promise<TableSchema | undefined>;
+  /** Runs DDL, for `onDrift: add-column`; without it, columns that are missing are named. */
+  changeSchema?(statements: readonly string[]): Promise<void>;
 }
 
 /**
- * Reads a pipeline's tables, checks that they fit it, and compiles it for them.
+ * Reads a pipeline's tables, adds the columns that `onDrift: add-column` asks for, checks that they fit the pipeline and
+ * its schema files, and compiles it for them.
  *
  * @throws {ConfigError} naming everything in which tables and pipeline do not fit
+ * @throws {SchemaChangeError} when columns cannot be added
  * @throws {StoreUnavailableError} while Spanner cannot be reached
  */
 export async function openPipeline(
@@ -26,8 +33,14 @@ export async function openPipeline(
   schemas?: SchemaBook,
 ): Promise<CompiledPipeline> {
   await loadFormats([pipeline.format, pipeline.keyFormat]);
-  const tables = await readTables(reader, pipeline);
-  const problems = checkPipeline(pipeline, tables, reader.database);
+  const shapes = await recordShapes(pipeline).catch(() => unknownShapes);
+  let tables = await readTables(reader, pipeline);
+  const missing = columnsToAdd(pipeline, tables, shapes);
+  if (missing.length > 0 && reader.changeSchema) {
+    await reader.changeSchema(missing);
+    tables = await readTables(reader, pipeline);
+  }
+  const problems = checkPipeline(pipeline, tables, reader.database, shapes);
   if (problems.length > 0) throw new ConfigError(problems);
   return compilePipeline(pipeline, tables, schemas);
 }

@@ -63,7 +63,8 @@ export class RowDecoder {
         isChunked = readVarint(cursor) !== 0;
         return true;
       }
-      if (field <= CHUNKED_VALUE && wireType !== wireBytes) throw new DecodeError(`field ${field} is of another kind`);
+      if (field <= PRECOMMIT_TOKEN && wireType !== wireBytes)
+        throw new DecodeError(`field ${field} is of another kind`);
       if (field !== METADATA && field !== VALUES && field !== PRECOMMIT_TOKEN) return false;
       const end = readFieldEnd(cursor);
       if (field === VALUES) {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type ColumnVector, halves } from '../../../model/tensors/column-vector.ts';
-import { readFieldEnd, readVarint, skipField, type WireCursor } from './protobuf-wire.ts';
+import { readFieldEnd, readVarint, type WireCursor } from './protobuf-wire.ts';
 import { DecodeError } from './reader-error.ts';
 import type { ResultColumn } from './result-metadata.ts';
 import { readFloatText, readInt64, readTimestamp } from './scalars.ts';
@@ -268,10 +268,7 @@ function listSlots(column: ResultColumn, capacity: number): Slots {
     readList(cursor, slot) {
       while (cursor.at < cursor.end) {
         const tag = readVarint(cursor);
-        if (tag !== 0x0a) {
-          skipField(cursor, tag % 8);
-          continue;
-        }
+        if (tag !== 0x0a) throw new DecodeError(`an array of column ${column.name} has a field that is no value`);
         const end = readFieldEnd(cursor);
         items.append({ bytes: cursor.bytes, at: cursor.at, end });
         cursor.at = end;

@@ -40,9 +40,12 @@ export function readPiece(cursor: WireCursor, depth = 0): Piece {
 function readList(cursor: WireCursor, depth: number): Piece[] {
   const items: Piece[] = [];
   eachField(cursor, (field, wireType) => {
-    if (field !== 1 || wireType !== wireBytes) return false;
+    // A list has nothing but values: anything else is a damaged one, and passing over it would lose an item.
+    if (field !== 1 || wireType !== wireBytes) throw new DecodeError('a list has a field that is no value');
     const end = readFieldEnd(cursor);
-    items.push(readPiece({ bytes: cursor.bytes, at: cursor.at, end }, depth + 1));
+    const inner: WireCursor = { bytes: cursor.bytes, at: cursor.at, end };
+    items.push(readPiece(inner, depth + 1));
+    if (inner.at !== end) throw new DecodeError('an item of a list has bytes behind it');
     cursor.at = end;
     return true;
   });

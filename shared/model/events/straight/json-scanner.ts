@@ -15,7 +15,7 @@ export class JsonScanner implements RecordScanner {
   readonly kinds: Int32Array;
   readonly froms: Int32Array;
   readonly tos: Int32Array;
-  readonly sources: readonly (Buffer | undefined)[] = [];
+  readonly sources: readonly (Buffer | undefined)[];
   readonly maxSourceBytes = 0;
   readonly numbers = new Float64Array(0);
   private readonly root: ObjectShape;
@@ -28,6 +28,7 @@ export class JsonScanner implements RecordScanner {
     this.kinds = new Int32Array(slotCount);
     this.froms = new Int32Array(slotCount);
     this.tos = new Int32Array(slotCount);
+    this.sources = new Array(slotCount).fill(undefined);
   }
 
   /**

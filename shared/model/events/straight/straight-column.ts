@@ -8,6 +8,7 @@ import * as kinds from './value-kind.ts';
 import {
   floatWriter,
   INT64_DIGITS,
+  LOOP_BYTES,
   type WriteCell,
   type WriteNumber,
   writeBool,
@@ -20,6 +21,7 @@ import {
   writeNumeric,
   writeSingle,
   writeText,
+  writeTextHead,
   writeUuid,
 } from './write-cells.ts';
 import {
@@ -204,10 +206,20 @@ function keyWriter(column: TableColumn, times: Times): WriteCell | undefined {
   if (column.type?.array) return undefined;
   const write = textWriter(column, times);
   if (!write || column.type?.code !== 'STRING') return write;
+  const limit = Math.min(LOOP_BYTES, textLimit(column.type));
   return (out, at, source, from, to) => {
     let high = 0;
-    for (let place = from; place < to; place++) high |= source[place] ?? 0;
-    return high < 0x80 ? write(out, at, source, from, to) : -1;
+    if (to - from > limit) {
+      for (let place = from; place < to; place++) high |= source[place] ?? 0;
+      return high < 0x80 ? write(out, at, source, from, to) : -1;
+    }
+    let next = writeTextHead(out, at, to - from);
+    for (let place = from; place < to; place++) {
+      const byte = source[place] ?? 0;
+      high |= byte;
+      out[next++] = byte;
+    }
+    return high < 0x80 ? next : -1;
   };
 }
 

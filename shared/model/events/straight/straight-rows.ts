@@ -9,7 +9,7 @@ import { fieldTree } from './field-tree.ts';
 import type { RecordScanner } from './record-scanner.ts';
 import { type ScannerChoice, scannerChoice } from './scanner-choice.ts';
 import { type StraightColumn, straightColumn } from './straight-column.ts';
-import { INTEGER, LONG } from './value-kind.ts';
+import { INTEGER, KIND_COUNT, LONG } from './value-kind.ts';
 import { CELL_HEAD_BYTES, LOOP_BYTES } from './write-cells.ts';
 import { writtenKeyText } from './written-key-text.ts';
 
@@ -61,6 +61,8 @@ export function straightMapper(plan: StraightPlan): StraightMapper | undefined {
 class StraightRows {
   private readonly columns: readonly StraightColumn[];
   private readonly choose: ScannerChoice;
+  /** By column and kind: `copied` of a field. */
+  private readonly limits: Int32Array;
   /** By column: its slot; -1 for what does not come from a field. */
   private readonly slots: Int32Array;
   /** By column: its place in the key; -1 for what is not in the key. */
@@ -78,6 +80,10 @@ class StraightRows {
     let field = 0;
     this.columns = columns;
     this.choose = choose;
+    this.limits = new Int32Array(columns.length * KIND_COUNT);
+    for (const [at, column] of columns.entries()) {
+      if (column.from === 'field') this.limits.set(column.copied, at * KIND_COUNT);
+    }
     this.slots = Int32Array.from(columns, ({ from }) => (from === 'field' ? (slots[field++] ?? -1) : -1));
     this.keyPlaces = Int32Array.from(columns, (_, at) => keyAt.indexOf(at));
     this.keyStarts = new Int32Array(keyAt.length);
@@ -112,7 +118,7 @@ class StraightRows {
     writer: WireWriter,
     needed: number,
   ): boolean {
-    const { columns, slots, keyPlaces, keyStarts } = this;
+    const { columns, limits, slots, keyPlaces, keyStarts } = this;
     const { kinds, froms, tos, sources, numbers } = scanner;
     let out = writer.bytes;
     let { at } = writer;
@@ -125,7 +131,7 @@ class StraightRows {
       if (column.from === 'field') {
         const slot = slots[index] ?? 0;
         const kind = kinds[slot] ?? 0;
-        const limit = column.copied[kind] ?? 0;
+        const limit = limits[index * KIND_COUNT + kind] ?? 0;
         if (limit < 0) return false;
         const from = froms[slot] ?? 0;
         const to = tos[slot] ?? 0;

@@ -92,25 +92,38 @@ export const writeSingle: WriteNumber = (out, at, value) =>
 
 /** A whole number within 2^53, as text. */
 export const writeLong: WriteNumber = (out, at, value) => {
+  const small = value | 0;
+  if (small === value && small > -INT_BOUND) return writeInt(out, at, small);
   let rest = Math.abs(value);
   let length = value < 0 ? 2 : 1;
   for (let power = 10; power <= rest; power *= 10) length++;
   const start = writeTextHead(out, at, length);
-  let place = start + length;
-  while (rest >= 0x7fff_ffff) {
+  for (let place = start + length - 1; rest > 0; place--) {
     const tenth = Math.floor(rest / 10);
-    out[--place] = 0x30 + (rest - tenth * 10);
+    out[place] = 0x30 + (rest - tenth * 10);
     rest = tenth;
   }
-  let small = rest | 0;
-  do {
-    const tenth = (small / 10) | 0;
-    out[--place] = 0x30 + (small - tenth * 10);
-    small = tenth;
-  } while (small > 0);
   if (value < 0) out[start] = 0x2d;
   return start + length;
 };
+
+const INT_BOUND = 2 ** 31;
+
+/** As `writeLong`, of what 32-bit arithmetic holds with its sign turned. */
+function writeInt(out: Buffer, at: number, value: number): number {
+  let rest = value < 0 ? -value | 0 : value;
+  let length = value < 0 ? 2 : 1;
+  for (let power = 10; power <= rest; power *= 10) length++;
+  const start = writeTextHead(out, at, length);
+  let place = start + length;
+  do {
+    const tenth = (rest / 10) | 0;
+    out[--place] = 0x30 + rest - tenth * 10;
+    rest = tenth;
+  } while (rest > 0);
+  if (value < 0) out[start] = 0x2d;
+  return start + length;
+}
 
 /** Up to 18 digits are below 2^63, whatever they are. */
 export const INT64_DIGITS = 18;

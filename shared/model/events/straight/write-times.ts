@@ -310,6 +310,7 @@ export function instantWriter(perSecond: 1_000 | 1_000_000): WriteNumber {
   return (out, at, value) => {
     const second = Math.floor(value / perSecond);
     let fraction = value - second * perSecond;
+    if (fraction === 0) return writeInstant(day, out, at, second * 1000, digits, 0, 0);
     for (let place = digits.length - 1; place >= 0; place--) {
       const tenth = (fraction / 10) | 0;
       digits[place] = 0x30 + fraction - tenth * 10;

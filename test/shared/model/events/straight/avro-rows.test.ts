@@ -148,7 +148,7 @@ function caseOf(parts: readonly Part[], isFramed: boolean): Case {
   const source: SchemaSource = isFramed ? { kind: 'registry' } : { kind: 'file', file: 'row.avsc', text: avro };
   const format = { kind: 'avro', schema: source } as const;
   const known = book({ id: 7, text: avro });
-  const schemas: SchemaBook = { get: (id) => known.get(id) ?? 'absent' };
+  const schemas: SchemaBook = { ...known, get: (id) => known.get(id) ?? 'absent' };
   const ways = bothWays(
     table(columns),
     [{ ...field('Id', ''), from: { kind: 'key' } }, ...sources],

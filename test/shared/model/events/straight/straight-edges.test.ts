@@ -110,6 +110,15 @@ test('straightMapper() takes several columns of one field, and of a field within
   }
 });
 
+test('straightMapper() has room for what follows a cell that is longer than its text', () => {
+  const columns = [column('A', 'ARRAY<INT64>'), column('B', 'STRING(MAX)'), column('Id', 'STRING(MAX)')];
+  for (let count = 0; count < 400; count += 3) {
+    const { agree } = bothWays(table(columns), [field('A', 'a'), field('B', 'b'), idOfKey]);
+    const text = `{"a":[${Array.from({ length: count }, () => 1).join()}],"b":"${'b'.repeat(count)}"}`;
+    assert.ok(agree(record('k'.repeat(60), text)), `${count}`);
+  }
+});
+
 /** Values of one field into a column, and whether they are written straight. */
 const edges: readonly (readonly [type: string, values: readonly string[], isStraight: boolean])[] = [
   ['INT64', ['0', '-0', '1.0', '1e3', '9223372036854775807', '-9223372036854775808', '"9223372036854775807"'], true],

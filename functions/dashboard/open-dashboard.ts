@@ -113,5 +113,6 @@ function basePathOf(audience: string | undefined): string {
 }
 
 function openEnds({ kafka }: Declaration): EndOffsets | undefined {
-  return kafka && kafka.brokers.length > 0 ? openEndOffsets(kafka.brokers, OUTSIDE_TIMEOUT_MS) : undefined;
+  if (!kafka || kafka.brokers.length === 0) return undefined;
+  return openEndOffsets({ brokers: kafka.brokers, tls: undefined, auth: undefined }, OUTSIDE_TIMEOUT_MS);
 }

@@ -1,8 +1,6 @@
 declare module 'lz4js' {
   /** Compresses into an LZ4 frame. */
   export function compress(source: Uint8Array, maxBytes?: number): Uint8Array;
-  /** Decompresses an LZ4 frame. */
-  export function decompress(source: Uint8Array, maxBytes?: number): Uint8Array;
 }
 
 declare module 'snappyjs' {

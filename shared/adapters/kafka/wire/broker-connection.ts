@@ -39,6 +39,7 @@ export interface BrokerConnection {
  * Connects to a broker and proves who we are. Credentials are asked for at each connection, and a second time, as fresh as
  * they can be had, when the broker refuses the first.
  *
+ * @param signal ends the connection, made or not
  * @throws {KafkaAuthError} when both are refused, or when the broker is not who it should be
  * @throws {BrokerUnreachableError}
  */
@@ -46,25 +47,29 @@ export async function openBrokerConnection(
   address: BrokerAddress,
   access: KafkaAccess,
   clientId: string,
+  signal?: AbortSignal,
 ): Promise<BrokerConnection> {
   try {
-    return await connectOnce(address, access, clientId, false);
+    return await connectOnce(address, access, { clientId, signal, fresh: false });
   } catch (error) {
     if (!(error instanceof KafkaAuthError) || !access.auth) throw error;
-    return await connectOnce(address, access, clientId, true);
+    return await connectOnce(address, access, { clientId, signal, fresh: true });
   }
 }
 
 async function connectOnce(
   address: BrokerAddress,
   { tls, auth }: KafkaAccess,
-  clientId: string,
-  fresh: boolean,
+  {
+    clientId,
+    signal,
+    fresh,
+  }: { readonly clientId: string; readonly signal: AbortSignal | undefined; readonly fresh: boolean },
 ): Promise<BrokerConnection> {
   const broker = `${address.host}:${address.port}`;
   if (auth?.mechanism === 'mtls' && !tls) throw new KafkaAuthError(broker, 'a client certificate needs TLS');
   const certificate = auth?.mechanism === 'mtls' ? await auth.certificate(fresh) : undefined;
-  const socket = await openSocket(address, { tls, certificate, timeoutMs: CONNECT_TIMEOUT_MS });
+  const socket = await openSocket(address, { tls, certificate, timeoutMs: CONNECT_TIMEOUT_MS, signal });
   const talk = openConversation(socket, broker, clientId, MAX_FIRST_BYTES);
   try {
     await checkVersions(talk, broker);

@@ -26,22 +26,20 @@ export interface Cluster {
 export function openCluster(access: KafkaAccess, clientId: string): Cluster {
   const connections = new Map<string, Promise<BrokerConnection>>();
   let brokers: ReadonlyMap<number, BrokerAddress> = new Map();
-  let isClosed = false;
+  const closing = new AbortController();
 
   const connectTo = async (address: BrokerAddress, purpose: Purpose): Promise<BrokerConnection> => {
     const name = `${purpose} ${address.host}:${address.port}`;
     const held = connections.get(name);
     const known = await held?.catch(() => undefined);
-    if (isClosed) throw new BrokerUnreachableError('The Kafka driver was closed');
+    if (closing.signal.aborted) throw new BrokerUnreachableError('The Kafka driver was closed');
     if (known?.isOpen()) return known;
     const newer = connections.get(name);
     if (newer && newer !== held) return await newer;
-    const opening = openBrokerConnection(address, access, clientId);
+    const opening = openBrokerConnection(address, access, clientId, closing.signal);
     connections.set(name, opening);
     opening.catch(() => connections.get(name) === opening && connections.delete(name));
-    const opened = await opening;
-    if (isClosed) opened.close();
-    return opened;
+    return await opening;
   };
   const any = async (): Promise<BrokerConnection> => {
     const failures: unknown[] = [];
@@ -79,7 +77,8 @@ export function openCluster(access: KafkaAccess, clientId: string): Cluster {
       return found && { topicId: found.topicId, partitions: await logsOf(found, (node) => connect(node, 'questions')) };
     },
     close() {
-      isClosed = true;
+      closing.abort();
+      // A session that waits to be renewed has a timer.
       for (const opening of connections.values()) opening.then((open) => open.close()).catch(() => {});
     },
   };

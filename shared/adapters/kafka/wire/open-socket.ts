@@ -33,10 +33,13 @@ export async function openSocket(
     tls,
     certificate,
     timeoutMs,
+    signal,
   }: {
     readonly tls: KafkaAccess['tls'];
     readonly certificate: ClientCertificate | undefined;
     readonly timeoutMs: number;
+    /** Ends the connection, made or not. */
+    readonly signal: AbortSignal | undefined;
   },
 ): Promise<Socket> {
   const broker = `${host}:${port}`;
@@ -56,6 +59,12 @@ export async function openSocket(
     () => socket.destroy(new BrokerUnreachableError(`Broker ${broker} did not answer within ${timeoutMs} ms`)),
     timeoutMs,
   );
+  const abort = (): void => {
+    socket.destroy(new BrokerUnreachableError(`The connection to broker ${broker} was closed`));
+  };
+  signal?.addEventListener('abort', abort);
+  socket.once('close', () => signal?.removeEventListener('abort', abort));
+  if (signal?.aborted) abort();
   socket.once(tls ? 'secureConnect' : 'connect', resolve);
   socket.once('error', reject);
   socket.once('close', () => reject(new BrokerUnreachableError(`Broker ${broker} closed the connection`)));

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { Kafka, logLevel } from 'kafkajs';
 import { type KafkaServer, openKafkaServer } from '../../../../deploy/local/kafka/server.ts';
 import { type EndOffsets, openEndOffsets } from '../../../../shared/adapters/kafka/end-offsets.ts';
+import { plainAccess } from './driver-fixture.ts';
 
 let server: KafkaServer;
 let ends: EndOffsets;
@@ -25,7 +26,7 @@ before(async () => {
   await producer.connect();
   await producer.send({ topic: 'flights', messages: [0, 1, 1, 1].map((partition) => ({ partition, value: 'x' })) });
   await producer.disconnect();
-  ends = openEndOffsets([server.address], 5_000);
+  ends = openEndOffsets(plainAccess(server.address), 5_000);
 });
 after(async () => {
   await ends.close();
@@ -56,7 +57,7 @@ test('read() knows nothing while the brokers are down, and recovers when they co
   assert.ok(address !== null && typeof address === 'object');
   free.close();
   await once(free, 'close');
-  const late = openEndOffsets([`127.0.0.1:${address.port}`], 2_000);
+  const late = openEndOffsets(plainAccess(`127.0.0.1:${address.port}`), 2_000);
   assert.equal((await late.read(['flights'])).get('flights'), undefined);
   const arrived = await openKafkaServer({ port: address.port, autoCreateTopics: true });
   const admin = new Kafka({ brokers: [arrived.address], logLevel: logLevel.NOTHING }).admin();
@@ -73,7 +74,7 @@ test('read() waits for brokers that accept and say nothing no longer than its de
   await once(silent, 'listening');
   const address = silent.address();
   assert.ok(address !== null && typeof address === 'object');
-  const slow = openEndOffsets([`127.0.0.1:${address.port}`], 100);
+  const slow = openEndOffsets(plainAccess(`127.0.0.1:${address.port}`), 100);
   assert.equal((await slow.read(['flights'])).get('flights'), undefined);
   await slow.close();
   silent.close();

@@ -5,6 +5,7 @@ import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
+import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
 import { list, readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { type DrainSteps, drainHandler } from './handler.ts';
@@ -30,13 +31,14 @@ async function open() {
     (await openIdTokens()
       .email()
       .catch(() => 'unknown'));
+  const telemetry = await openTelemetry(process.env, 'kafka-sink', log);
   const steps: DrainSteps = {
     deadlineMs,
     verify: tokenVerifier({ issuer, audiences: [audience], callers }),
-    run: (options) => runKafkaSink({ ...options, declaration, pipelines, log, identity: email }),
+    run: (options) => runKafkaSink({ ...options, declaration, pipelines, log, identity: email, telemetry }),
   };
-  // A drain opens and closes what it needs itself.
-  return { steps, close: async () => {} };
+  // A drain opens and closes everything else that it needs itself.
+  return { steps, close: async () => await telemetry?.close() };
 }
 
 const opened = openAtRequest(open);

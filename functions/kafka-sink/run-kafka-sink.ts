@@ -3,6 +3,7 @@ import type { KafkaDriver } from '../../shared/adapters/kafka/driver.ts';
 import { openWireDriver } from '../../shared/adapters/kafka/wire-driver.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EventStore, openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
+import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/config/declaration.ts';
@@ -11,6 +12,9 @@ import { consumePipeline } from './consume-pipeline.ts';
 import { limitPoison } from './limit-poison.ts';
 import type { SinkProgress } from './own-partitions.ts';
 import { preparePipeline } from './prepare-pipeline.ts';
+import { watchDriver } from './watch-driver.ts';
+import { watchLag } from './watch-lag.ts';
+import { watchStore } from './watch-store.ts';
 
 export type { SinkProgress } from './own-partitions.ts';
 
@@ -33,6 +37,8 @@ export interface KafkaSinkOptions {
   readonly storeDeadlineMs?: number;
   /** How often the tables are looked at for changes, in milliseconds; a minute unless given. */
   readonly tableCheckMs?: number;
+  /** Receives figures and traces; undefined where nobody wants them. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 const SESSION_TIMEOUT_MS = 30_000;
@@ -65,9 +71,13 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   try {
     const ending = new AbortController();
     const signal = AbortSignal.any([options.signal, ending.signal]);
-    const all = pipelines.map((pipeline) =>
-      runPipeline({ ...options, signal }, pipeline, driver, limitPoison(store, pipeline)),
-    );
+    const { telemetry } = options;
+    const lag = telemetry && watchLag(telemetry.meter);
+    const watched = watchStore(store, { identity, log, telemetry, lag });
+    const all = pipelines.map((pipeline) => {
+      const ofPipeline = telemetry && lag ? watchDriver(driver, pipeline.name, telemetry.meter, lag) : driver;
+      return runPipeline({ ...options, signal }, pipeline, ofPipeline, limitPoison(watched, pipeline));
+    });
     // The first pipeline that fails ends the others; all of them are waited for.
     await Promise.all(all).finally(async () => {
       ending.abort();

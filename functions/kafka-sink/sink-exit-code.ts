@@ -1,5 +1,7 @@
 import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
+import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
 import { type Environment, list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
 import { jsonLog } from '../../shared/base/log.ts';
@@ -18,17 +20,22 @@ const settings = {
  */
 export async function sinkExitCode(env: Environment, signal: AbortSignal): Promise<number> {
   const log = jsonLog('kafka-sink');
+  let telemetry: Telemetry | undefined;
   try {
     const { pipelines, identity: given, sessionTimeoutMs } = readEnvironment(settings, env);
     const declaration = await loadDeclaration(env);
     const identity = given || (await ownEmail());
+    telemetry = await openTelemetry(env, 'kafka-sink', log);
     log('INFO', 'Started');
-    await runKafkaSink({ declaration, pipelines, untilCaughtUp: false, sessionTimeoutMs, signal, log, identity });
+    const options = { declaration, pipelines, sessionTimeoutMs, signal, log, identity, telemetry };
+    await runKafkaSink({ ...options, untilCaughtUp: false });
     log('INFO', 'Ended');
     return 0;
   } catch (error) {
     log('ERROR', messageOf(error), error instanceof PenstockError ? { code: error.code, remedy: error.remedy } : {});
     return error instanceof ConfigError ? 2 : 1;
+  } finally {
+    await telemetry?.close();
   }
 }
 

@@ -4,13 +4,16 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
+import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
 import { readEnvironment, someOf, text } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { type PushSteps, pushHandler } from './handler.ts';
 import { messageSink } from './sink-message.ts';
+import { watchStore } from './watch-store.ts';
 
 // A machine with much memory lets garbage pile up: 510 MB in a burst of 20,000 messages, 250 MB with this.
 setFlagsFromString('--optimize-for-size');
@@ -20,23 +23,38 @@ const settings = {
   audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
   callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may push'),
   projectId: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project of the subscriptions'),
+  identity: text('PENSTOCK_IDENTITY', 'Set it to the service account’s e-mail', ''),
 };
 
 /** Under the 10 s that a subscription waits for an answer unless it says otherwise. */
 const STORE_DEADLINE_MS = 8_000;
 
+const log = jsonLog('pubsub-sink');
+
 async function open() {
-  const { issuer, audience, callers, projectId } = readEnvironment(settings, process.env);
+  const { issuer, audience, callers, projectId, identity } = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   const store = openEventStore(channel, { identity: '', owner: '', deadlineMs: STORE_DEADLINE_MS });
   const verify = tokenVerifier({ issuer, audiences: [audience], callers });
-  const steps: PushSteps = { declaration, projectId, verify, sink: messageSink(store) };
-  return { steps, close: () => store.close() };
+  const telemetry = await openTelemetry(process.env, 'pubsub-sink', log);
+  const watched = watchStore(store, { identity: identity || (await ownEmail()), log, telemetry });
+  const steps: PushSteps = { declaration, projectId, verify, sink: messageSink(watched) };
+  const close = async (): Promise<void> => {
+    await telemetry?.close();
+    store.close();
+  };
+  return { steps, close };
+}
+
+function ownEmail(): Promise<string> {
+  return openIdTokens()
+    .email()
+    .catch(() => 'unknown');
 }
 
 const opened = openAtRequest(open);
 const { wrap } = installGracefulShutdown(opened.close);
 
 ownRequests();
-http('pubsub-sink', wrap(pushHandler(async () => (await opened.open()).steps, jsonLog('pubsub-sink'))));
+http('pubsub-sink', wrap(pushHandler(async () => (await opened.open()).steps, log)));

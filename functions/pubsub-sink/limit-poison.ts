@@ -18,7 +18,7 @@ export function limitPoison(store: EventStore, pipeline: Pipeline, clock: Clock)
   let stopped: { readonly error: PoisonShareError; readonly until: number } | undefined;
   return {
     ...store,
-    async takeEvents(takings, admit) {
+    async takeEvents(takings, watch) {
       if (stopped && clock() < stopped.until) throw stopped.error;
       if (stopped) {
         stopped = undefined;
@@ -26,11 +26,12 @@ export function limitPoison(store: EventStore, pipeline: Pipeline, clock: Clock)
       }
       let verdict: BatchVerdict | undefined;
       try {
-        const outcomes = await store.takeEvents(takings, (seen) => {
+        const admit = (seen: BatchVerdict): void => {
           window?.admit(seen);
-          admit?.(seen);
+          watch?.admit?.(seen);
           verdict = seen;
-        });
+        };
+        const outcomes = await store.takeEvents(takings, { ...watch, admit });
         if (verdict) window?.add(verdict);
         return outcomes;
       } catch (error) {

@@ -7,6 +7,7 @@ import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
 import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
+import type { BatchVerdict } from '../../shared/model/events/poison-window.ts';
 import { recordBytes } from '../../shared/model/events/raw-record.ts';
 import { type GroupLimits, groupCommits } from './group-commits.ts';
 import { limitPoison } from './limit-poison.ts';
@@ -82,9 +83,10 @@ type Take = (taking: EventTaking) => Promise<EventOutcome>;
 function takeInGroups(store: EventStore, { name, onPoison }: Pipeline): Take {
   const takeAll = (takings: readonly EventTaking[]): Promise<readonly EventOutcome[]> => {
     if (onPoison === 'set-aside') return store.takeEvents(takings);
-    return store.takeEvents(takings, ({ dead: [found] }) => {
+    const admit = ({ dead: [found] }: BatchVerdict): void => {
       if (found) throw new PoisonStopError(name, found.id, found.poison, found.reason);
-    });
+    };
+    return store.takeEvents(takings, { admit });
   };
   const takeGrouped = groupCommits(takeAll, GROUP_LIMITS);
   return async (taking) => {

@@ -20,7 +20,9 @@ export async function runSink(options: RunSinkOptions, output: Output): Promise<
   const counts = new Map<string, { rows: number; deadLetters: number; commits: number }>();
   const progress = setInterval(() => report(counts, output), PROGRESS_EVERY_MS);
   const log = jsonLog('kafka-sink', (line) => {
-    if (!line.includes('"severity":"DEBUG"')) process.stderr.write(line);
+    // A person is told what went wrong; who wrote what is for a log that keeps it.
+    const isAudit = line.includes('"severity":"NOTICE"') && process.stderr.isTTY;
+    if (!isAudit && !line.includes('"severity":"DEBUG"')) process.stderr.write(line);
   });
   try {
     await runKafkaSink({

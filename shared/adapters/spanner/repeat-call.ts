@@ -12,6 +12,8 @@ export interface RepeatedCall {
   readonly table: string;
   /** How long one attempt may take, in milliseconds. */
   readonly deadlineMs: number;
+  /** Called before an attempt is repeated that had no answer. */
+  readonly onRepeat?: ((why: 'unavailable') => void) | undefined;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface RepeatedCall {
  * @throws {StoreUnavailableError} when it gave no answer: what was asked may or may not have happened
  */
 export async function repeatCall<T>(
-  { attempted, table, deadlineMs }: RepeatedCall,
+  { attempted, table, deadlineMs, onRepeat }: RepeatedCall,
   call: (deadlineAt: number) => Promise<T>,
 ): Promise<T> {
   const startedAt = performance.now();
@@ -35,6 +37,7 @@ export async function repeatCall<T>(
         : sortedError(error, attempted, table);
       if (!(sorted instanceof StoreUnavailableError) || attempt === MAX_ATTEMPTS) throw sorted;
       if (performance.now() - startedAt > deadlineMs) throw sorted;
+      onRepeat?.('unavailable');
       // A new session is there at once; everything else needs a while.
       if (isLostSession(error)) continue;
       await sleep(FIRST_RETRY_MS * 4 ** (attempt - 1) * (1 + Math.random()));

@@ -23,6 +23,8 @@ export interface TransactionWork<T> {
   readonly commit: CommitOptions | undefined;
   /** How long one attempt is waited for, in milliseconds; 15,000 unless given. */
   readonly deadlineMs?: number;
+  /** Called before it runs again: Spanner aborted it, or gave no answer. */
+  readonly onRepeat?: ((why: 'aborted' | 'unavailable') => void) | undefined;
   /** May run several times; must leave nothing behind but its answer. */
   readonly run: (
     reads: TransactionReads,
@@ -40,8 +42,10 @@ export interface TransactionWork<T> {
  * @throws {StoreUnavailableError} when Spanner cannot be reached or answers late
  */
 export async function runTransaction<T>(channel: SpannerChannel, work: TransactionWork<T>): Promise<T> {
-  const { attempted, table, deadlineMs = DEADLINE_MS } = work;
-  return await repeatCall({ attempted, table, deadlineMs }, (deadlineAt) => runUntil(channel, work, deadlineAt));
+  const { attempted, table, deadlineMs = DEADLINE_MS, onRepeat } = work;
+  return await repeatCall({ attempted, table, deadlineMs, onRepeat }, (deadlineAt) =>
+    runUntil(channel, work, deadlineAt),
+  );
 }
 
 /** Repeats what is aborted, for as long as the deadline leaves time. */
@@ -59,6 +63,7 @@ async function runUntil<T>(channel: SpannerChannel, work: TransactionWork<T>, de
       if (grpcCode(error) !== ABORTED) throw error;
       const delayMs = retryDelayMs(error, abortCount);
       if (Date.now() + delayMs >= deadlineAt) throw error;
+      work.onRepeat?.('aborted');
       previousTransactionId = attempt.transactionId() ?? previousTransactionId;
       await sleep(delayMs);
     }

@@ -1,9 +1,10 @@
+import { type Clock, systemClock } from '../../../base/clock.ts';
 import type { Pipeline } from '../../../model/config/declaration.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
 import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
-import type { BatchVerdict, PoisonFound } from '../../../model/events/poison-window.ts';
+import type { PoisonFound } from '../../../model/events/poison-window.ts';
 import { type Resolution, resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
 import { changeSchema } from '../change-schema.ts';
@@ -18,6 +19,7 @@ import {
   type PipelinePartition,
   TopicRecreatedError,
 } from './checkpoint.ts';
+import type { CommitWatch } from './commit-watch.ts';
 import { checkpointMutation, lineageMutation } from './control-rows.ts';
 import { readStored } from './read-stored.ts';
 import { refuseIfFenced } from './refuse-if-fenced.ts';
@@ -43,7 +45,7 @@ export interface PartitionTaken {
 }
 
 /** A run of one partition's records that is to be committed as a whole. */
-export interface BatchCommit extends PipelinePartition {
+export interface BatchCommit extends PipelinePartition, CommitWatch {
   readonly compiled: CompiledPipeline;
   readonly topicId: string;
   readonly fence: bigint;
@@ -52,8 +54,6 @@ export interface BatchCommit extends PipelinePartition {
   readonly toOffset: bigint;
   readonly mapped: readonly MappedRecord[];
   readonly highWatermark: bigint;
-  /** Sees what the batch sets aside before it is committed; what it throws leaves the batch unwritten. May be called again. */
-  readonly admit?: (verdict: BatchVerdict) => void;
 }
 
 /** What became of a batch. */
@@ -91,14 +91,11 @@ export interface EventStore {
   /**
    * Takes Pub/Sub events of one pipeline in one commit: receipts, rows and dead letters together, once an event id.
    *
-   * @param admit as in `BatchCommit`; an event that was taken before is none of its records
+   * @param watch an event that was taken before is none of the records that it sees
    * @throws {ConstraintError} when Spanner refuses a row: none of them was taken
    * @throws {StoreUnavailableError} when it is not known whether they were: take the same events again
    */
-  takeEvents(
-    takings: readonly EventTaking[],
-    admit?: (verdict: BatchVerdict) => void,
-  ): Promise<readonly EventOutcome[]>;
+  takeEvents(takings: readonly EventTaking[], watch?: CommitWatch): Promise<readonly EventOutcome[]>;
   /** Where the partitions of a pipeline's topic stand. */
   nextOffsets(pipeline: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   close(): Promise<void>;
@@ -110,10 +107,11 @@ export interface EventStore {
  * @param options.identity who writes, for lineage and checkpoints: a service account's e-mail
  * @param options.owner which worker this is, for people to read
  * @param options.deadlineMs how long Spanner is waited for before a call counts as failed; 15,000 unless given
+ * @param options.now says when a receipt is over its time
  */
 export function openEventStore(
   channel: SpannerChannel,
-  options: { readonly identity: string; readonly owner: string; readonly deadlineMs?: number },
+  options: { readonly identity: string; readonly owner: string; readonly deadlineMs?: number; readonly now?: Clock },
 ): EventStore {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   return {
@@ -138,9 +136,10 @@ export function openEventStore(
         table: tableNames(batch.compiled),
         commit: batch.compiled.pipeline.commit,
         deadlineMs,
+        onRepeat: batch.onRepeat,
         run: (reads) => writeBatch(reads, batch, options),
       }),
-    takeEvents: (takings, admit) => takeEvents(channel, takings, { deadlineMs, admit }),
+    takeEvents: (takings, watch) => takeEvents(channel, takings, { ...watch, deadlineMs, now: options.now ?? systemClock }),
     nextOffsets: (pipeline, topic) => readNextOffsets(channel, { pipeline, topic, deadlineMs }),
     close: async () => channel.close(),
   };

@@ -1,4 +1,4 @@
-import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
+import type { Clock } from '../../../base/clock.ts';
 import type { TableMutation } from '../../../model/events/change.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
 import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
@@ -8,9 +8,9 @@ import type { BatchVerdict } from '../../../model/events/poison-window.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
+import type { CommitWatch } from './commit-watch.ts';
 import { readStored } from './read-stored.ts';
-
-const RECEIPTS = 'PenstockReceipts';
+import { readReceipts, receiptMutations } from './receipts.ts';
 
 /** One event of a subscription. */
 export interface EventTaking {
@@ -37,7 +37,7 @@ export type EventOutcome = 'taken' | 'skipped' | 'set-aside' | 'duplicate' | 'co
 export function takeEvents(
   channel: SpannerChannel,
   takings: readonly EventTaking[],
-  { deadlineMs, admit }: { readonly deadlineMs: number; readonly admit?: Admit | undefined },
+  { deadlineMs, now, admit, onRepeat }: CommitWatch & { readonly deadlineMs: number; readonly now: Clock },
 ): Promise<readonly EventOutcome[]> {
   const [first] = takings;
   if (!first) return Promise.resolve([]);
@@ -48,15 +48,14 @@ export function takeEvents(
     table: tableNames(compiled),
     commit: compiled.pipeline.commit,
     deadlineMs,
+    onRepeat,
     run: async (reads) => {
-      const { outcomes, letters, mutations } = await writeEvents(reads, compiled, takings);
+      const { outcomes, letters, mutations } = await writeEvents(reads, compiled, takings, now());
       admit?.(verdictOf(outcomes, letters));
       return { mutations, result: outcomes };
     },
   });
 }
-
-type Admit = (verdict: BatchVerdict) => void;
 
 /** A letter, and the place of its event among those taken. */
 interface PlacedLetter {
@@ -74,8 +73,11 @@ async function writeEvents(
   reads: TransactionReads,
   compiled: CompiledPipeline,
   takings: readonly EventTaking[],
+  nowMs: number,
 ): Promise<Written> {
-  const known = await readReceipts(reads, compiled, takings);
+  const { name } = compiled.pipeline;
+  const eventIds = takings.map(({ eventId }) => eventId);
+  const { hashes: known, expired } = await readReceipts(reads, name, eventIds, nowMs);
   const outcomes: EventOutcome[] = [];
   const letters: PlacedLetter[] = [];
   const fresh: { readonly taking: EventTaking; readonly at: number }[] = [];
@@ -96,12 +98,14 @@ async function writeEvents(
     setOutcome(outcomes, taken, 'set-aside');
     if (taken) letters.push({ at: taken.at, letter: letterOf(taken.taking, taken.taking.eventId, poison) });
   }
-  const receipts = fresh.map(({ taking, at }) => receiptRow(taking, outcomes[at] ?? 'taken'));
+  const receipts = fresh.map(({ taking, at }) => {
+    return { eventId: taking.eventId, hash: hashOf(taking), outcome: outcomes[at] ?? 'taken' };
+  });
   return {
     mutations: [
       ...mutations,
       ...(letters.length > 0 ? [deadLetterMutation(letters.map(({ letter }) => letter))] : []),
-      ...(receipts.length > 0 ? [receiptMutation(receipts)] : []),
+      ...receiptMutations(name, receipts, { expired }),
     ],
     outcomes,
     letters,
@@ -119,17 +123,6 @@ function verdictOf(outcomes: readonly EventOutcome[], letters: readonly PlacedLe
 
 function setOutcome(outcomes: EventOutcome[], taken: { readonly at: number } | undefined, outcome: EventOutcome): void {
   if (taken) outcomes[taken.at] = outcome;
-}
-
-/** @returns payload hashes of the events that were taken before, by event id */
-async function readReceipts(
-  reads: TransactionReads,
-  { pipeline }: CompiledPipeline,
-  takings: readonly EventTaking[],
-): Promise<Map<string, string>> {
-  const keys = [...new Set(takings.map(({ eventId }) => eventId))].map((eventId) => [pipeline.name, eventId]);
-  const rows = await reads.read(RECEIPTS, keys, ['EventId', 'PayloadHash']);
-  return new Map(rows.map(([eventId, hash]) => [String(eventId), String(hash)]));
 }
 
 function hashOf({ payloadHash }: EventTaking): string {
@@ -151,13 +144,4 @@ function letterOf(
 ): DeadLetter {
   const from = { pipeline: compiled.pipeline.name, pipelineVersion: pipelineVersion(compiled.pipeline) };
   return { ...from, id, source: 'pubsub', eventId, record, poison, reason };
-}
-
-function receiptRow(taking: EventTaking, outcome: EventOutcome): Cell[] {
-  return [taking.compiled.pipeline.name, taking.eventId, hashOf(taking), outcome, commitTimestampCell];
-}
-
-function receiptMutation(rows: readonly Cell[][]): TableMutation {
-  const columns = ['Pipeline', 'EventId', 'PayloadHash', 'Outcome', 'ReceivedAt'];
-  return { operation: 'insert', table: RECEIPTS, columns, rows };
 }

@@ -1,0 +1,29 @@
+import type { TraceContext } from '../../model/events/trace-context.ts';
+import type { IngestMeter } from './ingest-meter.ts';
+
+/** A piece of work in a trace. */
+export interface WorkSpan {
+  readonly context: TraceContext;
+  /** A piece of this work. */
+  child(name: string): WorkSpan;
+  set(attributes: Readonly<Record<string, string | number | boolean>>): void;
+  /** @param error what the work failed with; undefined when it is done */
+  end(error?: unknown): void;
+}
+
+/** Figures and traces of one process, on their way to an OTLP receiver. */
+export interface Telemetry {
+  readonly meter: IngestMeter;
+  /**
+   * Begins a piece of work.
+   *
+   * @param origins the traces that it goes on with: one is its parent, several are linked
+   */
+  start(
+    name: string,
+    origins: readonly TraceContext[],
+    attributes: Readonly<Record<string, string | number | boolean>>,
+  ): WorkSpan;
+  /** Sends what is left. Takes at most a few seconds, and never throws. */
+  close(): Promise<void>;
+}

@@ -6,7 +6,10 @@ import { type EventStore, openEventStore } from '../../shared/adapters/spanner/i
 import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
+import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
+import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/config/declaration.ts';
+import type { SchemaBook } from '../../shared/model/formats/schema-book.ts';
 import { TableChangedError } from './commit-records.ts';
 import { consumePipeline } from './consume-pipeline.ts';
 import { limitPoison } from './limit-poison.ts';
@@ -68,6 +71,8 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
     clientId: 'penstock-kafka-sink',
     log,
   });
+  const sources = openCredentialSources({ database: declaration.spanner.database, log });
+  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources);
   try {
     const ending = new AbortController();
     const signal = AbortSignal.any([options.signal, ending.signal]);
@@ -76,7 +81,7 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
     const watched = watchStore(store, { identity, log, telemetry, lag });
     const all = pipelines.map((pipeline) => {
       const ofPipeline = telemetry && lag ? watchDriver(driver, pipeline.name, telemetry.meter, lag) : driver;
-      return runPipeline({ ...options, signal }, pipeline, ofPipeline, limitPoison(watched, pipeline));
+      return runPipeline({ ...options, signal, schemas }, pipeline, ofPipeline, limitPoison(watched, pipeline));
     });
     // The first pipeline that fails ends the others; all of them are waited for.
     await Promise.all(all).finally(async () => {
@@ -85,21 +90,23 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
     });
   } finally {
     await driver.close().catch(() => {});
+    schemas?.close();
+    await sources.close();
     await store.close();
   }
 }
 
 async function runPipeline(
-  options: KafkaSinkOptions,
+  options: KafkaSinkOptions & { readonly schemas: SchemaBook | undefined },
   pipeline: KafkaPipeline,
   driver: KafkaDriver,
   store: EventStore,
 ): Promise<void> {
-  const { signal, log, untilCaughtUp, sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
+  const { signal, log, schemas, untilCaughtUp, sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
   const onProgress = options.onProgress ?? (() => {});
   const { source } = pipeline;
   for (;;) {
-    const compiled = await preparePipeline(store, pipeline, { signal, log });
+    const compiled = await preparePipeline(store, pipeline, { signal, log, schemas });
     if (!compiled) return;
     try {
       const { tableCheckMs } = options;

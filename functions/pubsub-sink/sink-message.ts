@@ -9,6 +9,7 @@ import type { CompiledPipeline } from '../../shared/model/events/compile-pipelin
 import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
 import type { BatchVerdict } from '../../shared/model/events/poison-window.ts';
 import { recordBytes } from '../../shared/model/events/raw-record.ts';
+import type { SchemaBook } from '../../shared/model/formats/schema-book.ts';
 import { type GroupLimits, groupCommits } from './group-commits.ts';
 import { limitPoison } from './limit-poison.ts';
 import { type PushMessage, payloadHash, recordOf } from './push-envelope.ts';
@@ -36,14 +37,15 @@ export class PoisonStopError extends PenstockError {
  *
  * @throws {ConfigError} from that function, when pipeline and table do not fit
  * @throws {StoreUnavailableError} from that function: deliver the message again
+ * @throws {RegistryUnavailableError} from that function: deliver the message again
  * @throws {PoisonShareError} from that function, when the pipeline has stopped: deliver the message again, later
  */
-export function messageSink(store: EventStore, clock: Clock = systemClock): SinkMessage {
+export function messageSink(store: EventStore, clock: Clock = systemClock, schemas?: SchemaBook): SinkMessage {
   const compiled = new Map<string, Promise<CompiledPipeline>>();
   const compile = (pipeline: Pipeline): Promise<CompiledPipeline> => {
     const held = compiled.get(pipeline.name);
     if (held) return held;
-    const opening = openPipeline(store, pipeline);
+    const opening = openPipeline(store, pipeline, schemas);
     compiled.set(pipeline.name, opening);
     opening.catch(() => compiled.delete(pipeline.name));
     return opening;
@@ -102,7 +104,7 @@ function takeInGroups(store: EventStore, { name, onPoison }: Pipeline): Take {
 }
 
 /** @param refusal what Spanner said to the row that the message maps to: the message is poison then */
-function take(
+async function take(
   takeOne: Take,
   compiled: CompiledPipeline,
   message: PushMessage,
@@ -110,6 +112,7 @@ function take(
 ): Promise<EventOutcome> {
   const { pipeline } = compiled;
   const record = recordOf(message);
+  await compiled.prepare([record]);
   const mapped = refusal ? refused(compiled.map(record), refusal) : compiled.map(record);
   const { change } = mapped;
   if (change.kind === 'poison' && pipeline.onPoison === 'stop') {

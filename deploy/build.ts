@@ -87,7 +87,7 @@ async function buildFunction(
     logLevel: 'warning',
     logOverride: { 'empty-import-meta': 'error' },
   });
-  copyProtos(out);
+  if (Object.keys(result.metafile.inputs).some((path) => path.includes('node_modules/google-gax/'))) copyProtos(out);
   if (existsSync(join(source, 'assets'))) {
     cpSync(join(source, 'assets'), join(out, 'assets'), { recursive: true });
     // A page's own script may need it, and a deployed package has no node_modules of ours.

@@ -5,6 +5,7 @@ import { type BatchCommit, openEventStore } from '../../../../../shared/adapters
 import { compilePipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
 import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
 import { counts, databaseName, flight, openIngest } from '../../../../functions/kafka-sink/ingest-fixture.ts';
+import { type Fault, openFaultyProxy } from '../faulty-proxy.ts';
 
 const place = { pipeline: 'counts', topic: 'flights', partition: 0 };
 const log = { topicId: 'id-1', earliestOffset: 0n, highWatermark: 100n };
@@ -101,3 +102,26 @@ test('commit() counts once while Spanner aborts a third of the commits and two w
   }
   assert.equal(await opened.count(), 60);
 });
+
+const lost: readonly [string, Fault][] = [
+  ['is cut from its server', 'cut-after'],
+  ['is answered by damaged bytes', { change: () => Buffer.from([0, 0, 0, 0, 7, 1]) }],
+  ['is answered by nothing', { change: () => Buffer.alloc(0) }],
+];
+
+for (const [what, fault] of lost) {
+  test(`commit() counts once when every second commit ${what} after Spanner has taken it`, async () => {
+    await using opened = await openStores();
+    const proxy = await openFaultyProxy(opened.ingest.spannerServer.address);
+    const channel = openSpannerChannel(databaseName, { SPANNER_EMULATOR_HOST: proxy.address });
+    const store = openEventStore(channel, { identity: 'me', owner: 'c' });
+    proxy.setFault((method, count) => (method === 'Commit' && count % 2 === 1 ? fault : 'none'));
+    const { fence, nextOffset } = await store.raiseFence({ ...place, ...log });
+    let next = Number(nextOffset);
+    while (next < 40) next = Number((await store.commit(opened.batch(fence, next, next + 10))).nextOffset);
+    assert.equal(await opened.count(), 40);
+    assert.ok(proxy.calls.filter(({ method }) => method === 'Commit').length > 5);
+    await store.close();
+    await proxy.close();
+  });
+}

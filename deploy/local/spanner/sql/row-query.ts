@@ -1,3 +1,5 @@
+import { status } from '@grpc/grpc-js';
+import { RpcError } from '../../grpc.ts';
 import { emptySchema } from '../ddl/empty-schema.ts';
 import type { Column } from '../schema.ts';
 import type { Cell, SpannerType } from '../values.ts';
@@ -10,6 +12,8 @@ import type { ZetaSqlSession } from './zetasql.ts';
 
 /** The native server takes 4 MiB; the rest is for the query's text and the last row. */
 const CHUNK_BYTES = 2 * 1024 * 1024;
+/** Of a single row. */
+const MAX_ROW_BYTES = 4_000_000;
 const CONTENT_FIELD = 7;
 /** With a space in it, no name of a user's can be the same. */
 const ROW_NUMBER = 'row number';
@@ -60,7 +64,11 @@ export async function runRowQuery(
   const used = new Set(columns.keys());
   const results: Cell[][] = [];
   for (let from = 0; from < rows.length; ) {
-    const { data, count } = encodeRows(columns, used, numbered(rows, places, from), CHUNK_BYTES);
+    const encode = (maxBytes: number) => encodeRows(columns, used, numbered(rows, places, from), maxBytes);
+    const full = encode(CHUNK_BYTES);
+    // A large row behind others may fit by itself.
+    const { data, count } = full.data.length > MAX_ROW_BYTES ? encode(0) : full;
+    if (data.length > MAX_ROW_BYTES) throw tooLarge(data.length);
     const content = tableContentEntry(CONTENT_FIELD, ROWS, data);
     const answer = await session.server.call('EvaluateQuery', Buffer.concat([head, content]));
     for (const [row, ...cells] of decodeRows(answer, types)) results[Number(row)] = cells;
@@ -78,6 +86,15 @@ function* numbered(
     const row = rows[at] ?? [];
     yield [BigInt(at), ...places.map((place) => row[place] ?? null)];
   }
+}
+
+/** Not RESOURCE_EXHAUSTED: clients would try that again for an hour. */
+function tooLarge(bytes: number): RpcError {
+  return new RpcError(
+    status.UNIMPLEMENTED,
+    `The laptop's Spanner evaluates generated columns and CHECK over rows of up to ${MAX_ROW_BYTES} bytes in the columns ` +
+      `that they use: these take ${bytes}`,
+  );
 }
 
 /** Each step is a query around the one before, so that its column has a name for those that follow. */

@@ -269,3 +269,17 @@ test('values of every type go into expressions and come back as they were', asyn
   }
   assert.notEqual(exact[0]?.TimeCopy, null);
 });
+
+test('a row that is too large for an expression is refused at once', async () => {
+  await assert.rejects(client.database.table('Events').insert({ Id: 'ß'.repeat(2_600_000) }), {
+    code: status.UNIMPLEMENTED,
+    message: /rows of up to 4000000 bytes/,
+  });
+  const large = [1_900_000, 2_500_000].map((length, K) => ({ K: K + 5000, Name: 'x'.repeat(length) }));
+  const [operation] = await client.database.updateSchema(
+    'CREATE TABLE Large (K INT64, Name STRING(MAX), Length INT64 AS (LENGTH(Name)) STORED) PRIMARY KEY (K)',
+  );
+  await operation.promise();
+  await client.database.table('Large').insert(large);
+  assert.deepEqual(await rowsOf('SELECT SUM(Length) AS total FROM Large'), [{ total: 4_400_000 }]);
+});

@@ -11,13 +11,16 @@ interface Wanted {
   readonly statement: string;
   /** `Name TYPE …` of each column; empty for an index. */
   readonly columns: readonly { readonly name: string; readonly definition: string }[];
+  /** `ROW DELETION POLICY (…)`; undefined for what is kept. */
+  readonly policy: string | undefined;
 }
 
 /** Penstock's control tables. */
 export const controlSchema: string = readFileSync(new URL('./schema.sql', import.meta.url), 'utf8');
 
 /**
- * Brings a database up to a schema: creates the tables and indexes that are missing and adds missing columns.
+ * Brings a database up to a schema: creates the tables and indexes that are missing, adds missing columns and
+ * row deletion policies.
  *
  * On an emulator the instance and the database are created too. Nothing is ever dropped or changed.
  *
@@ -80,7 +83,8 @@ export function parseSchema(ddl: string): Wanted[] {
               name: column,
               definition: `${column} ${type}`,
             }));
-      return { kind, name, statement, columns };
+      const [policy] = /ROW DELETION POLICY \(.*\)/.exec(statement) ?? [];
+      return { kind, name, statement, columns, policy };
     });
 }
 
@@ -88,7 +92,10 @@ function missingStatements(wanted: Wanted, existing: readonly string[]): string[
   const pattern = new RegExp(`^CREATE (?:UNIQUE |NULL_FILTERED )*${wanted.kind} \`?${wanted.name}\`?\\b`, 'i');
   const found = existing.find((statement) => pattern.test(statement.trim()));
   if (found === undefined) return [wanted.statement];
-  return wanted.columns
+  const columns = wanted.columns
     .filter(({ name }) => !new RegExp(`^\\s*\`?${name}\`?\\s`, 'im').test(found))
     .map(({ definition }) => `ALTER TABLE ${wanted.name} ADD COLUMN ${definition}`);
+  // Another interval is a choice of the database's owner.
+  const lacksPolicy = wanted.policy !== undefined && !/ROW DELETION POLICY/i.test(found);
+  return [...columns, ...(lacksPolicy ? [`ALTER TABLE ${wanted.name} ADD ${wanted.policy}`] : [])];
 }

@@ -49,6 +49,7 @@ CREATE TABLE PenstockDeletedVersions (
 ) PRIMARY KEY (TableName, KeyHash), ROW DELETION POLICY (OLDER_THAN(DeletedAt, INTERVAL 30 DAY));
 
 -- What could not become a row, with its bytes. Part 0 names it; further parts hold what is over a cell's limit.
+-- Kept for 90 days.
 CREATE TABLE PenstockDeadLetters (
   Pipeline STRING(128) NOT NULL,
   DeadLetterId STRING(320) NOT NULL,
@@ -72,7 +73,7 @@ CREATE TABLE PenstockDeadLetters (
   RedrivenBy STRING(256),
   AttemptCount INT64,
   AttemptedAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
-) PRIMARY KEY (Pipeline, DeadLetterId, Part);
+) PRIMARY KEY (Pipeline, DeadLetterId, Part), ROW DELETION POLICY (OLDER_THAN(RecordedAt, INTERVAL 90 DAY));
 
 -- One row per epoch: the pinned read timestamp and the manifest.
 CREATE TABLE PenstockEpochs (

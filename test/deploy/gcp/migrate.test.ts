@@ -71,3 +71,20 @@ test('migrate() adds the columns that an older table lacks, and keeps its rows',
   assert.deepEqual(await migrate(database, controlSchema), []);
   await database.close();
 });
+
+test('migrate() adds a row deletion policy that is missing, and leaves one that is there', async () => {
+  const database = await openNew('kept');
+  const wanted = controlSchema
+    .replaceAll(/--.*$/gm, '')
+    .split(';')
+    .filter((statement) => /CREATE TABLE Penstock(DeadLetters|Receipts)/.test(statement))
+    .map((statement) => statement.trim());
+  const other = wanted.find((statement) => statement.includes('PenstockReceipts'))?.replace('30 DAY', '7 DAY') ?? '';
+  const [operation] = await database.updateSchema([OLD_LETTERS, other]);
+  await operation.promise();
+  const policies = (await migrate(database, wanted.join(';'))).filter((statement) => statement.includes('POLICY'));
+  assert.deepEqual(policies, [
+    'ALTER TABLE PenstockDeadLetters ADD ROW DELETION POLICY (OLDER_THAN(RecordedAt, INTERVAL 90 DAY))',
+  ]);
+  await database.close();
+});

@@ -139,7 +139,8 @@ export function openEventStore(
         onRepeat: batch.onRepeat,
         run: (reads) => writeBatch(reads, batch, options),
       }),
-    takeEvents: (takings, watch) => takeEvents(channel, takings, { ...watch, deadlineMs, now: options.now ?? systemClock }),
+    takeEvents: (takings, watch) =>
+      takeEvents(channel, takings, { ...watch, deadlineMs, now: options.now ?? systemClock }),
     nextOffsets: (pipeline, topic) => readNextOffsets(channel, { pipeline, topic, deadlineMs }),
     close: async () => channel.close(),
   };

@@ -52,13 +52,15 @@ export function openSchemaRegistry(options: RegistryOptions): SchemaRegistry {
     signal: closing.signal,
   };
   const held = new Map<number, Held>();
-  const absentSince = new Map<number, number>();
+  /** Milliseconds since 1970; those before are kept for batches in hand when room is made. */
+  let absentSince = new Map<number, number>();
+  let absentBefore = new Map<number, number>();
   const flights = new Map<number, Promise<void>>();
   let batch = 0;
 
   const get: SchemaBook['get'] = (id) => {
     const entry = held.get(id);
-    if (!entry) return absentSince.has(id) ? 'absent' : undefined;
+    if (!entry) return absentSince.has(id) || absentBefore.has(id) ? 'absent' : undefined;
     entry.usedIn = batch;
     return entry.schema;
   };
@@ -74,15 +76,12 @@ export function openSchemaRegistry(options: RegistryOptions): SchemaRegistry {
     flights.set(id, started);
     return started;
   };
-  /** Between batches alone: what a batch found must not vanish before it is mapped. */
+  /** Between batches alone, and never what was used last: what a batch found must not vanish before it is mapped. */
   const forget = (): void => {
     batch++;
-    if (absentSince.size > MAX_ABSENT) absentSince.clear();
-    const staleBefore = clock() - ABSENT_FOR_MS;
-    for (const [id, since] of absentSince) {
-      // In the order in which they were found.
-      if (since > staleBefore) break;
-      absentSince.delete(id);
+    if (absentSince.size > MAX_ABSENT) {
+      absentBefore = absentSince;
+      absentSince = new Map();
     }
     if (held.size <= MAX_SCHEMAS) return;
     const oldestFirst = [...held].sort(([, a], [, b]) => a.usedIn - b.usedIn);
@@ -90,9 +89,10 @@ export function openSchemaRegistry(options: RegistryOptions): SchemaRegistry {
   };
   return {
     get,
+    needs: (id) => !held.has(id) && (absentSince.get(id) ?? Number.NEGATIVE_INFINITY) <= clock() - ABSENT_FOR_MS,
     async prepare(missing) {
       forget();
-      // Another batch may have made room meanwhile; nothing can between the last look and the mapping.
+      // Another batch may have made room meanwhile.
       for (let ids = missing(); ids.length > 0; ids = missing()) await atMost(MAX_CONCURRENT, ids, load);
     },
     close: () => closing.abort(),

@@ -15,6 +15,8 @@ export interface UnusableSchema {
 
 /** The registered schemas that are known by now. */
 export interface SchemaBook {
+  /** True for a schema that was not asked for, or that was absent when it was asked for some time ago. */
+  needs(id: number): boolean;
   /** `absent` where the registry has none of this id; undefined where it was not asked yet. */
   get(id: number): RegisteredSchema | UnusableSchema | 'absent' | undefined;
   /**
@@ -26,4 +28,4 @@ export interface SchemaBook {
 }
 
 /** For pipelines whose formats need no registry. */
-export const noSchemas: SchemaBook = { get: () => 'absent', prepare: async () => {} };
+export const noSchemas: SchemaBook = { needs: () => false, get: () => 'absent', prepare: async () => {} };

@@ -84,7 +84,7 @@ function registeredChoice<T>(
     },
     missingSchema(bytes) {
       const id = schemaIdOf(bytes);
-      return id !== undefined && schemas.get(id) === undefined ? id : undefined;
+      return id !== undefined && schemas.needs(id) ? id : undefined;
     },
   };
 }

@@ -42,7 +42,7 @@ const open = (url: string, more: object = {}): SchemaRegistry =>
 
 /** As a batch does whose records name these schemas. */
 function prepare(registry: SchemaRegistry, ...ids: number[]): Promise<void> {
-  return registry.prepare(() => ids.filter((id) => registry.get(id) === undefined));
+  return registry.prepare(() => ids.filter((id) => registry.needs(id)));
 }
 
 test('openSchemaRegistry() asks once for a schema, however many need it, and remembers it', async (t) => {

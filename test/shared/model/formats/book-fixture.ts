@@ -9,7 +9,8 @@ export function book(...schemas: readonly Partial<RegisteredSchema>[]): SchemaBo
       return [whole.id, whole];
     }),
   );
-  return { prepare: async () => {}, get: (id) => known.get(id) ?? (id >= 1_000 ? 'absent' : undefined) };
+  const get: SchemaBook['get'] = (id) => known.get(id) ?? (id >= 1_000 ? 'absent' : undefined);
+  return { get, needs: (id) => get(id) === undefined, prepare: async () => {} };
 }
 
 /** The registry's frame: magic byte and schema id. */

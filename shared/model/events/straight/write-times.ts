@@ -1,13 +1,13 @@
 import { patternSteps } from '../time-pattern.ts';
 import { isDay } from '../timestamp.ts';
 import { localToUtc } from '../zone-offset.ts';
+import { DATE_LENGTH, DayText, dayNumber, MAX_DAY, MIN_DAY, writeTwo } from './day-text.ts';
 import { type WriteCell, type WriteNumber, writeText, writeTextHead } from './write-cells.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_FRACTION_DIGITS = 9;
 /** `yyyy-MM-ddTHH:mm:ss`. */
 const SECONDS_LENGTH = 19;
-const DATE_LENGTH = 10;
 
 /** Two digits; negative where there are none. */
 function two(source: Uint8Array, at: number): number {
@@ -20,57 +20,6 @@ function four(source: Uint8Array, at: number): number {
   const high = two(source, at);
   const low = two(source, at + 2);
   return (high | low) < 0 ? -1 : high * 100 + low;
-}
-
-/** Days since 1970 of a day of the Gregorian calendar. Source: Howard Hinnant, chrono-Compatible Low-Level Date Algorithms. */
-function dayNumber(year: number, month: number, day: number): number {
-  const shifted = month > 2 ? year : year - 1;
-  const era = Math.floor(shifted / 400);
-  const ofEra = shifted - era * 400;
-  const ofYear = ((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) | 0;
-  return era * 146_097 + ofEra * 365 + ((ofEra / 4) | 0) - ((ofEra / 100) | 0) + ofYear + day - 1 - 719_468;
-}
-
-const MIN_DAY = dayNumber(1, 1, 1);
-const MAX_DAY = dayNumber(9999, 12, 31);
-
-/** Writes days as `yyyy-MM-dd`, and keeps the last one. */
-class DayText {
-  private readonly text = new Uint8Array(DATE_LENGTH);
-  private number = Number.NaN;
-
-  /** @param number days since 1970, of a year from 1 to 9999 */
-  write(out: Uint8Array, at: number, number: number): void {
-    if (number !== this.number) this.take(number);
-    const { text } = this;
-    for (let byte = 0; byte < DATE_LENGTH; byte++) out[at + byte] = text[byte] ?? 0;
-  }
-
-  private take(number: number): void {
-    const shifted = number + 719_468;
-    const era = Math.floor(shifted / 146_097);
-    const ofEra = shifted - era * 146_097;
-    const yearOfEra = ((ofEra - ((ofEra / 1460) | 0) + ((ofEra / 36_524) | 0) - ((ofEra / 146_096) | 0)) / 365) | 0;
-    const ofYear = ofEra - (365 * yearOfEra + ((yearOfEra / 4) | 0) - ((yearOfEra / 100) | 0));
-    const shiftedMonth = ((5 * ofYear + 2) / 153) | 0;
-    const day = ofYear - (((153 * shiftedMonth + 2) / 5) | 0) + 1;
-    const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-    const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-    const { text } = this;
-    writeTwo(text, 0, (year / 100) | 0);
-    writeTwo(text, 2, year % 100);
-    text[4] = 0x2d;
-    writeTwo(text, 5, month);
-    text[7] = 0x2d;
-    writeTwo(text, 8, day);
-    this.number = number;
-  }
-}
-
-function writeTwo(out: Uint8Array, at: number, value: number): void {
-  const tens = (value / 10) | 0;
-  out[at] = 0x30 + tens;
-  out[at + 1] = 0x30 + value - tens * 10;
 }
 
 /** The place after the last digit of a fraction that is not 0. */

@@ -258,9 +258,9 @@ test('straightMapper() writes what the reference writes of odd records, or leave
         for (const [members, space] of records) if (agree(record('k', objectText(members, space)))) straight++;
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 1_500 },
   );
-  assert.ok(straight > 300, `${straight} were written straight`);
+  assert.ok(straight > 200, `${straight} were written straight`);
 });
 
 const mutation = fc.record({
@@ -290,7 +290,7 @@ test('straightMapper() writes nothing of bytes that the reference refuses', () =
         for (const one of mutations) if (agree({ ...record('k', ''), value: mutate(whole, one) })) straight++;
       },
     ),
-    { numRuns: 2_500 },
+    { numRuns: 1_500 },
   );
-  assert.ok(straight > 200, `${straight} were written straight`);
+  assert.ok(straight > 100, `${straight} were written straight`);
 });

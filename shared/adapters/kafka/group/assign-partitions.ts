@@ -52,7 +52,7 @@ function holdersOf(members: readonly GroupMember[]): ReadonlyMap<string, string>
     for (const one of owned) {
       const name = nameOf(one);
       const other = holders.get(name);
-      if (other && other.generation === generation) disputed.add(name);
+      if (other && other.generation === generation && other.memberId !== memberId) disputed.add(name);
       if (other && other.generation >= generation) continue;
       disputed.delete(name);
       holders.set(name, { memberId, generation });

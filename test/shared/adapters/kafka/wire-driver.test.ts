@@ -172,3 +172,22 @@ test('an earlier member whose heartbeats stopped is told that it has nothing', a
   await recorder.subscription?.stop();
   await driver.close();
 });
+
+test('a member waits for those that share partitions out in another way, and takes over when they have left', async () => {
+  await using kafka = await openKafka();
+  const [old, ours] = [
+    await openDriver('kafkajs', kafka.server.address),
+    await openDriver('wire', kafka.server.address),
+  ];
+  await kafka.create('t', 2);
+  const before = await new Recorder().subscribe(old, ['t']);
+  await before.until('it has all', () => before.held().length === 2);
+  const after = await new Recorder().subscribe(ours, ['t']);
+  await kafka.send('t', 0, 'for the old one');
+  await before.until('it goes on undisturbed', () => before.values().length === 1);
+  assert.deepEqual(after.assignments, []);
+  await before.subscription?.stop();
+  await after.until('it has all', () => after.held().length === 2);
+  await after.subscription?.stop();
+  await Promise.all([old.close(), ours.close()]);
+});

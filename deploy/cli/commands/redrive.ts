@@ -8,11 +8,14 @@ import {
 } from '../../../shared/adapters/spanner/ingest/redrive-dead-letters.ts';
 import { readTableSchema } from '../../../shared/adapters/spanner/read-table-schema.ts';
 import { audit } from '../../../shared/base/audit.ts';
-import { ConfigError, PenstockError } from '../../../shared/base/errors.ts';
+import { ConfigError } from '../../../shared/base/errors.ts';
 import { jsonLog, type Log } from '../../../shared/base/log.ts';
+import { openCredentialSources } from '../../../shared/connect/credential-sources.ts';
+import { openDeclaredRegistry } from '../../../shared/connect/declared-registry.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../../shared/model/events/compile-pipeline.ts';
 import type { RawRecord } from '../../../shared/model/events/raw-record.ts';
+import type { SchemaBook } from '../../../shared/model/formats/schema-book.ts';
 import type { Output } from '../output.ts';
 import { ownIdentity } from '../own-identity.ts';
 import { readConfig } from '../read-config.ts';
@@ -31,24 +34,29 @@ export interface RedriveCommand extends LetterChoice {
 
 /** Sends one dead letter, or all that are meant, through today's pipeline again; exit code 1 when one is still poison. */
 export async function redrive(command: RedriveCommand, output: Output): Promise<void> {
-  const { declaration } = await readConfig(command.config, ['spanner']);
+  const { declaration } = await readConfig(command.config, ['spanner', 'registry']);
   if (command.id !== undefined && (command.class !== undefined || command.since !== undefined)) {
     const remedy = 'Name one letter, or choose by --class and --since';
     throw new ConfigError([{ path: 'ID', message: 'is given beside --class or --since', remedy }]);
   }
   const choice = { class: command.class, sinceMs: sinceMs(command.since) };
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const log = jsonLog('penstock', (line) => void process.stderr.write(line));
+  const sources = openCredentialSources({ database: declaration.spanner.database, log });
+  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources);
   try {
-    const compiled = await compileNow(channel, declaration, command.pipeline);
+    const compiled = await compileNow(channel, declaration, command.pipeline, schemas);
     const options = {
       by: await ownIdentity(process.env),
-      prepare: (records: readonly RawRecord[]) => known(compiled, records),
+      prepare: async (records: readonly RawRecord[]) => await compiled.prepare(records),
     };
     const told = teller(command.pipeline, options, output);
     if (command.id === undefined) await redriveChosen({ channel, compiled, choice, options, told, output });
     else await redriveOne(channel, compiled, command.id, options, told);
     if (told.poisonCount() > 0) process.exitCode = 1;
   } finally {
+    schemas?.close();
+    await sources.close();
     channel.close();
   }
 }
@@ -121,25 +129,19 @@ async function redriveChosen({
   else output.progress(`${doneCount} letters tried, ${told.poisonCount()} still set aside`);
 }
 
-async function compileNow(channel: SpannerChannel, declaration: Declaration, name: string): Promise<CompiledPipeline> {
+async function compileNow(
+  channel: SpannerChannel,
+  declaration: Declaration,
+  name: string,
+  schemas: SchemaBook | undefined,
+): Promise<CompiledPipeline> {
   const pipeline = declaration.pipelines[name];
   if (!pipeline) {
     const names = Object.keys(declaration.pipelines).join(', ');
     throw new ConfigError([{ path: `pipelines.${name}`, message: 'is not declared', remedy: `Name one of: ${names}` }]);
   }
   const readTable = (table: string) => readTableSchema(channel, table, DEADLINE_MS);
-  return await openPipeline({ database: channel.database, readTable }, pipeline);
-}
-
-/** @throws {PenstockError} when records need schemas that are not known */
-async function known(compiled: CompiledPipeline, records: readonly RawRecord[]): Promise<void> {
-  const missing = compiled.missingSchemas(records);
-  if (missing.length === 0) return;
-  throw new PenstockError(`The letters need schemas ${missing.join(', ')} of the registry, which are not known`, {
-    code: 'SCHEMA_UNKNOWN',
-    remedy: 'Declare the registry that has them',
-    retryable: false,
-  });
+  return await openPipeline({ database: channel.database, readTable }, pipeline, schemas);
 }
 
 function wordOutcome(id: string, outcome: RedriveOutcome): string {

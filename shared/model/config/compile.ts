@@ -3,6 +3,7 @@ import type { Finding, Report } from './finding.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
 import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry, WrittenTransform } from './schema.ts';
 import { parseMs, parseShare } from './units.ts';
+import { usesRegistry } from './uses-registry.ts';
 
 const DEFAULT_BATCH_ROWS = 1024;
 const DEFAULT_SHARDS = 8;
@@ -31,6 +32,13 @@ export function compileDeclaration(
           'Add `kafka: { brokers: … }`',
         );
       }
+    }
+  }
+  if (written.registry === undefined) {
+    for (const [name, pipeline] of Object.entries(pipelines)) {
+      if (!usesRegistry(pipeline)) continue;
+      const remedy = 'Add `registry: { url: … }`, or name a schema file: `schema: { file: … }`';
+      report(['pipelines', name, 'format'], 'needs schemas of a registry, but none is declared', remedy);
     }
   }
   const declaration: Declaration = {

@@ -81,6 +81,7 @@ export function readDeclaration(source: {
 function wellFormedPart(written: unknown): WrittenDeclaration {
   const spanner = { database: 'projects/p/instances/i/databases/d' };
   const kafka = { brokers: 'unknown' };
+  const registry = { url: 'unknown' };
   const part = (section: string): [string, unknown][] => {
     const entries = isRecord(written) ? written[section] : undefined;
     return isRecord(entries) ? Object.entries(entries) : [];
@@ -93,7 +94,7 @@ function wellFormedPart(written: unknown): WrittenDeclaration {
     const { data } = feedSchema.safeParse(value);
     return data ? [[name, data] as const] : [];
   });
-  return { spanner, kafka, pipelines: Object.fromEntries(pipelines), feeds: Object.fromEntries(feeds) };
+  return { spanner, kafka, registry, pipelines: Object.fromEntries(pipelines), feeds: Object.fromEntries(feeds) };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

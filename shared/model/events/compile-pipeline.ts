@@ -1,5 +1,6 @@
 import type { Pipeline } from '../config/declaration.ts';
-import { decoderOf, usesRegistry } from '../formats/decoder-of.ts';
+import { usesRegistry } from '../config/uses-registry.ts';
+import { decoderOf } from '../formats/decoder-of.ts';
 import type { RecordDecoder } from '../formats/record-decoder.ts';
 import { noSchemas, type SchemaBook } from '../formats/schema-book.ts';
 import type { Change } from './change.ts';

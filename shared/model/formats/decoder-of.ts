@@ -1,4 +1,4 @@
-import type { RecordFormat, SchemaSource } from '../config/declaration.ts';
+import type { RecordFormat } from '../config/declaration.ts';
 import { parseExactJson } from '../events/exact-json.ts';
 import { avroDecoder } from './avro/avro-decoder.ts';
 import { debeziumDecoder } from './debezium/debezium-decoder.ts';
@@ -57,20 +57,4 @@ export function decoderOf(
 function ready<T>(decoder: T | undefined): T {
   if (!decoder) throw new Error('The format was not loaded before its pipeline was compiled');
   return decoder;
-}
-
-/** True for a pipeline whose records name schemas of a registry. */
-export function usesRegistry({
-  format,
-  keyFormat,
-}: {
-  readonly format: RecordFormat;
-  readonly keyFormat: RecordFormat | undefined;
-}): boolean {
-  return [format, keyFormat].some((one) => one !== undefined && registryOf(one)?.kind === 'registry');
-}
-
-function registryOf(format: RecordFormat): SchemaSource | undefined {
-  if (format.kind === 'debezium') return format.encoding === 'avro' ? format.schema : undefined;
-  return 'schema' in format ? format.schema : undefined;
 }

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type BuildResult, build, type Plugin } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
@@ -51,6 +51,20 @@ const protosBesideBundle: Plugin = {
   },
 };
 
+/**
+ * What few deployments load stays out of the file that all of them load: telemetry costs 4 MB as mere text. Its entry lies in
+ * the same folder, as the bundle's import expects it.
+ */
+const TELEMETRY = join(root, 'shared/adapters/telemetry/otlp.ts');
+const telemetryBesideBundle: Plugin = {
+  name: 'telemetry-beside-bundle',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^\.\/otlp\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './otlp.js', external: true } : undefined,
+    );
+  },
+};
+
 /** @throws when the library no longer holds the text: a silent miss would only show in production */
 function replaceOnce(source: string, text: string, by: string, path: string): string {
   if (!source.includes(text)) throw new Error(`${path} no longer holds ${text}: look at how it finds its protos now`);
@@ -67,8 +81,12 @@ async function buildFunction(
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const entries = ['index', 'worker', 'thread'].filter((entry) => existsSync(join(source, `${entry}.ts`)));
+  const telemetry = readdirSync(source).some((file) => importsTelemetry(join(source, file))) ? [TELEMETRY] : [];
   const result = await build({
-    entryPoints: entries.map((entry) => join(source, `${entry}.ts`)),
+    entryPoints: [...entries.map((entry) => join(source, `${entry}.ts`)), ...telemetry].map((path) => ({
+      in: path,
+      out: basename(path, '.ts'),
+    })),
     outdir: out,
     bundle: true,
     platform: 'node',
@@ -78,7 +96,7 @@ async function buildFunction(
     // The form that carries its WebAssembly in itself: a file beside it would not be found from a bundle.
     alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
     define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
-    plugins: [...plugins, protosBesideBundle],
+    plugins: [...plugins, protosBesideBundle, telemetryBesideBundle],
     sourcemap: 'linked',
     sourcesContent: false,
     // Measured: minified bundles start slower, since Node compiles lazily by function.
@@ -95,6 +113,10 @@ async function buildFunction(
   }
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(deployedPackage(name), null, 2)}\n`);
   return outputBytes(result);
+}
+
+function importsTelemetry(path: string): boolean {
+  return path.endsWith('.ts') && readFileSync(path, 'utf8').includes('telemetry/open-telemetry.ts');
 }
 
 function copyProtos(out: string): void {

@@ -9,8 +9,11 @@ import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
+import { systemClock } from '../../shared/base/clock.ts';
 import { readEnvironment, someOf, text } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
+import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
+import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
 import { type PushSteps, pushHandler } from './handler.ts';
 import { messageSink } from './sink-message.ts';
 import { watchStore } from './watch-store.ts';
@@ -39,9 +42,13 @@ async function open() {
   const verify = tokenVerifier({ issuer, audiences: [audience], callers });
   const telemetry = await openTelemetry(process.env, 'pubsub-sink', log);
   const watched = watchStore(store, { identity: identity || (await ownEmail()), log, telemetry });
-  const steps: PushSteps = { declaration, projectId, verify, sink: messageSink(watched) };
+  const sources = openCredentialSources({ database: declaration.spanner.database, log });
+  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources);
+  const steps: PushSteps = { declaration, projectId, verify, sink: messageSink(watched, systemClock, schemas) };
   const close = async (): Promise<void> => {
     await telemetry?.close();
+    schemas?.close();
+    await sources.close();
     store.close();
   };
   return { steps, close };

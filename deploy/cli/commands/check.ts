@@ -4,7 +4,7 @@ import { declarationJsonSchema } from '../../../shared/model/config/schema.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
 
-const RUNTIME_SECTIONS = ['spanner', 'kafka', 'pipelines', 'feeds'];
+const RUNTIME_SECTIONS = ['spanner', 'kafka', 'registry', 'pipelines', 'feeds'];
 
 /** Checks a declaration; variables need to be set only to compile it. */
 export async function check(

@@ -14,7 +14,7 @@ export interface RunSinkOptions {
 
 /** Runs the Kafka sink in the foreground, until it is told to end or has caught up. */
 export async function runSink(options: RunSinkOptions, output: Output): Promise<void> {
-  const { declaration } = await readConfig(options.config, ['spanner', 'kafka', 'pipelines']);
+  const { declaration } = await readConfig(options.config, ['spanner', 'kafka', 'registry', 'pipelines']);
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const counts = new Map<string, { rows: number; deadLetters: number; commits: number }>();

@@ -82,7 +82,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       file: 'penstock.yaml',
       text: options.declaration,
       env: { ...cloud.env, TRAINER_URL: trainer.url },
-      sections: ['spanner', 'kafka', 'pipelines', 'feeds'],
+      sections: ['spanner', 'kafka', 'registry', 'pipelines', 'feeds'],
     });
     const declarationPath = join(dir, 'declaration.json');
     writeFileSync(declarationPath, JSON.stringify(declaration));

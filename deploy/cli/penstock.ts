@@ -64,9 +64,20 @@ function buildProgram(): Command {
     .command('migrate')
     .description('create or update the control tables; safe to repeat')
     .addOption(config())
+    .option('--tables', 'create the tables of pipelines too, where they are missing, as plan-table prints them')
     .addOption(json())
     .action(async (options) =>
       (await import('./commands/migrate.ts')).migrateCommand(options, openOutput(Boolean(options.json))),
+    );
+
+  program
+    .command('plan-table')
+    .description('print the DDL of the tables that a pipeline needs, from its declaration and its schema')
+    .argument('<pipeline>')
+    .addOption(config())
+    .addOption(json())
+    .action(async (pipeline, options) =>
+      (await import('./commands/plan-table.ts')).planTable({ ...options, pipeline }, openOutput(Boolean(options.json))),
     );
 
   const run = program.command('run').description('run a worker in the foreground');
@@ -92,21 +103,32 @@ function buildProgram(): Command {
   addEpochCommands(program);
   addDeadLetterCommands(program);
 
+  addLineageCommand(program);
+  return program;
+}
+
+function addLineageCommand(program: Command): void {
   program
     .command('lineage')
-    .description('name what a batch came from: offsets, read timestamp, columns, identity')
-    .argument('<epoch>')
-    .argument('<shard>', 'number of the shard', wholeNumber(0, 1_000_000))
-    .argument('<sequence>', 'number of the batch within the shard', wholeNumber(0, 2 ** 31))
+    .description('name what a batch, a row or an offset came from, or became')
+    .argument('[epoch]', 'of a batch: offsets, read timestamp, columns, identity')
+    .argument('[shard]', 'number of the shard', wholeNumber(0, 1_000_000))
+    .argument('[sequence]', 'number of the batch within the shard', wholeNumber(0, 2 ** 31))
+    .option('--committed-at <time>', "which offsets made a row's commit timestamp")
+    .option('--table <name>', 'with --committed-at: by the pipelines of this table alone')
+    .option('--scan', 'with --committed-at: read all lineage, for topics that were recreated')
+    .option('--topic <name>', 'which commit took a record of this topic')
+    .option('--partition <n>', 'with --topic: the partition', wholeNumber(0, 2 ** 31 - 1), 0)
+    .option('--offset <n>', 'with --topic: the offset')
+    .option('--pipeline <name>', 'of this pipeline alone')
     .addOption(config())
     .addOption(json())
-    .action(async (epoch, shard, sequence, options) =>
-      (await import('./commands/lineage.ts')).lineage(
-        { ...options, epoch, shard, sequence },
-        openOutput(Boolean(options.json)),
-      ),
-    );
-  return program;
+    .action(async (epoch, shard, sequence, options) => {
+      const output = openOutput(Boolean(options.json));
+      if (epoch === undefined) return (await import('./commands/commit-lineage.ts')).commitLineage(options, output);
+      if (sequence === undefined) throw new InvalidArgumentError('A batch is named by EPOCH SHARD SEQ.');
+      return (await import('./commands/lineage.ts')).lineage({ ...options, epoch, shard, sequence }, output);
+    });
 }
 
 function addEpochCommands(program: Command): void {

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../../shared/base/errors.ts';
 import { type ReadDeclaration, readDeclaration } from '../../shared/model/config/read-declaration.ts';
 
@@ -18,5 +20,14 @@ export async function readConfig(file: string, sections: readonly string[]): Pro
       },
     ]);
   });
-  return readDeclaration({ file, text, env: process.env, sections });
+  return readDeclaration({ file, text, env: process.env, sections, readBeside: (name) => readBeside(file, name) });
+}
+
+/** A schema file that the declaration names; undefined where it cannot be read. */
+function readBeside(file: string, name: string): string | undefined {
+  try {
+    return readFileSync(resolve(dirname(file), name), 'utf8');
+  } catch {
+    return undefined;
+  }
 }

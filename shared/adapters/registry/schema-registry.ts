@@ -1,11 +1,17 @@
 import type { RegisteredSchema, SchemaBook, UnusableSchema } from '../../model/formats/schema-book.ts';
-import type { Authorize, RegistryAddress } from './ask-registry.ts';
+import { type Authorize, askRegistry, fieldOf, type RegistryAddress } from './ask-registry.ts';
 import { fetchSchema } from './fetch-schema.ts';
 
 /** A schema's id means the same for ever; that a schema is absent does not. */
 export interface SchemaRegistry extends SchemaBook {
   /** @throws {RegistryUnavailableError} when the registry cannot be asked: the records wait */
   prepare(missing: () => readonly number[]): Promise<void>;
+  /**
+   * The newest schema of a subject, for planning: records name theirs by id.
+   *
+   * @throws {RegistryUnavailableError} when the registry cannot be asked
+   */
+  latest(subject: string): Promise<RegisteredSchema | UnusableSchema | 'absent'>;
   close(): void;
 }
 
@@ -94,6 +100,11 @@ export function openSchemaRegistry(options: RegistryOptions): SchemaRegistry {
       forget();
       // Another batch may have made room meanwhile.
       for (let ids = missing(); ids.length > 0; ids = missing()) await atMost(MAX_CONCURRENT, ids, load);
+    },
+    latest: async (subject) => {
+      const answer = await askRegistry(address, `/subjects/${encodeURIComponent(subject)}/versions/latest`);
+      const id = typeof answer === 'string' ? undefined : fieldOf(answer, 'id');
+      return typeof id === 'number' ? await fetchSchema(address, id) : 'absent';
     },
     close: () => closing.abort(),
   };

@@ -333,6 +333,48 @@ test('straightMapper() has room for symbols that are longer than the record', ()
   assert.ok(agree(withValue(Buffer.from([0]))));
 });
 
+test('straightMapper() looks as closely at what no column needs', () => {
+  const beside = (type: unknown): BothWays => {
+    const fields = [
+      { name: 'skipped', type },
+      { name: 'a', type: 'long' },
+    ];
+    const text = JSON.stringify({ type: 'record', name: 'R', fields });
+    const format = { kind: 'avro', schema: { kind: 'file', file: 'r.avsc', text } } as const;
+    return bothWays(table([column('A', 'INT64')], ['A']), [field('A', 'a')], {}, { format });
+  };
+  const value = (...parts: readonly Uint8Array[]): RawRecord => withValue(Buffer.concat([...parts, varint(7n)]));
+  const longs = beside({ type: 'array', items: 'long' });
+  const end = varint(0n);
+  assert.ok(longs.agree(value(varint(-1n), varint(1n), varint(5n), end)));
+  for (const size of [0n, 2n, -1n, 100n])
+    assert.ok(!longs.agree(value(varint(-1n), varint(size), varint(5n), end)), `${size}`);
+  const empty = {
+    type: 'record',
+    name: 'N',
+    fields: Array.from({ length: 100 }, (_, at) => ({ name: `n${at}`, type: 'null' })),
+  };
+  const nulls = beside({ type: 'array', items: empty });
+  assert.ok(nulls.agree(value(varint(100n), end)));
+  assert.ok(!nulls.agree(value(varint(10_000n), end)), 'a million values of few bytes');
+  for (const type of ['bytes', 'string']) assert.ok(!beside(type).agree(withValue(varint(-1n))), 'a length below zero');
+  const list = beside({ type: 'record', name: 'L', fields: [{ name: 'next', type: ['null', 'L'] }] });
+  for (const [depth, isStraight] of [
+    [10, true],
+    [300, false],
+  ] as const) {
+    assert.equal(list.agree(value(Buffer.alloc(depth, 2), varint(0n))), isStraight, `${depth}`);
+  }
+});
+
+test('straightMapper() forgets a symbol when the next record has a text there', () => {
+  const { agree } = oneField([{ type: 'enum', name: 'E', symbols: ['SYMBOL'] }, 'string'], 'STRING(MAX)');
+  for (let time = 0; time < 2; time++) {
+    assert.ok(agree(withValue(Buffer.from([0, 0]))));
+    assert.ok(agree(withValue(Buffer.from('\x02\x08text'))));
+  }
+});
+
 test('straightMapper() reads each record of Avro by the schema that it names', () => {
   const text = (type: string): string => JSON.stringify({ type: 'record', name: 'R', fields: [{ name: 'a', type }] });
   const schemas = book(

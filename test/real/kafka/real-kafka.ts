@@ -17,10 +17,22 @@ const MAX_KEPT_BYTES = 20_000;
 /** Apache Kafka itself: one node, broker and controller at once. */
 export interface RealKafka {
   readonly brokers: readonly string[];
+  /** `127.0.0.1:port` of the further listeners, by name. */
+  readonly addresses: Readonly<Record<string, string>>;
   /** Runs one of Kafka's own command line tools to its end, with this text as its input. */
   runTool(main: string, args: readonly string[], input?: string): Promise<void>;
   /** Ends the broker and removes its folder. */
   close(): Promise<void>;
+}
+
+/** What a broker is to have beside its plaintext listener. */
+export interface RealKafkaOptions {
+  /** Protocols of further listeners by their names: SSL, SASL_SSL, SASL_PLAINTEXT. */
+  readonly listeners?: Readonly<Record<string, string>>;
+  /** Settings as in `server.properties`. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Users as its storage tool takes them: `SCRAM-SHA-256=[name=…,password=…]`. */
+  readonly scramUsers?: readonly string[];
 }
 
 /**
@@ -28,14 +40,17 @@ export interface RealKafka {
  *
  * @throws {Error} with what it printed when it ends or does not answer within 60 s
  */
-export async function openRealKafka(): Promise<RealKafka> {
+export async function openRealKafka(options: RealKafkaOptions = {}): Promise<RealKafka> {
   const classPath = mavenJars(kafkaArtifacts);
   const dir = mkdtempSync(join(tmpdir(), 'penstock-kafka-'));
   const [broker, controller] = [await freePort(), await freePort()];
+  const ports: Record<string, number> = {};
+  for (const name of Object.keys(options.listeners ?? {})) ports[name] = await freePort();
   const properties = join(dir, 'server.properties');
-  writeFileSync(properties, serverProperties(dir, broker, controller));
+  writeFileSync(properties, serverProperties(dir, { PLAINTEXT: broker, ...ports }, controller, options));
   const clusterId = randomBytes(16).toString('base64url');
   const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+  for (const user of options.scramUsers ?? []) format.push('--add-scram', user);
   execFileSync('java', ['-cp', classPath, ...format], { stdio: 'ignore' });
   const child = spawn('java', ['-Xmx512m', '-cp', classPath, 'kafka.Kafka', properties], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -52,8 +67,10 @@ export async function openRealKafka(): Promise<RealKafka> {
     await close();
     throw new Error(`Kafka did not start:\n${printed()}`, { cause });
   }
+  const addresses = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `127.0.0.1:${port}`]));
   return {
     brokers,
+    addresses,
     async runTool(main, args, input = '') {
       const tool = spawn('java', ['-Xmx256m', '-cp', classPath, main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
       const said = keepOutput(tool);
@@ -65,13 +82,23 @@ export async function openRealKafka(): Promise<RealKafka> {
   };
 }
 
-function serverProperties(dir: string, broker: number, controller: number): string {
+function serverProperties(
+  dir: string,
+  ports: Readonly<Record<string, number>>,
+  controller: number,
+  { listeners = {}, properties = {} }: RealKafkaOptions,
+): string {
+  const advertised = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
+  const protocols = { CONTROLLER: 'PLAINTEXT', PLAINTEXT: 'PLAINTEXT', ...listeners };
   return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
+    listeners: [...advertised, `CONTROLLER://127.0.0.1:${controller}`].join(','),
+    'advertised.listeners': advertised.join(','),
+    'listener.security.protocol.map': Object.entries(protocols)
+      .map((pair) => pair.join(':'))
+      .join(','),
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(dir, 'logs'),
     'message.max.bytes': 16 * 1024 * 1024,
@@ -84,8 +111,9 @@ function serverProperties(dir: string, broker: number, controller: number): stri
     'group.initial.rebalance.delay.ms': 0,
     // Members that are killed are to be missed within the test's time.
     'group.min.session.timeout.ms': 1_000,
+    ...properties,
   })
-    .map(([name, value]) => `${name}=${value}\n`)
+    .map(([name, value]) => `${name}=${String(value).replaceAll('\n', '\\n')}\n`)
     .join('');
 }
 

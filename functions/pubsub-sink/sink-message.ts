@@ -1,5 +1,4 @@
 import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
-import { openPipeline } from '../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import type { EventOutcome, EventTaking } from '../../shared/adapters/spanner/ingest/take-events.ts';
 import { ConstraintError } from '../../shared/adapters/spanner/spanner-errors.ts';
 import { type Clock, systemClock } from '../../shared/base/clock.ts';
@@ -10,6 +9,7 @@ import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
 import type { BatchVerdict } from '../../shared/model/events/poison-window.ts';
 import { recordBytes } from '../../shared/model/events/raw-record.ts';
 import type { SchemaBook } from '../../shared/model/formats/schema-book.ts';
+import { compiledPipelines } from './compiled-pipelines.ts';
 import { type GroupLimits, groupCommits } from './group-commits.ts';
 import { limitPoison } from './limit-poison.ts';
 import { type PushMessage, payloadHash, recordOf } from './push-envelope.ts';
@@ -32,8 +32,8 @@ export class PoisonStopError extends PenstockError {
 }
 
 /**
- * Makes the taking of messages. Tables are read at a pipeline's first message, and again when Spanner refuses a row of a
- * table that has changed.
+ * Makes the taking of messages. Tables are read at a pipeline's first message, now and then after it, and when Spanner
+ * refuses a row.
  *
  * @throws {ConfigError} from that function, when pipeline and table do not fit
  * @throws {StoreUnavailableError} from that function: deliver the message again
@@ -41,15 +41,7 @@ export class PoisonStopError extends PenstockError {
  * @throws {PoisonShareError} from that function, when the pipeline has stopped: deliver the message again, later
  */
 export function messageSink(store: EventStore, clock: Clock = systemClock, schemas?: SchemaBook): SinkMessage {
-  const compiled = new Map<string, Promise<CompiledPipeline>>();
-  const compile = (pipeline: Pipeline): Promise<CompiledPipeline> => {
-    const held = compiled.get(pipeline.name);
-    if (held) return held;
-    const opening = openPipeline(store, pipeline, schemas);
-    compiled.set(pipeline.name, opening);
-    opening.catch(() => compiled.delete(pipeline.name));
-    return opening;
-  };
+  const compiled = compiledPipelines(store, clock, schemas);
   const stores = new Map<string, EventStore>();
   const limited = (pipeline: Pipeline): EventStore => {
     const held = stores.get(pipeline.name) ?? limitPoison(store, pipeline, clock);
@@ -63,13 +55,13 @@ export function messageSink(store: EventStore, clock: Clock = systemClock, schem
     return held;
   };
   return async (pipeline, message) => {
-    const ready = await compile(pipeline);
+    const ready = await compiled.get(pipeline);
     try {
       return await take(grouped(ready), ready, message, undefined);
     } catch (error) {
       if (!(error instanceof ConstraintError)) throw error;
-      compiled.delete(pipeline.name);
-      const again = await compile(pipeline);
+      compiled.forget(pipeline);
+      const again = await compiled.get(pipeline);
       const changed = tablesOf(again) !== tablesOf(ready);
       return await take(grouped(again), again, message, changed ? undefined : error);
     }

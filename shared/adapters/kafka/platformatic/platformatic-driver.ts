@@ -1,4 +1,4 @@
-import { Consumer } from '@platformatic/kafka';
+import { Consumer, type GroupOptions } from '@platformatic/kafka';
 import { messageOf } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
 import type {
@@ -7,6 +7,7 @@ import type {
   SubscriptionHandlers,
   SubscriptionOptions,
   TopicPartition,
+  TopicSource,
 } from '../driver.ts';
 import { RecordFeed } from '../fetch/record-feed.ts';
 import { findPartitionCounts } from '../group/group-topics.ts';
@@ -114,36 +115,64 @@ async function subscribe(
   member.on('consumer:heartbeat:stalled', ({ lastError }) => {
     end(new Error(`Group ${group} has not heard from us for too long`, { cause: lastError }));
   });
-  const join = async (): Promise<string> => {
-    const counts = await findPartitionCounts(cluster, topics);
-    member.topics.clear();
-    for (const topic of topics instanceof RegExp ? counts.keys() : topics) member.topics.track(topic);
-    await member.joinGroup(times);
-    return JSON.stringify([...counts]);
-  };
-  /** It takes no notice of new partitions and topics: who sees some leaves and joins again. */
-  const watch = async (joinedWith: string): Promise<void> => {
-    let known = joinedWith;
-    while (!over.signal.aborted) {
-      await sleep(lookEveryMs, over.signal);
-      if (over.signal.aborted) return;
-      try {
-        const seen = JSON.stringify([...(await findPartitionCounts(cluster, topics))]);
-        if (seen === known || over.signal.aborted) continue;
-        assign([]);
-        await member.leaveGroup(true);
-        known = await join();
-      } catch (error) {
-        log('INFO', `Cannot look for new partitions of group ${group}: ${messageOf(error)}`);
-      }
-    }
-  };
+  const join = (): Promise<string> => joinGroup(cluster, member, topics, times);
   let watching: Promise<void> = Promise.resolve();
   try {
-    watching = watch(await join());
+    const known = await join();
+    watching = watchTopics({ cluster, topics, known, lookEveryMs, signal: over.signal, log }, async () => {
+      assign([]);
+      await member.leaveGroup(true);
+      return await join();
+    });
   } catch (error) {
     await Promise.allSettled([feed.stop(), member.close(true), fetcher.close(true)]);
     throw error;
   }
   return subscription;
+}
+
+/** @returns what the topics were at that time */
+async function joinGroup(
+  cluster: Cluster,
+  member: Consumer,
+  topics: TopicSource,
+  times: GroupOptions,
+): Promise<string> {
+  const counts = await findPartitionCounts(cluster, topics);
+  member.topics.clear();
+  for (const topic of topics instanceof RegExp ? counts.keys() : topics) member.topics.track(topic);
+  await member.joinGroup(times);
+  return JSON.stringify([...counts]);
+}
+
+/** The library takes no notice of new partitions and topics: who sees some leaves and joins again. */
+async function watchTopics(
+  {
+    cluster,
+    topics,
+    lookEveryMs,
+    signal,
+    log,
+    ...at
+  }: {
+    readonly cluster: Cluster;
+    readonly topics: TopicSource;
+    readonly known: string;
+    readonly lookEveryMs: number;
+    readonly signal: AbortSignal;
+    readonly log: Log;
+  },
+  rejoin: () => Promise<string>,
+): Promise<void> {
+  let { known } = at;
+  while (!signal.aborted) {
+    await sleep(lookEveryMs, signal);
+    if (signal.aborted) return;
+    try {
+      const seen = JSON.stringify([...(await findPartitionCounts(cluster, topics))]);
+      if (seen !== known && !signal.aborted) known = await rejoin();
+    } catch (error) {
+      log('INFO', `Cannot look for new partitions: ${messageOf(error)}`);
+    }
+  }
 }

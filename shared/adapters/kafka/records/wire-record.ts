@@ -29,6 +29,7 @@ export class WireRecord implements RawRecord {
   private readonly headersFrom: number;
   private readonly headerCount: number;
 
+  /** By position: an object of options for each record would cost as much as the record. */
   constructor(
     origin: RecordOrigin,
     bytes: Buffer,

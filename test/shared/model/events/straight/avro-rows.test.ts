@@ -380,7 +380,7 @@ test('straightMapper() reads each record of Avro by the schema that it names', (
   const schemas = book(
     { id: 1, text: text('string') },
     { id: 2, text: text('long') },
-    { id: 3, type: 'JSON', text: '{}' },
+    { id: 3, type: 'JSON', text: text('long') },
     { id: 4, text: '{' },
   );
   const format = { kind: 'avro', schema: { kind: 'registry' } } as const;

@@ -60,6 +60,7 @@ export class FetchedRecords implements RecordSource {
   private at = 0;
   private open: OpenBatch | undefined;
   private position: number;
+  private failure: unknown;
 
   constructor(source: FetchedBytes) {
     this.source = source;
@@ -90,14 +91,25 @@ export class FetchedRecords implements RecordSource {
   next(limit: { readonly records: number; readonly bytes: number }): WireSlice | undefined {
     const fetchedFrom = this.nextOffset;
     const records: WireRecord[] = [];
+    try {
+      this.readInto(records, limit);
+    } catch (error) {
+      this.failure ??= error;
+    }
+    // What comes before the fault is good; after it, nothing is read any more.
+    if (this.failure !== undefined && records.length === 0) throw this.failure;
+    if (this.nextOffset === fetchedFrom) return undefined;
+    return { fetchedFrom, nextOffset: this.nextOffset, records };
+  }
+
+  private readInto(records: WireRecord[], limit: { readonly records: number; readonly bytes: number }): void {
+    if (this.failure !== undefined) throw this.failure;
     let bytes = 0;
     while (records.length < limit.records && bytes < limit.bytes) {
       this.open ??= this.openNext();
-      if (!this.open) break;
+      if (!this.open) return;
       bytes += this.readFrom(this.open, records, { records: limit.records, bytes: limit.bytes - bytes });
     }
-    if (this.nextOffset === fetchedFrom) return undefined;
-    return { fetchedFrom, nextOffset: this.nextOffset, records };
   }
 
   /** Opens the next batch with records for us; passes over the others. */

@@ -279,3 +279,14 @@ test('crc32c() is the Castagnoli sum, at every length and place', () => {
     }),
   );
 });
+
+test('what comes before an unreadable batch is read, and the batch is never passed over', async () => {
+  const good = await kafkajsBatch([plain, plain], 0);
+  const bad = at(2n, good);
+  bad.writeUInt8((bad.at(-1) ?? 0) ^ 1, bad.length - 1);
+  const source = fetched(Buffer.concat([good, bad, at(4n, good)]));
+  const slice = source.next(ALL);
+  assert.deepEqual([slice?.records.length, slice?.nextOffset], [2, 2n]);
+  for (const _ of [1, 2, 3]) assert.throws(() => source.next(ALL), /offset 2 of t\/7: its checksum/);
+  assert.equal(source.nextOffset, 2n);
+});

@@ -1,11 +1,12 @@
 import type { TableMutation } from './change.ts';
 import type { CompiledPipeline } from './compile-pipeline.ts';
+import type { CompiledTarget } from './compile-target.ts';
 import type { MappedRecord } from './mapped-record.ts';
 import { type PoisonClass, PoisonError } from './poison.ts';
 import { RowStates } from './row-states.ts';
 import type { StoredTables } from './stored-rows.ts';
 import { familyOperations } from './table-operations.ts';
-import { type FamilyBatch, takeChange } from './take-change.ts';
+import { type ChangePlace, type FamilyBatch, takeChange } from './take-change.ts';
 import { type WrittenTable, writtenTables } from './written-tables.ts';
 
 /** A record that was set aside, by its place among the records. */
@@ -44,7 +45,8 @@ export function resolveBatch(
   const places = new Map(
     targets.map((target) => {
       const place = tables.of(target);
-      return [target, { place, family: families.find(({ family }) => place && family.includes(place.written)) }];
+      const family = families.find(({ family }) => place && family.includes(place.written));
+      return [target, { place, family, upsertBlindly: place && family && blindUpsert(target, place, family) }];
     }),
   );
   const dead: DeadChange[] = [];
@@ -54,8 +56,11 @@ export function resolveBatch(
     const item = mapped[at];
     if (!item) continue;
     const { change, target } = item;
-    const { place, family } = (target && places.get(target)) ?? {};
-    if (change.kind === 'poison') dead.push({ at, poison: change.poison, reason: change.reason });
+    const { place, family, upsertBlindly } = (target && places.get(target)) ?? {};
+    if (change.kind === 'encoded' && place && upsertBlindly) {
+      upsertBlindly(change.keyText, change.row, place.writer);
+      rowCount++;
+    } else if (change.kind === 'poison') dead.push({ at, poison: change.poison, reason: change.reason });
     else if (change.kind === 'none' || !place || !family) skippedAt.push(at);
     else {
       const decision = takeChange(family, place, change);
@@ -70,6 +75,12 @@ export function resolveBatch(
 
 interface Family extends FamilyBatch {
   readonly family: readonly WrittenTable[];
+}
+
+/** How whole rows are written whatever the table holds; undefined where that must be looked at. */
+function blindUpsert({ target }: CompiledTarget, { written }: ChangePlace, { operations }: Family) {
+  const isBlind = target.mode === 'upsert' && !written.writers.some(({ readsFirst }) => readsFirst);
+  return isBlind ? operations.upsertEncoded : undefined;
 }
 
 function openFamily(family: readonly WrittenTable[], stored: StoredTables): Family {

@@ -24,6 +24,8 @@ type Write = Exclude<Operation, { operation: 'delete' }>;
 /** Gathers the operations of a batch on tables that are interleaved in each other, in the order of the records. */
 export interface FamilyOperations {
   push(place: RowPlace, operation: Operation): void;
+  /** Pushes the upsert of a whole row by its key's text alone: the way of most records. Only where a table is alone. */
+  readonly upsertEncoded?: (text: string, encoded: EncodedRow, writer: TableWriter) => void;
   /** What the database must do, in this order. */
   mutations(): TableMutation[];
 }
@@ -36,12 +38,14 @@ export function familyOperations(family: readonly WrittenTable[]): FamilyOperati
 /** One table alone: one operation a key, in the order of each key's last change. */
 function loneOperations([written]: readonly WrittenTable[]): FamilyOperations {
   const byKey = new Map<string, Operation>();
+  const push = (text: string, later: Operation): void => {
+    const earlier = byKey.get(text);
+    if (earlier) byKey.delete(text);
+    byKey.set(text, earlier ? follow(earlier, later) : later);
+  };
   return {
-    push({ text }, later) {
-      const earlier = byKey.get(text);
-      if (earlier) byKey.delete(text);
-      byKey.set(text, earlier ? follow(earlier, later) : later);
-    },
+    push: ({ text }, later) => push(text, later),
+    upsertEncoded: (text, encoded, writer) => push(text, { operation: 'upsert', encoded, writer, before: undefined }),
     mutations: () => (written ? mutationsOf(written, byKey.values()) : []),
   };
 }
@@ -126,18 +130,20 @@ function placeOf({ table }: WrittenTable, text: string): string {
 function mutationsOf(written: WrittenTable, operations: Iterable<Operation>): TableMutation[] {
   const mutations: TableMutation[] = [];
   const table = written.table.name;
-  let open: string | undefined;
+  let open: Operation['operation'] | undefined;
   let openWriter: TableWriter | undefined;
+  let openShape = '';
   let rows: (readonly Cell[])[] = [];
   let encoded: EncodedRow[] = [];
   const add = (item: Operation): void => {
     if ('before' in item && item.before) add(item.before);
     const { operation } = item;
     const writer = 'encoded' in item ? item.writer : undefined;
-    const shape = `${operation} ${'row' in item ? shapeOf(item.row) : ''}`;
-    if (open !== shape || openWriter !== writer) {
-      open = shape;
+    const shape = 'row' in item ? shapeOf(item.row) : '';
+    if (open !== operation || openWriter !== writer || openShape !== shape) {
+      open = operation;
       openWriter = writer;
+      openShape = shape;
       rows = [];
       encoded = [];
       if (operation === 'delete') mutations.push({ operation, table, keys: rows });

@@ -3,6 +3,7 @@ import type { Change } from './change.ts';
 import type { CompiledPipeline } from './compile-pipeline.ts';
 import type { CompiledTarget } from './compile-target.ts';
 import { deadLetterColumns, partCountOf } from './dead-letter.ts';
+import { deletedVersionsColumns } from './deleted-versions.ts';
 import type { MappedRecord } from './mapped-record.ts';
 import { recordBytes } from './raw-record.ts';
 
@@ -49,17 +50,20 @@ interface Cost {
   readonly written: number;
   readonly indexEntries: number;
   readonly indexColumns: number;
+  /** A guarded deletion's version, remembered or forgotten. */
+  readonly remembered: number;
 }
 
-function costOf({ table, columns, aggregate }: CompiledTarget): Cost {
+function costOf({ table, columns, aggregate, guardAt }: CompiledTarget): Cost {
   return {
     written: columns.length + (aggregate?.columns.length ?? 0),
     indexEntries: table.indexes.length,
     indexColumns: table.indexes.reduce((sum, index) => sum + 1 + index.columns.length + table.primaryKey.length, 0),
+    remembered: guardAt < 0 ? 0 : deletedVersionsColumns.length + 1,
   };
 }
 
-function mutationsOf({ written, indexEntries, indexColumns }: Cost, { kind }: Change): number {
-  if (kind === 'delete') return 1 + indexEntries;
-  return kind === 'none' ? 0 : written + indexColumns;
+function mutationsOf({ written, indexEntries, indexColumns, remembered }: Cost, { kind }: Change): number {
+  if (kind === 'delete') return 1 + indexEntries + remembered;
+  return kind === 'none' ? 0 : written + indexColumns + Math.min(1, remembered);
 }

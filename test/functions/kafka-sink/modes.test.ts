@@ -159,3 +159,42 @@ test('runKafkaSink() lets several pipelines read one topic, each once', async ()
     ],
   );
 });
+
+test('runKafkaSink() remembers by which version a row was deleted, across batches and restarts', async () => {
+  await using ingest = await openWith(
+    'CREATE TABLE Guarded (Id STRING(9) NOT NULL, Seen TIMESTAMP NOT NULL, Name STRING(9)) PRIMARY KEY (Id)',
+  );
+  const guarded = { table: 'Guarded', guard: 'Seen', columns: [from('Id', 'id'), from('Seen', 'at')] };
+  const pipeline: Pipeline = {
+    ...flights,
+    name: 'guarded',
+    targets: [
+      plainTarget({ ...guarded, mode: 'delete', when: when('gone') }),
+      plainTarget({ ...guarded, mode: 'insert' }),
+    ],
+  };
+  const send = async (op: string, second: number): Promise<void> => {
+    const at = `2024-01-01T00:00:0${second}.50Z`;
+    await ingest.produce([{ key: 'k', value: JSON.stringify({ op, id: 'x', at, Name: `${op}${second}` }) }]);
+    await ingest.sink(pipeline);
+  };
+  const names = async (): Promise<unknown[]> =>
+    (await ingest.query('SELECT Name FROM Guarded')).map(({ Name }) => Name);
+  await send('new', 3);
+  await send('gone', 5);
+  await send('new', 4);
+  await send('new', 5);
+  assert.deepEqual(await names(), [], 'what is older than the deletion stays out');
+  await send('gone', 4);
+  await send('new', 6);
+  assert.deepEqual(await names(), ['new6']);
+  assert.deepEqual(await ingest.query('SELECT TableName FROM PenstockDeletedVersions'), []);
+  await send('new', 6);
+  await send('new', 7);
+  const letters = await ingest.query('SELECT Class, RecordOffset FROM PenstockDeadLetters');
+  assert.deepEqual(
+    letters,
+    [{ Class: 'conflict', RecordOffset: 7 }],
+    'the same version again is no conflict, a newer one is',
+  );
+});

@@ -10,7 +10,9 @@ const pages = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'deploy/local/DIFFERENCES.md',
-  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name.replaceAll('\\', '/')}`),
 ];
 const env = { GOOGLE_CLOUD_PROJECT: 'p', KAFKA_BROKERS: 'b:1', TRAINER_URL: 'http://t' };
 

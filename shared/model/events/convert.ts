@@ -6,7 +6,8 @@ import { describeJson, type JsonValue, parseExactJsonText } from './exact-json.t
 import { PoisonError } from './poison.ts';
 import type { ColumnType, TableColumn } from './table-schema.ts';
 import { datePattern, type ReadTime, timestampPattern } from './time-pattern.ts';
-import { readDate, readTimestamp } from './timestamp.ts';
+import { readDate, readLocalTimestamp, readTimestamp } from './timestamp.ts';
+import { localToUtc } from './zone-offset.ts';
 
 /** The most characters a STRING(MAX) holds. Source: cloud.google.com/spanner/quotas. */
 const MAX_STRING_CHARACTERS = 2_621_440;
@@ -32,7 +33,7 @@ interface ScalarReader {
 /**
  * Makes the reading of one column's values.
  *
- * @param times pattern and zone of a TIMESTAMP or DATE that is not in RFC 3339
+ * @param times pattern and zone of a TIMESTAMP or DATE that is not in RFC 3339; a zone alone is for texts that name none
  * @throws {RangeError} for a pattern or zone that cannot be read, or a type that no pipeline can write
  */
 export function columnReader(
@@ -119,9 +120,16 @@ function timestampReader(
   { format, zone }: { readonly format: string | undefined; readonly zone: string | undefined },
   allowCommitTimestamp: boolean,
 ): ReadTime {
-  const read = format === undefined ? readTimestamp : timestampPattern(format, zone);
+  const read = format === undefined ? rfc3339Reader(zone) : timestampPattern(format, zone);
   if (!allowCommitTimestamp) return read;
   return (text) => (text === commitTimestampCell ? text : read(text));
+}
+
+/** With a zone, a text that names none is local time there. */
+function rfc3339Reader(zone: string | undefined): ReadTime {
+  if (zone === undefined) return readTimestamp;
+  const toUtc = localToUtc(zone);
+  return (text) => readTimestamp(text) ?? readLocalTimestamp(text, toUtc);
 }
 
 function fromString(read: (text: string) => Cell | undefined): ScalarReader {

@@ -22,6 +22,21 @@ export function readTimestamp(text: string): string | undefined {
   return formatTimestamp(utc + (sign === '+' ? -offsetMs : offsetMs), fraction ?? '');
 }
 
+const LOCAL = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,40}))?$/;
+
+/**
+ * As `readTimestamp`, of a text that names no zone.
+ *
+ * @param toUtc local milliseconds since 1970 as those in UTC
+ */
+export function readLocalTimestamp(text: string, toUtc: (localMs: number) => number): string | undefined {
+  const match = LOCAL.exec(text);
+  if (!match) return undefined;
+  const [, year, month, day, hour, minute, second, fraction = ''] = match;
+  const local = timeOf(Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second));
+  return local === undefined ? undefined : formatTimestamp(toUtc(local), fraction);
+}
+
 /**
  * @param wholeMs milliseconds since 1970, a whole second
  * @param fraction the digits after the second's point

@@ -89,3 +89,15 @@ test('columnReader() refuses what a column does not hold', () => {
     assert.throws(() => read(type, json), PoisonError, `${type} ${json}`);
   }
 });
+
+test('columnReader() with a zone takes a text that names none for local time there, to the last digit', () => {
+  const inBerlin = columnReader(column('C', 'TIMESTAMP'), { format: undefined, zone: 'Europe/Berlin' });
+  assert.equal(inBerlin.fromText('2024-07-01T12:00:00.123456789'), '2024-07-01T10:00:00.123456789Z');
+  assert.equal(inBerlin.fromText('2024-01-01 12:00:00'), '2024-01-01T11:00:00Z');
+  assert.equal(inBerlin.fromText('2024-01-01T12:00:00Z'), '2024-01-01T12:00:00Z');
+  for (const text of ['2024-01-01', '2024-13-01T00:00:00', '2024-01-01T12:00:00.1234567891', '0001-01-01T00:30:00']) {
+    assert.throws(() => inBerlin.fromText(text), PoisonError, text);
+  }
+  const nowhere = columnReader(column('C', 'TIMESTAMP'), plain);
+  assert.throws(() => nowhere.fromText('2024-01-01T12:00:00'), PoisonError);
+});

@@ -1,13 +1,15 @@
 import { hostname } from 'node:os';
 import type { KafkaDriver } from '../../shared/adapters/kafka/driver.ts';
-import { openWireDriver } from '../../shared/adapters/kafka/wire-driver.ts';
+import { openKafkaDriver } from '../../shared/adapters/kafka/open-driver.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EventStore, openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
+import { auditAttempts } from '../../shared/base/audit.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
+import { kafkaAccess } from '../../shared/connect/kafka-access.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/config/declaration.ts';
 import type { SchemaBook } from '../../shared/model/formats/schema-book.ts';
 import { TableChangedError } from './commit-records.ts';
@@ -57,30 +59,32 @@ type KafkaPipeline = Pipeline & { readonly source: KafkaSource };
 export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   const { declaration, log, identity } = options;
   const pipelines = choosePipelines(declaration, options.pipelines);
-  const brokers = declaration.kafka?.brokers;
-  if (!brokers)
-    throw new ConfigError([problem('kafka.brokers', 'is not declared', 'Name the brokers of the pipelines')]);
+  const { kafka, spanner, registry } = declaration;
+  if (!kafka) throw new ConfigError([problem('kafka.brokers', 'is not declared', 'Name the brokers of the pipelines')]);
   const owner = `${hostname()}/${process.pid}`;
-  const store = openEventStore(openSpannerChannel(declaration.spanner.database, process.env), {
+  const audited = (action: string) => auditAttempts(log, action, identity);
+  const channel = openSpannerChannel(spanner.database, process.env, {
+    onAttempt: audited('spanner.connect'),
+  });
+  const store = openEventStore(channel, {
     identity,
     owner,
     ...(options.storeDeadlineMs === undefined ? {} : { deadlineMs: options.storeDeadlineMs }),
   });
-  const driver = openWireDriver({
-    access: { brokers, tls: undefined, auth: undefined },
-    clientId: 'penstock-kafka-sink',
-    log,
-  });
-  const sources = openCredentialSources({ database: declaration.spanner.database, log });
-  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources);
+  const sources = openCredentialSources({ database: spanner.database, log, onAttempt: audited('secret.read') });
+  const schemas = registry && openDeclaredRegistry(registry, sources, audited('registry.read'));
+  let driver: KafkaDriver | undefined;
   try {
+    const access = { ...(await kafkaAccess(kafka, sources)), onAttempt: audited('kafka.connect') };
+    const opened = await openKafkaDriver({ driver: kafka.driver, access, clientId: 'penstock-kafka-sink', log });
+    driver = opened;
     const ending = new AbortController();
     const signal = AbortSignal.any([options.signal, ending.signal]);
     const { telemetry } = options;
     const lag = telemetry && watchLag(telemetry.meter);
     const watched = watchStore(store, { identity, log, telemetry, lag });
     const all = pipelines.map((pipeline) => {
-      const ofPipeline = telemetry && lag ? watchDriver(driver, pipeline.name, telemetry.meter, lag) : driver;
+      const ofPipeline = telemetry && lag ? watchDriver(opened, pipeline.name, telemetry.meter, lag) : opened;
       return runPipeline({ ...options, signal, schemas }, pipeline, ofPipeline, limitPoison(watched, pipeline));
     });
     // The first pipeline that fails ends the others; all of them are waited for.
@@ -89,7 +93,7 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
       await Promise.allSettled(all);
     });
   } finally {
-    await driver.close().catch(() => {});
+    await driver?.close().catch(() => {});
     schemas?.close();
     await sources.close();
     await store.close();

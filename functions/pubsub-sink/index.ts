@@ -9,6 +9,7 @@ import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
+import { auditAttempts } from '../../shared/base/audit.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { readEnvironment, someOf, text } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
@@ -35,15 +36,18 @@ const STORE_DEADLINE_MS = 8_000;
 const log = jsonLog('pubsub-sink');
 
 async function open() {
-  const { issuer, audience, callers, projectId, identity } = readEnvironment(settings, process.env);
+  const { issuer, audience, callers, projectId, identity: given } = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
-  const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const identity = given || (await ownEmail());
+  const audited = (action: string) => auditAttempts(log, action, identity);
+  const { database } = declaration.spanner;
+  const channel = openSpannerChannel(database, process.env, { onAttempt: audited('spanner.connect') });
   const store = openEventStore(channel, { identity: '', owner: '', deadlineMs: STORE_DEADLINE_MS });
   const verify = tokenVerifier({ issuer, audiences: [audience], callers });
   const telemetry = await openTelemetry(process.env, 'pubsub-sink', log);
-  const watched = watchStore(store, { identity: identity || (await ownEmail()), log, telemetry });
-  const sources = openCredentialSources({ database: declaration.spanner.database, log });
-  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources);
+  const watched = watchStore(store, { identity, log, telemetry });
+  const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read') });
+  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources, audited('registry.read'));
   const steps: PushSteps = { declaration, projectId, verify, sink: messageSink(watched, systemClock, schemas) };
   const close = async (): Promise<void> => {
     await telemetry?.close();

@@ -1,3 +1,4 @@
+import { messageOf } from './errors.ts';
 import type { Log } from './log.ts';
 
 /** How an audited act ended. */
@@ -14,6 +15,35 @@ export interface AuditEntry {
   readonly outcome: AuditOutcome;
   /** More about it, by name: numbers, short texts, lists of names. */
   readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** One attempt to reach something. */
+export interface Attempt {
+  /** Where: `host:port`, a URL, a secret's name. */
+  readonly resource: string;
+  /** As whom, where that is known only then: a Kafka user, a certificate's subject. */
+  readonly identity?: string | undefined;
+  /** What it failed with; undefined when it is done. */
+  readonly error?: unknown;
+}
+
+/** Is told of each attempt, once it has ended. */
+export type OnAttempt = (attempt: Attempt) => void;
+
+/**
+ * Leaves an audit line of each attempt.
+ *
+ * @param identity who attempts, unless the attempt says so itself
+ */
+export function auditAttempts(log: Log, action: string, identity: string): OnAttempt {
+  return ({ resource, identity: itself, error }) =>
+    audit(log, {
+      action,
+      identity: itself ?? identity,
+      resource,
+      outcome: error === undefined ? 'done' : 'failed',
+      ...(error === undefined ? {} : { details: { reason: messageOf(error) } }),
+    });
 }
 
 /** Writes one audit line: severity NOTICE, with `audit: true` to find it by. */

@@ -1,5 +1,6 @@
 import { openAccessTokens } from '../adapters/identity/access-tokens.ts';
 import { openSecretCache } from '../adapters/secrets/open-secret-cache.ts';
+import type { OnAttempt } from '../base/audit.ts';
 import type { Log } from '../base/log.ts';
 import type { CredentialSources } from './kafka-access.ts';
 
@@ -12,8 +13,10 @@ import type { CredentialSources } from './kafka-access.ts';
 export function openCredentialSources(options: {
   readonly database: string;
   readonly log: Log;
+  /** Is told of each request to Secret Manager. */
+  readonly onAttempt?: OnAttempt;
 }): CredentialSources & { close(): Promise<void> } {
   const [, projectId = ''] = options.database.split('/');
-  const secrets = openSecretCache({ projectId, log: options.log });
+  const secrets = openSecretCache({ projectId, log: options.log, onAttempt: options.onAttempt });
   return { secrets, googleToken: openAccessTokens(), close: () => secrets.close() };
 }

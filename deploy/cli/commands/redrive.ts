@@ -7,14 +7,13 @@ import {
   redriveDeadLetters,
 } from '../../../shared/adapters/spanner/ingest/redrive-dead-letters.ts';
 import { readTableSchema } from '../../../shared/adapters/spanner/read-table-schema.ts';
-import { audit } from '../../../shared/base/audit.ts';
+import { audit, auditAttempts } from '../../../shared/base/audit.ts';
 import { ConfigError } from '../../../shared/base/errors.ts';
 import { jsonLog, type Log } from '../../../shared/base/log.ts';
 import { openCredentialSources } from '../../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../../shared/connect/declared-registry.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../../shared/model/events/compile-pipeline.ts';
-import type { RawRecord } from '../../../shared/model/events/raw-record.ts';
 import type { SchemaBook } from '../../../shared/model/formats/schema-book.ts';
 import type { Output } from '../output.ts';
 import { ownIdentity } from '../own-identity.ts';
@@ -40,17 +39,17 @@ export async function redrive(command: RedriveCommand, output: Output): Promise<
     throw new ConfigError([{ path: 'ID', message: 'is given beside --class or --since', remedy }]);
   }
   const choice = { class: command.class, sinceMs: sinceMs(command.since) };
-  const channel = openSpannerChannel(declaration.spanner.database, process.env);
-  const log = jsonLog('penstock', (line) => void process.stderr.write(line));
-  const sources = openCredentialSources({ database: declaration.spanner.database, log });
-  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources);
+  const { database } = declaration.spanner;
+  const log = jsonLog('penstock');
+  const by = await ownIdentity(process.env);
+  const audited = (action: string) => auditAttempts(log, action, by);
+  const channel = openSpannerChannel(database, process.env, { onAttempt: audited('spanner.connect') });
+  const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read') });
+  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources, audited('registry.read'));
   try {
     const compiled = await compileNow(channel, declaration, command.pipeline, schemas);
-    const options = {
-      by: await ownIdentity(process.env),
-      prepare: async (records: readonly RawRecord[]) => await compiled.prepare(records),
-    };
-    const told = teller(command.pipeline, options, output);
+    const options = { by };
+    const told = teller(command.pipeline, by, { log, output });
     if (command.id === undefined) await redriveChosen({ channel, compiled, choice, options, told, output });
     else await redriveOne(channel, compiled, command.id, options, told);
     if (told.poisonCount() > 0) process.exitCode = 1;
@@ -67,8 +66,7 @@ interface Teller {
 }
 
 /** Prints each outcome, and leaves an audit line of it. */
-function teller(pipeline: string, { by }: RedriveOptions, output: Output): Teller {
-  const log: Log = jsonLog('penstock');
+function teller(pipeline: string, by: string, { log, output }: { readonly log: Log; readonly output: Output }): Teller {
   let poisonCount = 0;
   return {
     tell(id, outcome) {

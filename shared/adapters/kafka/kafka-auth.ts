@@ -1,3 +1,5 @@
+import type { OnAttempt } from '../../base/audit.ts';
+
 /** A user's name and password. */
 export interface UserPassword {
   readonly username: string;
@@ -39,4 +41,6 @@ export interface KafkaAccess {
   /** Undefined: no TLS. `ca` (PEM) replaces the certificate authorities that the system trusts. Always verified. */
   readonly tls: undefined | { readonly ca?: string };
   readonly auth: undefined | KafkaAuth;
+  /** Is told of each connection that is attempted over our own wire. */
+  readonly onAttempt?: OnAttempt | undefined;
 }

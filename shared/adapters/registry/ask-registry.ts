@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { OnAttempt } from '../../base/audit.ts';
 import { RegistryUnavailableError } from './registry-error.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface RegistryAddress {
   /** Waits between attempts grow from this. */
   readonly firstDelayMs: number;
   readonly signal: AbortSignal;
+  /** Is told of each request. */
+  readonly onAttempt?: OnAttempt | undefined;
 }
 
 /** JSON's escapes can make a schema of 1 MiB this long. */
@@ -38,6 +41,10 @@ export async function askRegistry(address: RegistryAddress, path: string): Promi
   let fresh = false;
   for (let attempt = 1; ; attempt++) {
     const answer = await attemptOnce(address, path, fresh);
+    address.onAttempt?.({
+      resource: `${address.url}${path}`,
+      error: answer instanceof Refusal ? answer.cause : undefined,
+    });
     if (!(answer instanceof Refusal)) return answer;
     const isDenied = answer.status === 401;
     if (attempt >= MAX_ATTEMPTS || address.signal.aborted || (isDenied ? fresh : !answer.retryable)) {

@@ -1,3 +1,4 @@
+import type { OnAttempt } from '../../base/audit.ts';
 import type { RegisteredSchema, SchemaBook, UnusableSchema } from '../../model/formats/schema-book.ts';
 import { type Authorize, askRegistry, fieldOf, type RegistryAddress } from './ask-registry.ts';
 import { fetchSchema } from './fetch-schema.ts';
@@ -26,6 +27,8 @@ export interface RegistryOptions {
   readonly firstDelayMs?: number;
   /** Milliseconds since 1970. */
   readonly clock?: () => number;
+  /** Is told of each request. */
+  readonly onAttempt?: OnAttempt | undefined;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -56,6 +59,7 @@ export function openSchemaRegistry(options: RegistryOptions): SchemaRegistry {
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     firstDelayMs: options.firstDelayMs ?? FIRST_DELAY_MS,
     signal: closing.signal,
+    onAttempt: options.onAttempt,
   };
   const held = new Map<number, Held>();
   /** Milliseconds since 1970; those before are kept for batches in hand when room is made. */

@@ -1,3 +1,4 @@
+import type { OnAttempt } from '../../base/audit.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import { type Log, noLog } from '../../base/log.ts';
@@ -50,6 +51,8 @@ export interface SecretCacheOptions {
   readonly staleMs?: number;
   /** How long one read waits for Secret Manager; 5 seconds. */
   readonly deadlineMs?: number;
+  /** Is told of each request to Secret Manager. */
+  readonly onAttempt?: OnAttempt | undefined;
 }
 
 interface Entry {
@@ -106,10 +109,12 @@ class Refresher {
   private readonly ttlMs: number;
   private readonly staleMs: number;
   private readonly deadlineMs: number;
+  private readonly onAttempt: OnAttempt | undefined;
 
   constructor(manager: SecretManager, options: SecretCacheOptions) {
     this.manager = manager;
     this.log = options.log ?? noLog;
+    this.onAttempt = options.onAttempt;
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
     this.ttlMs = options.ttlMs ?? TTL_MS;
@@ -126,8 +131,10 @@ class Refresher {
         deadlineMs: this.deadlineMs,
         retries: entry.value === undefined,
       });
+      this.onAttempt?.({ resource: name });
       return this.take(entry, version, bytes);
     } catch (error) {
+      this.onAttempt?.({ resource: name, error });
       return this.bridge(entry, error);
     }
   }

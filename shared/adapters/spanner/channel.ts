@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http2';
+import type { OnAttempt } from '../../base/audit.ts';
 import type { Environment } from '../../base/environment.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { googleCredentials } from './google-credentials.ts';
@@ -73,16 +74,21 @@ export interface MessageStream extends AsyncIterable<Buffer> {
  * Opens a channel; nothing is sent yet. Follows SPANNER_EMULATOR_HOST, without credentials then.
  *
  * @param database `projects/P/instances/I/databases/D`
- * @param now milliseconds since 1970
+ * @param options.now milliseconds since 1970
+ * @param options.onAttempt is told of each connection that is attempted
  * @throws {ConfigError} for a name of another form
  */
-export function openSpannerChannel(database: string, env: Environment, now: () => number = Date.now): SpannerChannel {
+export function openSpannerChannel(
+  database: string,
+  env: Environment,
+  { now = Date.now, onAttempt }: { readonly now?: () => number; readonly onAttempt?: OnAttempt } = {},
+): SpannerChannel {
   if (!NAME.test(database)) {
     const message = `is ${JSON.stringify(database)}, no name of a database`;
     throw new ConfigError([{ path: 'spanner.database', message, remedy: 'Write projects/P/instances/I/databases/D' }]);
   }
   const emulator = env.SPANNER_EMULATOR_HOST;
-  const connection = openGrpcConnection(emulator ? `http://${emulator}` : ADDRESS);
+  const connection = openGrpcConnection(emulator ? `http://${emulator}` : ADDRESS, onAttempt);
   const credentials = emulator ? undefined : googleCredentials(`${ADDRESS}/`);
   const headers = headersOf(database);
   const start = async (method: string, request: Uint8Array, routing: string, options: Omit<CallOptions, 'session'>) => {

@@ -5,6 +5,7 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from 'node:http2';
+import type { OnAttempt } from '../../base/audit.ts';
 import { GrpcError } from './grpc-error.ts';
 import { frameHead } from './grpc-frames.ts';
 import { type GrpcCall, openCall } from './open-call.ts';
@@ -40,11 +41,11 @@ export interface GrpcConnection {
  * Not a general client: one server, requests of one message. Measured against `@grpc/grpc-js`: half the CPU of a commit.
  * Source: github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
  */
-export function openGrpcConnection(url: string): GrpcConnection {
+export function openGrpcConnection(url: string, onAttempt: OnAttempt = () => {}): GrpcConnection {
   let current: Link | undefined;
   let isClosed = false;
   const link = (): Link => {
-    if (!current?.isUsable()) current = new Link(url);
+    if (!current?.isUsable()) current = new Link(url, onAttempt);
     return current;
   };
   return {
@@ -87,7 +88,7 @@ class Link {
   #calls = 0;
   #watch: NodeJS.Timeout | undefined;
 
-  constructor(url: string) {
+  constructor(url: string, onAttempt: OnAttempt) {
     const session = connect(url, {
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
       maxSessionMemory: MAX_SESSION_MEMORY,
@@ -98,11 +99,14 @@ class Link {
     );
     session.on('connect', () => {
       clearTimeout(late);
+      onAttempt({ resource: url });
       session.setLocalWindowSize(WINDOW_BYTES);
       this.#heardAt = Date.now();
     });
     // What becomes of the calls is told to them; a session's own unheard error would end the process.
-    session.on('error', () => {});
+    session.on('error', (error) => {
+      if (session.connecting) onAttempt({ resource: url, error });
+    });
     session.on('close', () => {
       clearTimeout(late);
       clearInterval(this.#watch);

@@ -34,7 +34,10 @@ async function penstock(address: string, ...args: string[]): Promise<Run> {
       .split('\n')
       .filter((line) => line !== '')
       .map(json),
-    audits: lines.filter((line) => line.startsWith('{')).map(json),
+    audits: lines
+      .filter((line) => line.startsWith('{'))
+      .map(json)
+      .filter(({ action }) => action === 'dead-letter.redrive'),
     progress: lines.filter((line) => !line.startsWith('{')),
   };
 }

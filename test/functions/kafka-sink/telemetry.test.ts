@@ -136,6 +136,16 @@ test('runKafkaSink() goes on with the trace of a single record, and links those 
   const commit = receiver.spans.find(({ parentSpanId }) => parentSpanId === single?.spanId);
   assert.deepEqual([commit?.name, commit?.traceId, commit?.statusCode], ['penstock.ingest.commit', single?.traceId, 0]);
 
+  const connections = lines.filter(({ fields }) => String(fields.action).endsWith('.connect'));
+  const reached = new Set(connections.map(({ fields }) => `${fields.action} ${fields.resource} ${fields.outcome}`));
+  assert.deepEqual(
+    reached,
+    new Set([
+      `kafka.connect kafka://${ingest.brokers} done`,
+      `spanner.connect http://${ingest.spannerServer.address} done`,
+    ]),
+  );
+
   const audits = lines.filter(({ fields }) => fields.audit === true && fields.action === 'spanner.commit');
   assert.equal(audits.length, 2);
   const audit = audits.find(({ fields }) => fields.partition === 0)?.fields;

@@ -1,4 +1,5 @@
-import type { KafkaAccess } from '../kafka-auth.ts';
+import { X509Certificate } from 'node:crypto';
+import type { KafkaAccess, KafkaAuth } from '../kafka-auth.ts';
 import { BrokerUnreachableError, KafkaAuthError, kafkaCode, refuseCode } from '../kafka-errors.ts';
 import { authenticate, type SaslAuth, saslMechanism } from '../sasl/authenticate.ts';
 import { type Api, apis } from './apis.ts';
@@ -50,21 +51,74 @@ export async function openBrokerConnection(
   signal?: AbortSignal,
 ): Promise<BrokerConnection> {
   try {
-    return await connectOnce(address, access, { clientId, signal, fresh: false });
+    return await connectAudibly(address, access, { clientId, signal, fresh: false });
   } catch (error) {
     if (!(error instanceof KafkaAuthError) || !access.auth) throw error;
-    return await connectOnce(address, access, { clientId, signal, fresh: true });
+    return await connectAudibly(address, access, { clientId, signal, fresh: true });
   }
+}
+
+interface ConnectOptions {
+  readonly clientId: string;
+  readonly signal: AbortSignal | undefined;
+  readonly fresh: boolean;
+}
+
+/** Tells of the attempt, and as whom it was made: credentials name that only when they are read. */
+async function connectAudibly(
+  address: BrokerAddress,
+  access: KafkaAccess,
+  options: ConnectOptions,
+): Promise<BrokerConnection> {
+  const { onAttempt } = access;
+  if (!onAttempt) return await connectOnce(address, access, options);
+  let identity: string | undefined;
+  const auth =
+    access.auth &&
+    heardAuth(access.auth, (name) => {
+      identity = name;
+    });
+  const resource = `kafka://${address.host}:${address.port}`;
+  try {
+    const connection = await connectOnce(address, { ...access, auth }, options);
+    onAttempt({ resource, identity });
+    return connection;
+  } catch (error) {
+    onAttempt({ resource, identity, error });
+    throw error;
+  }
+}
+
+/** The same proof; tells whom it names. */
+function heardAuth(auth: KafkaAuth, hear: (identity: string) => void): KafkaAuth {
+  if (auth.mechanism === 'oauthbearer') {
+    const token = async (fresh: boolean) => {
+      const given = await auth.token(fresh);
+      hear(given.principal);
+      return given;
+    };
+    return { ...auth, token };
+  }
+  if (auth.mechanism === 'mtls') {
+    const certificate = async (fresh: boolean) => {
+      const given = await auth.certificate(fresh);
+      hear(new X509Certificate(given.cert).subject.replaceAll('\n', ', '));
+      return given;
+    };
+    return { ...auth, certificate };
+  }
+  const credentials = async (fresh: boolean) => {
+    const given = await auth.credentials(fresh);
+    hear(given.username);
+    return given;
+  };
+  return { ...auth, credentials };
 }
 
 async function connectOnce(
   address: BrokerAddress,
   { tls, auth }: KafkaAccess,
-  {
-    clientId,
-    signal,
-    fresh,
-  }: { readonly clientId: string; readonly signal: AbortSignal | undefined; readonly fresh: boolean },
+  { clientId, signal, fresh }: ConnectOptions,
 ): Promise<BrokerConnection> {
   const broker = `${address.host}:${address.port}`;
   if (auth?.mechanism === 'mtls' && !tls) throw new KafkaAuthError(broker, 'a client certificate needs TLS');

@@ -7,7 +7,6 @@ import { cutReason } from '../../../model/events/dead-letter.ts';
 import type { MappedRecord } from '../../../model/events/mapped-record.ts';
 import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
 import type { PoisonClass } from '../../../model/events/poison.ts';
-import type { RawRecord } from '../../../model/events/raw-record.ts';
 import { resolveBatch } from '../../../model/events/resolve-batch.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
@@ -28,8 +27,6 @@ export type RedriveOutcome =
 export interface RedriveOptions {
   /** Who redrives: kept in the letter's row. */
   readonly by: string;
-  /** Makes the registered schemas of these records known; for pipelines whose format needs them. */
-  readonly prepare: (records: readonly RawRecord[]) => Promise<void>;
 }
 
 /**
@@ -62,7 +59,7 @@ async function redriveTogether(
   channel: SpannerChannel,
   compiled: CompiledPipeline,
   ids: readonly string[],
-  { by, prepare }: RedriveOptions,
+  { by }: RedriveOptions,
   refusal: string | undefined,
 ): Promise<readonly RedriveOutcome[]> {
   const { name, commit } = compiled.pipeline;
@@ -77,7 +74,7 @@ async function redriveTogether(
       const open = letters
         .filter((letter) => letter?.redrivenAt === undefined)
         .filter((letter) => letter !== undefined);
-      await prepare(open.map(({ record }) => record));
+      await compiled.prepare(open.map(({ record }) => record));
       const mapped = open.map((letter) => mapLetter(compiled, letter, refusal));
       const count = open.length === 0 ? 0 : prefixLength(compiled, mapped, 0);
       const { mutations, outcomes } = await redrive(reads, compiled, open.slice(0, count), mapped.slice(0, count), by);

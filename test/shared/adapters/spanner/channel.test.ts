@@ -49,7 +49,7 @@ test('session() makes one session for all who ask at once, and again after a fai
 
 test('session() renews one that is a week old, and gives the old one until the new one is there', async () => {
   let now = 0;
-  const channel = openSpannerChannel(opened.name, { SPANNER_EMULATOR_HOST: proxy.address }, () => now);
+  const channel = openSpannerChannel(opened.name, { SPANNER_EMULATOR_HOST: proxy.address }, { now: () => now });
   const old = await channel.session();
   now = 6 * DAY_MS;
   assert.equal(await channel.session(), old);

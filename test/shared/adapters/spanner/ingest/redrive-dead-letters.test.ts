@@ -9,7 +9,7 @@ import {
 import { pipelineVersion } from '../../../../../shared/model/events/pipeline-version.ts';
 import { type Letters, openLetters, order } from './letters-fixture.ts';
 
-const options = { by: 'tester@example.com', prepare: async () => {} };
+const options = { by: 'tester@example.com' };
 const everything = { class: undefined, sinceMs: undefined };
 
 async function redrive(letters: Letters, ...ids: string[]): Promise<readonly RedriveOutcome[]> {

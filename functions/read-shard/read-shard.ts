@@ -5,8 +5,8 @@ import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
-import { cutBlock, type Position } from '../../shared/model/epochs/cut-block.ts';
-import { keyAt } from '../../shared/model/epochs/key-at.ts';
+import type { Position } from '../../shared/model/epochs/cut-block.ts';
+import { divideBlock, positionAfter, rowSpan } from '../../shared/model/epochs/divide-block.ts';
 import {
   announcementOf,
   batchMetadata,
@@ -17,7 +17,6 @@ import {
 } from '../../shared/model/epochs/manifest.ts';
 import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
 import { type BatchEncoder, batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
-import { splitRows } from '../../shared/model/tensors/split-rows.ts';
 
 /** What reading takes. */
 export interface ReadTools {
@@ -132,34 +131,15 @@ class ShardReading {
   async #deliver(block: ColumnBlock): Promise<void> {
     const { plan } = this.#manifest;
     const { position, epoch, shard } = this.lease;
-    const place = {
-      seed: plan.seed,
-      shard,
-      block: position.block,
-      rowCount: block.rowCount,
-      batchRows: plan.batchRows,
-      firstSequence: position.nextSequence,
-    };
-    const batches = cutBlock(place, this.#isEvaluate(block));
+    const batches = divideBlock(plan, { shard, position }, block, plan.columns);
     for (const { sequence, role, rows } of batches) {
       await this.#holdLease();
-      const span = { rowFrom: position.rows, rowTo: position.rows + block.rowCount };
-      const metadata = batchMetadata(this.#manifest, { shard, sequence, role, rows: rows.length, ...span });
-      await this.#trainer.putBatch({ epoch, shard, sequence }, this.#encoder.encode(block, rows, metadata));
+      const place = { shard, sequence, role, rows: rows.length, ...rowSpan(position, block) };
+      const body = this.#encoder.encode(block, rows, batchMetadata(this.#manifest, place));
+      await this.#trainer.putBatch({ epoch, shard, sequence }, body);
       this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
     }
-    this.lease = await this.#tools.leases.save(this.lease, {
-      block: position.block + 1,
-      afterKey: keyAt(block, plan.key.length, block.rowCount - 1),
-      nextSequence: position.nextSequence + batches.length,
-      rows: position.rows + block.rowCount,
-    });
-  }
-
-  #isEvaluate(block: ColumnBlock): (row: number) => boolean {
-    const { split, columns } = this.#manifest.plan;
-    const vector = split ? block.columns[columns.indexOf(split.by)] : undefined;
-    return split && vector ? splitRows(split, vector) : () => false;
+    this.lease = await this.#tools.leases.save(this.lease, positionAfter(plan, position, block, batches.length));
   }
 
   /** Before each batch: one that slept past its lease finds out here that another has taken over, and sends nothing. */

@@ -51,7 +51,8 @@ export function parseExactJsonText(text: string): JsonValue {
     return value;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new PoisonError('undecodable', `The value is not JSON: ${message}`);
+    // The message shows a piece of the text, which may end in half a character.
+    throw new PoisonError('undecodable', `The value is not JSON: ${message.toWellFormed()}`);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Cell } from '../cell.ts';
 import type { Change } from '../change.ts';
 import type { PlannedColumn } from '../column-plan.ts';
 import type { RawRecord } from '../raw-record.ts';
+import { WHOLE_DOCUMENT } from '../read-source.ts';
 import type { WireWriter } from '../row-bytes.ts';
 import { fieldTree } from './field-tree.ts';
 import type { RecordScanner } from './record-scanner.ts';
@@ -51,7 +52,9 @@ export function straightMapper(plan: StraightPlan): StraightMapper | undefined {
   if (target.guard !== undefined || target.aggregate || keyAt.some((at) => at < 0)) return undefined;
   const columns = planned.map(straightColumn);
   if (!columns.every((column) => column !== undefined)) return undefined;
-  const tree = fieldTree(pathsOf(columns));
+  const paths = pathsOf(columns);
+  if (paths.includes(WHOLE_DOCUMENT)) return undefined;
+  const tree = fieldTree(paths);
   const choose = scannerChoice(pipeline.format, tree, schemas);
   if (!choose) return undefined;
   const rows = new StraightRows(columns, keyAt, tree.slots, choose);

@@ -101,3 +101,16 @@ test('columnReader() with a zone takes a text that names none for local time the
   const nowhere = columnReader(column('C', 'TIMESTAMP'), plain);
   assert.throws(() => nowhere.fromText('2024-01-01T12:00:00'), PoisonError);
 });
+
+test('parseExactJsonText() gives a reason that every database can hold, wherever the text is cut', () => {
+  for (let length = 0; length < 40; length++) {
+    assert.throws(
+      () => parseExactJsonText(`[${' '.repeat(length)}"${'😀'.repeat(20)}`),
+      (error: Error) => error.message.isWellFormed(),
+    );
+  }
+  assert.throws(
+    () => parseExactJsonText('\u{10000}'),
+    (error: Error) => error.message.isWellFormed(),
+  );
+});

@@ -1,12 +1,11 @@
-import type { SchemaRegistry } from '../../shared/adapters/registry/schema-registry.ts';
 import { ConfigError, messageOf } from '../../shared/base/errors.ts';
 import { noLog } from '../../shared/base/log.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
-import type { Declaration, Pipeline, RecordFormat } from '../../shared/model/config/declaration.ts';
+import type { Declaration, Pipeline } from '../../shared/model/config/declaration.ts';
+import { usesRegistry } from '../../shared/model/config/uses-registry.ts';
 import { type PlannedTable, planTables } from '../../shared/model/events/plan-tables.ts';
-import { recordShapes } from '../../shared/model/events/record-shapes.ts';
-import type { ShapeSource } from '../../shared/model/formats/shapes/message-shape.ts';
+import { type NewestSchemas, newestSchemas, recordShapes } from '../../shared/model/events/record-shapes.ts';
 import type { Output } from './output.ts';
 
 /**
@@ -20,8 +19,8 @@ export async function planPipeline(
   pipeline: Pipeline,
   output: Output,
 ): Promise<readonly PlannedTable[]> {
-  const registered = await registeredShapes(declaration, pipeline, output);
-  const shapes = await recordShapes(pipeline, registered).catch((error: unknown) => {
+  const newest = await newestOf(declaration, pipeline, output);
+  const shapes = await recordShapes(pipeline, newest).catch((error: unknown) => {
     const problem = {
       path: `pipelines.${pipeline.name}.schema`,
       message: messageOf(error),
@@ -32,34 +31,21 @@ export async function planPipeline(
   return planTables(pipeline, shapes);
 }
 
-async function registeredShapes(
-  { registry, spanner }: Declaration,
-  { source, format, keyFormat }: Pipeline,
-  output: Output,
-): Promise<{ readonly value?: ShapeSource | undefined; readonly key?: ShapeSource | undefined }> {
-  const asksValue = isRegistered(format);
-  const asksKey = keyFormat !== undefined && isRegistered(keyFormat);
-  if (!registry || source.kind !== 'kafka' || !(asksValue || asksKey)) return {};
+async function newestOf(declaration: Declaration, pipeline: Pipeline, output: Output): Promise<NewestSchemas> {
+  const { registry, spanner } = declaration;
+  if (!registry || !usesRegistry(pipeline)) return { value: undefined, key: undefined };
   const sources = openCredentialSources({ database: spanner.database, log: noLog });
   const client = openDeclaredRegistry(registry, sources);
   try {
-    return {
-      value: asksValue ? await newest(client, `${source.topic}-value`, output) : undefined,
-      key: asksKey ? await newest(client, `${source.topic}-key`, output) : undefined,
-    };
+    const newest = await newestSchemas(pipeline, client);
+    if (!newest.value && !newest.key) {
+      output.progress(
+        `The registry has no usable schema of pipeline ${pipeline.name}: the declaration alone tells the columns.`,
+      );
+    }
+    return newest;
   } finally {
     client.close();
     await sources.close();
   }
-}
-
-function isRegistered(format: RecordFormat): boolean {
-  return 'schema' in format && format.schema.kind === 'registry';
-}
-
-async function newest(client: SchemaRegistry, subject: string, output: Output): Promise<ShapeSource | undefined> {
-  const found = await client.latest(subject);
-  if (found !== 'absent' && 'text' in found) return found;
-  output.progress(`The registry has no usable schema of subject ${subject}; only the declaration tells the columns.`);
-  return undefined;
 }

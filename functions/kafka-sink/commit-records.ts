@@ -9,6 +9,7 @@ import { type CompiledPipeline, tableNames } from '../../shared/model/events/com
 import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
 import type { BatchVerdict, PoisonFound } from '../../shared/model/events/poison-window.ts';
 import type { RawRecord } from '../../shared/model/events/raw-record.ts';
+import type { BatchSize } from './batch-size.ts';
 import { pause, retryDelays } from './retry-delays.ts';
 
 /** A partition whose worker is silent for longer may be given to another one. */
@@ -55,6 +56,8 @@ function refuseAny({ dead: [found] }: BatchVerdict): void {
 export interface CommitContext {
   readonly store: EventStore;
   readonly compiled: CompiledPipeline;
+  /** Shared by the partitions of a pipeline. */
+  readonly size: BatchSize;
   readonly topicId: string;
   readonly fence: bigint;
   readonly signal: AbortSignal;
@@ -86,20 +89,20 @@ export async function commitRecords(
   run: RecordRun,
   onCommit: (outcome: BatchOutcome) => void,
 ): Promise<void> {
-  const { compiled, signal } = context;
-  const { maxRows } = compiled.pipeline.batch;
+  const { compiled, size, signal } = context;
+  await prepareRecords(context, run.records);
+  const mapped = compiled.mapAll(run.records);
   let from = run.fromOffset;
-  for (let at = 0; at < run.records.length && !signal.aborted; ) {
-    const records = run.records.slice(at, at + maxRows);
-    await prepareRecords(context, records);
-    const mapped = mapRecords(compiled, records);
-    const count = prefixLength(compiled, mapped, 0);
-    const isLast = at + count === run.records.length;
-    const prefix = mapped.slice(0, count);
+  for (let at = 0; at < mapped.length && !signal.aborted; ) {
+    const count = prefixLength(compiled, mapped, at, { maxRows: size.limit() });
+    const prefix = upToPoison(compiled, mapped.slice(at, at + count));
+    const isLast = at + prefix.length === mapped.length;
     const toOffset = isLast ? run.toOffset : endOf(prefix, from);
+    const startedAt = performance.now();
     await commitPrefix(context, { ...run, fromOffset: from, toOffset, mapped: prefix }, onCommit);
+    size.committed(prefix.length, performance.now() - startedAt);
     from = toOffset;
-    at += count;
+    at += prefix.length;
     if (!isLast) await context.keepAlive();
   }
 }
@@ -123,9 +126,8 @@ async function prepareRecords(
   }
 }
 
-/** Maps records; a pipeline that stops at poison gets them up to the first one. */
-function mapRecords(compiled: CompiledPipeline, records: readonly RawRecord[]): MappedRecord[] {
-  const mapped = compiled.mapAll(records);
+/** A pipeline that stops at poison commits what stands before it, and then stops. */
+function upToPoison(compiled: CompiledPipeline, mapped: MappedRecord[]): MappedRecord[] {
   if (compiled.pipeline.onPoison === 'set-aside') return mapped;
   const at = mapped.findIndex(({ change }) => change.kind === 'poison');
   if (at > 0) return mapped.slice(0, at);
@@ -204,12 +206,13 @@ async function refuseChangedTable({ store, compiled }: CommitContext): Promise<v
 
 /** Commits until Spanner says what became of it, or the worker is to end. */
 async function commitOnce(context: CommitContext, run: MappedRun): Promise<BatchOutcome> {
-  const { store, compiled, topicId, fence, signal, log, keepAlive } = context;
+  const { store, compiled, size, topicId, fence, signal, log, keepAlive } = context;
   const delays = retryDelays();
   for (;;) {
     try {
       const stops = compiled.pipeline.onPoison === 'stop' ? { admit: refuseAny } : {};
-      return await store.commit({ ...run, ...stops, pipeline: compiled.pipeline.name, compiled, topicId, fence });
+      const batch = { ...run, ...stops, pipeline: compiled.pipeline.name, compiled, topicId, fence };
+      return await store.commit({ ...batch, onRepeat: (why) => void (why === 'aborted' && size.aborted()) });
     } catch (error) {
       if (!(error instanceof StoreUnavailableError) || signal.aborted) throw error;
       const delayMs = delays.next().value;

@@ -1,10 +1,13 @@
-import type { KafkaDriver, Subscription, TopicState } from '../../shared/adapters/kafka/driver.ts';
+import type { KafkaDriver, Subscription, TopicSource } from '../../shared/adapters/kafka/driver.ts';
+import { KafkaAuthError } from '../../shared/adapters/kafka/kafka-errors.ts';
 import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { KafkaSource } from '../../shared/model/config/declaration.ts';
+import { describeSource } from '../../shared/model/config/describe-source.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
-import { ownPartitions, type PartitionOwner, type SinkProgress } from './own-partitions.ts';
+import { batchSize } from './batch-size.ts';
+import { ownPartitions, type PartitionOwner, partitionName, type SinkProgress } from './own-partitions.ts';
 import { pause, retryDelays } from './retry-delays.ts';
 import { TABLE_CHECK_MS, watchTables } from './watch-tables.ts';
 
@@ -26,45 +29,62 @@ export interface ConsumeContext {
 }
 
 /**
- * Consumes one pipeline until the signal, or, when asked to, until everything that the topic held at the start is in
- * Spanner. A broker that is down and a topic that is missing are waited for.
+ * Consumes one pipeline until the signal, or, when asked to, until everything that the topics held at the start is
+ * in Spanner. Brokers that are down or refuse our credentials, and topics that are missing, are waited for.
  *
  * @throws whatever repeating does not mend: a recreated topic, offsets that are gone, a table that changed
  */
 export async function consumePipeline(context: ConsumeContext): Promise<void> {
   const { driver, source, signal, log, compiled } = context;
   const delays = retryDelays();
-  let targets: ReadonlyMap<number, bigint> | undefined;
+  let targets: Targets | undefined;
   while (!signal.aborted) {
     try {
-      const topic = await driver.describeTopic(source.topic);
-      if (topic) {
-        targets ??= new Map(topic.partitions.filter(notEmpty).map(({ partition, end }) => [partition, end]));
+      const found = await findTargets(driver, source);
+      if (found.size > 0) {
+        targets ??= found;
         if (await consumeOnce(context, targets)) return;
       } else {
-        log('WARNING', `Topic ${source.topic} of pipeline ${compiled.pipeline.name} does not exist; waiting for it`);
+        log(
+          'WARNING',
+          `${describeSource(source)} of pipeline ${compiled.pipeline.name} does not exist; waiting for it`,
+        );
       }
     } catch (error) {
-      if (error instanceof PenstockError) throw error;
+      if (error instanceof PenstockError && !(error instanceof KafkaAuthError)) throw error;
       log('WARNING', `Kafka cannot be reached for pipeline ${compiled.pipeline.name}: ${messageOf(error)}`);
     }
     await pause(delays.next().value, signal);
   }
 }
 
-function notEmpty({ earliest, end }: TopicState['partitions'][number]): boolean {
-  return end > earliest;
+/** By topic, where each partition that is not empty ended at the start, by `partitionName`. */
+type Targets = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
+
+async function findTargets(driver: KafkaDriver, source: KafkaSource): Promise<Targets> {
+  const targets = new Map<string, ReadonlyMap<string, bigint>>();
+  for (const topic of await driver.findTopics(topicsOf(source))) {
+    const partitions = (await driver.describeTopic(topic))?.partitions ?? [];
+    const ends = partitions.filter(({ earliest, end }) => end > earliest);
+    targets.set(topic, new Map(ends.map(({ partition, end }) => [partitionName({ topic, partition }), end])));
+  }
+  return targets;
+}
+
+function topicsOf({ topics, pattern }: KafkaSource): TopicSource {
+  return pattern === undefined ? topics : new RegExp(`^(?:${pattern})$`, 'u');
 }
 
 /** One membership in the group; true when it ended because all is done. */
-async function consumeOnce(context: ConsumeContext, targets: ReadonlyMap<number, bigint>): Promise<boolean> {
+async function consumeOnce(context: ConsumeContext, targets: Targets): Promise<boolean> {
   const { driver, compiled, source, signal } = context;
   const ended = Promise.withResolvers<boolean>();
   ended.promise.catch(() => {});
   const ending = new AbortController();
   const stopping = AbortSignal.any([signal, ending.signal]);
   stopping.addEventListener('abort', () => ended.resolve(true), { once: true });
-  const owner = ownPartitions({ ...context, topic: source.topic, signal: stopping, onFailure: ended.reject });
+  const size = batchSize(compiled.pipeline.batch.maxRows);
+  const owner = ownPartitions({ ...context, size, signal: stopping, onFailure: ended.reject });
   const everyMs = context.tableCheckMs ?? TABLE_CHECK_MS;
   const look = watchTables({ ...context, signal: stopping, everyMs, onChange: ended.reject });
   let subscription: Subscription | undefined;
@@ -72,7 +92,7 @@ async function consumeOnce(context: ConsumeContext, targets: ReadonlyMap<number,
     subscription = await driver.subscribe(
       {
         group: source.group,
-        topics: [source.topic],
+        topics: topicsOf(source),
         maxWaitMs: compiled.pipeline.batch.lingerMs,
         sessionTimeoutMs: context.sessionTimeoutMs,
       },
@@ -98,20 +118,36 @@ async function consumeOnce(context: ConsumeContext, targets: ReadonlyMap<number,
 
 /** Resolves when every partition has reached its target, ours by position, others' by checkpoint. */
 async function watch(
-  { store, compiled, source }: ConsumeContext,
+  { store, compiled }: ConsumeContext,
   owner: PartitionOwner,
-  targets: ReadonlyMap<number, bigint>,
+  targets: Targets,
   signal: AbortSignal,
 ): Promise<void> {
+  const ends = [...targets].flatMap(([topic, partitions]) =>
+    [...partitions].map(([name, end]) => ({ topic, name, end })),
+  );
   while (!signal.aborted) {
     const positions = owner.positions();
-    const behind = [...targets].filter(([partition, end]) => (positions.get(partition) ?? -1n) < end);
+    const behind = ends.filter(({ name, end }) => (positions.get(name) ?? -1n) < end);
     if (behind.length === 0) return;
-    const oursAreDone = behind.every(([partition]) => !positions.has(partition));
+    const oursAreDone = behind.every(({ name }) => !positions.has(name));
     if (oursAreDone) {
-      const others = await store.nextOffsets(compiled.pipeline.name, source.topic);
-      if (behind.every(([partition, end]) => (others.get(partition) ?? -1n) >= end)) return;
+      const others = await checkpoints(store, compiled.pipeline.name, new Set(behind.map(({ topic }) => topic)));
+      if (behind.every(({ name, end }) => (others.get(name) ?? -1n) >= end)) return;
     }
     await pause(oursAreDone ? OTHERS_EVERY_MS : CAUGHT_UP_EVERY_MS, signal);
   }
+}
+
+async function checkpoints(
+  store: EventStore,
+  pipeline: string,
+  topics: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, bigint>> {
+  const found = new Map<string, bigint>();
+  for (const topic of topics) {
+    const offsets = await store.nextOffsets(pipeline, topic);
+    for (const [partition, offset] of offsets) found.set(partitionName({ topic, partition }), offset);
+  }
+  return found;
 }

@@ -10,6 +10,7 @@ import type { BatchOutcome, EventStore } from '../../shared/adapters/spanner/ing
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
+import type { BatchSize } from './batch-size.ts';
 import { commitRecords } from './commit-records.ts';
 import { pause, retryDelays } from './retry-delays.ts';
 
@@ -28,7 +29,7 @@ export interface OwnerContext {
   readonly driver: KafkaDriver;
   readonly store: EventStore;
   readonly compiled: CompiledPipeline;
-  readonly topic: string;
+  readonly size: BatchSize;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly onProgress: (progress: SinkProgress) => void;
@@ -42,8 +43,13 @@ export interface PartitionOwner {
   /** Raises the fence anew and looks where the log begins: a partition whose position Kafka no longer has. */
   retake(partition: TopicPartition, reason: Error): void;
   take(batch: PartitionBatch): Promise<void>;
-  /** Where each held partition stands; undefined while it is being taken. */
-  positions(): ReadonlyMap<number, bigint | undefined>;
+  /** Where each held partition stands, by `partitionName`; undefined while it is being taken. */
+  positions(): ReadonlyMap<string, bigint | undefined>;
+}
+
+/** A partition's name among those of several topics. */
+export function partitionName({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
 }
 
 /** `taking` until the fence is raised; then every batch must begin at `position`. */
@@ -67,9 +73,9 @@ interface Held {
  *     assigned → taking → owned → lost (fenced: taken again, later) → taking …
  */
 export function ownPartitions(context: OwnerContext): PartitionOwner {
-  let held = new Map<number, Held>();
+  let held = new Map<string, Held>();
   let current: Subscription | undefined;
-  const isCurrent = (one: Held): boolean => held.get(one.partition) === one && !context.signal.aborted;
+  const isCurrent = (one: Held): boolean => held.get(partitionName(one)) === one && !context.signal.aborted;
   const taker = (one: Held): void => {
     if (!current) return;
     one.state = 'taking';
@@ -89,10 +95,10 @@ export function ownPartitions(context: OwnerContext): PartitionOwner {
       const before = held;
       held = new Map();
       const added: Held[] = [];
-      for (const { partition, kept } of partitions) {
-        const earlier = kept ? before.get(partition) : undefined;
-        const one = earlier ?? newHeld(context.topic, partition);
-        held.set(partition, one);
+      for (const place of partitions) {
+        const earlier = place.kept ? before.get(partitionName(place)) : undefined;
+        const one = earlier ?? newHeld(place);
+        held.set(partitionName(place), one);
         if (!earlier) added.push(one);
       }
       for (const one of added) taker(one);
@@ -101,14 +107,14 @@ export function ownPartitions(context: OwnerContext): PartitionOwner {
         `Pipeline ${context.compiled.pipeline.name} holds partitions ${[...held.keys()].join(', ') || 'none'}`,
       );
     },
-    retake({ partition }, reason) {
-      const one = held.get(partition);
+    retake(place, reason) {
+      const one = held.get(partitionName(place));
       if (!one || context.signal.aborted) return;
-      context.log('WARNING', `Partition ${partition} of topic ${context.topic} is taken again: ${reason.message}`);
+      context.log('WARNING', `Partition ${place.partition} of topic ${place.topic} is taken again: ${reason.message}`);
       taker(one);
     },
     async take(batch) {
-      const one = held.get(batch.partition);
+      const one = held.get(partitionName(batch));
       if (one?.state !== 'owned' || !current || !follows(one, batch, current, taker)) return;
       try {
         await commitBatch(context, one, batch, isCurrent, taker);
@@ -118,24 +124,23 @@ export function ownPartitions(context: OwnerContext): PartitionOwner {
         onBatchFailure(context, one, error, { isCurrent, retake: () => retakeLater(one) });
       }
     },
-    positions: () =>
-      new Map([...held.values()].map((one) => [one.partition, one.state === 'owned' ? one.position : undefined])),
+    positions: () => new Map([...held].map(([name, one]) => [name, one.state === 'owned' ? one.position : undefined])),
   };
 }
 
-function newHeld(topic: string, partition: number): Held {
+function newHeld({ topic, partition }: TopicPartition): Held {
   const nowhere = { topicId: '', fence: 0n, committed: 0n, position: 0n, oddFetch: undefined };
   return { topic, partition, state: 'taking', ...nowhere };
 }
 
 async function takePartition(
-  { driver, store, compiled, topic, signal, log }: OwnerContext,
+  { driver, store, compiled, signal, log }: OwnerContext,
   one: Held,
   subscription: Subscription,
   isCurrent: (one: Held) => boolean,
 ): Promise<void> {
   const delays = retryDelays();
-  const { partition } = one;
+  const { topic, partition } = one;
   while (isCurrent(one)) {
     try {
       const state = await driver.describeTopic(topic);
@@ -197,7 +202,8 @@ async function commitBatch(
   isCurrent: (one: Held) => boolean,
   take: (one: Held) => void,
 ): Promise<void> {
-  const { driver, store, compiled, topic, signal, log, onProgress } = context;
+  const { driver, store, compiled, signal, log, onProgress } = context;
+  const { topic } = one;
   // Ids never come back: when it still is ours now, what was fetched before now was our topic's.
   if ((batch.topicId ?? (await driver.topicId(topic))) !== one.topicId) {
     if (isCurrent(one)) take(one);
@@ -212,7 +218,8 @@ async function commitBatch(
     records: batch.records,
     highWatermark: batch.highWatermark,
   };
-  const commit = { store, compiled, topicId: one.topicId, fence: one.fence, signal, log, keepAlive: batch.keepAlive };
+  const owned = { topicId: one.topicId, fence: one.fence, keepAlive: batch.keepAlive };
+  const commit = { store, compiled, size: context.size, signal, log, ...owned };
   await commitRecords(commit, run, (outcome) => {
     one.committed = outcome.nextOffset;
     one.position = outcome.nextOffset;
@@ -229,7 +236,7 @@ function onBatchFailure(
   { isCurrent, retake }: { readonly isCurrent: (one: Held) => boolean; readonly retake: () => void },
 ): void {
   if (!isCurrent(one)) {
-    log('INFO', `Left partition ${one.partition}: ${messageOf(error)}`);
+    log('INFO', `Left partition ${partitionName(one)}: ${messageOf(error)}`);
   } else if (error instanceof FencedError) {
     log('WARNING', error.message);
     retake();
@@ -242,6 +249,6 @@ function onBatchFailure(
 function adviseKafka({ log }: OwnerContext, subscription: Subscription, one: Held): void {
   const { topic, partition, committed } = one;
   subscription.commitOffsets([{ topic, partition, offset: committed }]).catch((error: unknown) => {
-    log('DEBUG', `Kafka did not take the offset of partition ${one.partition}: ${messageOf(error)}`);
+    log('DEBUG', `Kafka did not take the offset of partition ${partitionName(one)}: ${messageOf(error)}`);
   });
 }

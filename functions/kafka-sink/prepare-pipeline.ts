@@ -1,7 +1,7 @@
 import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { openPipeline } from '../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import { StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
-import { messageOf } from '../../shared/base/errors.ts';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
@@ -28,9 +28,10 @@ export async function preparePipeline(
     try {
       return await openPipeline(store, pipeline, schemas);
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error;
+      if (!(error instanceof PenstockError && error.retryable)) throw error;
       const delayMs = delays.next().value;
-      log('WARNING', `Spanner cannot be reached for pipeline ${pipeline.name}; waiting for it`, {
+      const what = error instanceof StoreUnavailableError ? 'Spanner' : 'The schema registry';
+      log('WARNING', `${what} cannot be reached for pipeline ${pipeline.name}; waiting for it`, {
         cause: messageOf(error.cause),
         retryInMs: Math.round(delayMs),
       });

@@ -42,6 +42,8 @@ export interface KafkaSinkOptions {
   readonly storeDeadlineMs?: number;
   /** How often the tables are looked at for changes, in milliseconds; a minute unless given. */
   readonly tableCheckMs?: number;
+  /** How often topics are looked at for new partitions and new names, in milliseconds; 10 seconds unless given. */
+  readonly lookEveryMs?: number;
   /** Receives figures and traces; undefined where nobody wants them. */
   readonly telemetry?: Telemetry | undefined;
 }
@@ -76,7 +78,9 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   let driver: KafkaDriver | undefined;
   try {
     const access = { ...(await kafkaAccess(kafka, sources)), onAttempt: audited('kafka.connect') };
-    const opened = await openKafkaDriver({ driver: kafka.driver, access, clientId: 'penstock-kafka-sink', log });
+    const looking = options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs };
+    const client = { clientId: 'penstock-kafka-sink', log, ...looking };
+    const opened = await openKafkaDriver({ driver: kafka.driver, access, ...client });
     driver = opened;
     const ending = new AbortController();
     const signal = AbortSignal.any([options.signal, ending.signal]);

@@ -1,3 +1,4 @@
+import { openManagedKafkaTokens } from '../adapters/kafka/google-token.ts';
 import type { BearerToken, KafkaAccess } from '../adapters/kafka/kafka-auth.ts';
 import type { SecretCache } from '../adapters/secrets/open-secret-cache.ts';
 import { readKeyAndCertificate, readUserAndPassword } from '../adapters/secrets/read-credentials.ts';
@@ -6,7 +7,7 @@ import type { KafkaConnection } from '../model/config/declaration.ts';
 /** Where the credentials of connections come from. */
 export interface CredentialSources {
   readonly secrets: SecretCache;
-  /** Tokens of this process' own identity, as Google's Managed Kafka takes them. */
+  /** Access tokens of this process' own identity. */
   readonly googleToken: (fresh: boolean) => Promise<BearerToken>;
 }
 
@@ -18,13 +19,13 @@ export interface CredentialSources {
 export async function kafkaAccess(kafka: KafkaConnection, sources: CredentialSources): Promise<KafkaAccess> {
   const { brokers, tls, caSecret } = kafka;
   const ca = caSecret === undefined ? {} : { ca: (await sources.secrets.read(caSecret)).text() };
-  return { brokers, tls: tls ? ca : undefined, auth: authOf(kafka.auth, sources) };
+  return { brokers, tls: tls ? ca : undefined, auth: authOf(kafka.auth, sources.secrets) };
 }
 
-function authOf(auth: KafkaConnection['auth'], { secrets, googleToken }: CredentialSources): KafkaAccess['auth'] {
+function authOf(auth: KafkaConnection['auth'], secrets: SecretCache): KafkaAccess['auth'] {
   if (!auth) return undefined;
   const { mechanism } = auth;
-  if (mechanism === 'oauthbearer') return { mechanism, token: googleToken };
+  if (mechanism === 'oauthbearer') return { mechanism, token: openManagedKafkaTokens() };
   const { secret } = auth;
   if (mechanism === 'mtls') {
     const certificate = async (fresh: boolean) => readKeyAndCertificate(await secrets.read(secret, { fresh }));

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import { describeSource } from '../../../shared/model/config/describe-source.ts';
 import { declarationJsonSchema } from '../../../shared/model/config/schema.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
@@ -27,9 +28,8 @@ export function printSchema(): void {
 function describe(file: string, declaration: Declaration, unsetVariables: readonly string[]): string {
   const lines = [`${file} is correct.`];
   for (const { name, source, targets } of Object.values(declaration.pipelines)) {
-    const from = source.kind === 'kafka' ? `Kafka ${source.topic}` : `Pub/Sub ${source.subscription}`;
     const into = targets.map(({ table, mode }) => `${table} (${mode})`);
-    lines.push(`  pipeline ${name}: ${from} → ${into.join(', ')}`);
+    lines.push(`  pipeline ${name}: ${describeSource(source)} → ${into.join(', ')}`);
   }
   for (const { name, table, transforms, trainer } of Object.values(declaration.feeds)) {
     lines.push(`  feed ${name}: ${table} → ${transforms.length} tensors${trainer ? ` → ${trainer.url}` : ''}`);

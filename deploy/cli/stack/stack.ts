@@ -180,8 +180,10 @@ async function connect(
 ): Promise<void> {
   for (const { source } of Object.values(declaration.pipelines)) {
     if (source.kind === 'kafka') {
-      const topic = { name: source.topic, partitions: PARTITIONS, maxMessageBytes: MAX_MESSAGE_BYTES };
-      await createTopic(declaration.kafka?.brokers ?? [], topic);
+      for (const name of source.topics) {
+        const topic = { name, partitions: PARTITIONS, maxMessageBytes: MAX_MESSAGE_BYTES };
+        await createTopic(declaration.kafka?.brokers ?? [], topic);
+      }
     } else {
       await subscribe({
         topic: source.subscription,

@@ -9,7 +9,7 @@ import type {
   ShardRow,
 } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Clock } from '../../../shared/base/clock.ts';
-import type { Declaration, Pipeline } from '../../../shared/model/config/declaration.ts';
+import type { Declaration, KafkaSource, Pipeline } from '../../../shared/model/config/declaration.ts';
 import { newestDeadLetters } from '../view/dead-letters-view.ts';
 import { type LagHistory, recordLag } from '../view/lag-history.ts';
 import type { LineageSummary } from '../view/lineage.ts';
@@ -71,7 +71,7 @@ type ControlTables = Pick<Sources, 'pipelines' | 'epochs' | 'shards' | 'deadLett
 
 async function readEnds({ declaration, endOffsets }: GatherDependencies): Promise<Ends> {
   const topics = Object.values(declaration.pipelines).flatMap(({ source }) =>
-    source.kind === 'kafka' ? [source.topic] : [],
+    source.kind === 'kafka' ? source.topics : [],
   );
   return endOffsets && topics.length > 0 ? endOffsets.read([...new Set(topics)]) : new Map();
 }
@@ -113,12 +113,18 @@ async function readPipeline(
   return {
     checkpoints,
     lineage: await readLineage(reader, checkpoints, memory),
-    ends: source.kind === 'kafka' ? ends.get(source.topic) : undefined,
+    ends: source.kind === 'kafka' ? endsOf(source, ends) : undefined,
     receipts,
     receiptsAreMore: receipts.length === limits.receipts,
     deadLetters: deadLetters.letters,
     deadLettersAreMore: deadLetters.isMore,
   };
+}
+
+/** The ends of a pipeline's topics; undefined where one of them could not be asked, or a pattern chooses them. */
+function endsOf({ topics }: KafkaSource, ends: Ends): PipelineSource['ends'] {
+  const found = topics.map((topic) => ends.get(topic)?.map((end) => ({ topic, ...end })));
+  return found.length > 0 && found.every((list) => list !== undefined) ? found.flat() : undefined;
 }
 
 async function readLineage(
@@ -177,8 +183,9 @@ function lagsOf(pipelines: ReadonlyMap<string, PipelineSource>): Map<string, num
   return new Map(
     [...pipelines].flatMap(([name, { ends, checkpoints }]) => {
       if (!ends) return [];
-      const lag = ends.reduce((sum, { partition, endOffset, lowOffset }) => {
-        const next = checkpoints.find((row) => row.partition === partition)?.nextOffset ?? lowOffset;
+      const lag = ends.reduce((sum, { topic, partition, endOffset, lowOffset }) => {
+        const isSame = (row: CheckpointRow): boolean => row.topic === topic && row.partition === partition;
+        const next = checkpoints.find(isSame)?.nextOffset ?? lowOffset;
         return sum + Math.max(0, Number(endOffset - next));
       }, 0);
       return [[name, lag] as const];

@@ -34,7 +34,7 @@ export interface PipelineSource {
   /** By `topic/partition`. */
   readonly lineage: ReadonlyMap<string, LineageSummary>;
   /** Undefined when the brokers did not say. */
-  readonly ends: readonly PartitionEnd[] | undefined;
+  readonly ends: readonly (PartitionEnd & { readonly topic: string })[] | undefined;
   readonly receipts: readonly ReceiptRow[];
   readonly receiptsAreMore: boolean;
   readonly deadLetters: readonly DeadLetterRow[];

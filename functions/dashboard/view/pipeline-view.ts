@@ -1,6 +1,7 @@
 import type { PartitionEnd } from '../../../shared/adapters/kafka/end-offsets.ts';
 import type { CheckpointRow } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Pipeline } from '../../../shared/model/config/declaration.ts';
+import { describeSource } from '../../../shared/model/config/describe-source.ts';
 import { type PipelineSource, partitionKey } from '../sources/sources.ts';
 import { type LagSample, lagGrowthPerMinute, lastCaughtUpAt } from './lag-history.ts';
 import { type LineageBreak, type LineageSummary, rowsByMinute, rowsPerSecond } from './lineage.ts';
@@ -42,10 +43,12 @@ export function viewPipeline(
   };
   const isSettingAside = open.some(({ recordedAtMs }) => recordedAtMs > nowMs - RECENT_DEAD_LETTER_MS);
   if (pipeline.source.kind === 'pubsub') {
-    const from = { kind: 'pubsub' as const, source: `Pub/Sub ${pipeline.source.subscription}` };
+    const from = { kind: 'pubsub' as const, source: describeSource(pipeline.source) };
     return { ...base, ...from, ...viewReceipts(source, isSettingAside, nowMs) };
   }
-  const partitions = layTogether(pipeline.source.topic, source);
+  const topics =
+    pipeline.source.pattern === undefined ? pipeline.source.topics : source.checkpoints.map(({ topic }) => topic);
+  const partitions = [...new Set(topics)].sort().flatMap((topic) => layTogether(topic, source));
   const lag = lagOf(partitions, source.ends !== undefined, samples, nowMs);
   const lost = partitions.reduce((sum, { lost }) => sum + lost, 0n);
   const doubled = partitions.reduce((sum, { doubled }) => sum + doubled, 0n);
@@ -54,7 +57,7 @@ export function viewPipeline(
   return {
     ...base,
     kind: 'kafka',
-    source: `Kafka ${pipeline.source.topic}`,
+    source: describeSource(pipeline.source),
     ...decideState({ lag, lost, doubled, isSettingAside, lastCommitAtMs, hasStarted: lineage.length > 0, nowMs }),
     ...lag,
     rowsPerSecond: rowsPerSecond(lineage, nowMs),
@@ -68,12 +71,13 @@ export function viewPipeline(
 
 function layTogether(topic: string, source: PipelineSource): Partition[] {
   const checkpoints = source.checkpoints.filter((checkpoint) => checkpoint.topic === topic);
-  const numbers = new Set([...checkpoints, ...(source.ends ?? [])].map(({ partition }) => partition));
+  const ends = source.ends?.filter((end) => end.topic === topic) ?? [];
+  const numbers = new Set([...checkpoints, ...ends].map(({ partition }) => partition));
   return [...numbers]
     .sort((a, b) => a - b)
     .map((partition) => {
       const checkpoint = checkpoints.find((row) => row.partition === partition);
-      const end = source.ends?.find((found) => found.partition === partition);
+      const end = ends.find((found) => found.partition === partition);
       const lineage = source.lineage.get(partitionKey(topic, partition));
       return { topic, partition, checkpoint, end, lineage, ...breaksOf(checkpoint, end, lineage) };
     });

@@ -1,7 +1,8 @@
-import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry, Transform } from './declaration.ts';
+import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
 import type { Finding, Report } from './finding.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
-import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry, WrittenTransform } from './schema.ts';
+import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry } from './schema.ts';
+import { transformSettings } from './transform-settings.ts';
 import { parseMs, parseShare } from './units.ts';
 import { usesRegistry } from './uses-registry.ts';
 
@@ -67,7 +68,7 @@ function kafkaOf({ brokers, driver, tls, auth }: WrittenKafka): KafkaConnection 
   const mechanism = auth?.mechanism ?? 'none';
   return {
     brokers: brokerList(brokers),
-    driver: driver ?? 'kafkajs',
+    driver: driver ?? 'wire',
     tls: tls === undefined ? mechanism === 'mtls' || mechanism === 'oauthbearer' : tls !== false,
     caSecret: typeof tls === 'object' ? tls.ca : undefined,
     auth: auth && authOf(auth),
@@ -104,7 +105,7 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
     name,
     table: written.table,
     transforms: Object.entries(written.transforms).map(([tensor, transform]) =>
-      compileTransform(tensor, transform, [...path, 'transforms', tensor], report),
+      transformSettings(tensor, transform, { path: [...path, 'transforms', tensor], report }),
     ),
     label: written.label && { column: written.label.column, greaterThan: written.label.greaterThan },
     split: written.split && { by: written.split.by, evaluateShare: parseShare(written.split.evaluate) },
@@ -119,47 +120,6 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
       audience: written.trainer.audience ?? written.trainer.url,
     },
   };
-}
-
-const TRANSFORM_KINDS = ['as', 'part', 'normalise', 'vocabulary'] as const;
-
-function compileTransform(
-  tensor: string,
-  written: WrittenTransform,
-  path: readonly string[],
-  report: Report,
-): Transform {
-  const kinds = TRANSFORM_KINDS.filter((kind) => written[kind] !== undefined);
-  if (kinds.length !== 1) {
-    const found = kinds.length === 0 ? 'says no way to make it' : `names ${kinds.join(' and ')}`;
-    report(path, found, `Give exactly one of ${TRANSFORM_KINDS.join(', ')}`);
-  }
-  if (written.oneHot !== undefined && written.part === undefined) {
-    report([...path, 'oneHot'], 'is given without `part`', 'Use it on a timestamp part, or remove it');
-  }
-  if (written.zone !== undefined && written.part === undefined) {
-    report([...path, 'zone'], 'is given without `part`', 'Remove it');
-  }
-  const base = { tensor, column: written.column };
-  if (written.part !== undefined) {
-    return { ...base, kind: 'part', part: written.part, zone: written.zone ?? 'UTC', oneHot: written.oneHot };
-  }
-  if (written.normalise !== undefined) {
-    return { ...base, kind: 'normalise', method: written.normalise, fillNull: written.fillNull };
-  }
-  if (written.vocabulary !== undefined) {
-    return {
-      ...base,
-      kind: 'vocabulary',
-      maxSize: written.vocabulary.maxSize,
-      unknown: written.vocabulary.unknown ?? 1,
-    };
-  }
-  if (written.fillNull === 'mean') {
-    report([...path, 'fillNull'], 'is `mean`, which a cast does not know', 'Give a number, or use `normalise`');
-  }
-  const fillNull = typeof written.fillNull === 'number' ? written.fillNull : undefined;
-  return { ...base, kind: 'cast', as: written.as ?? 'float32', fillNull };
 }
 
 function mapEntries<V, W>(

@@ -1,3 +1,5 @@
+import type { Transform } from './transform.ts';
+
 /**
  * What a checked `penstock.yaml` says, with every default filled in and every unit resolved.
  *
@@ -20,7 +22,7 @@ export interface Declaration {
 export interface KafkaConnection {
   /** `host:port` of some brokers. */
   readonly brokers: readonly string[];
-  readonly driver: 'kafkajs' | 'platformatic';
+  readonly driver: 'wire' | 'kafkajs' | 'platformatic';
   /** True also wherever an authentication needs it. */
   readonly tls: boolean;
   /** Secret with the PEM of the authorities to trust instead of the public ones. */
@@ -127,7 +129,10 @@ export interface RouteCondition {
 
 export interface KafkaSource {
   readonly kind: 'kafka';
-  readonly topic: string;
+  /** Names; empty where a pattern chooses them. */
+  readonly topics: readonly string[];
+  /** A regular expression that a topic's whole name must match; topics that are created later count as well. */
+  readonly pattern: string | undefined;
   readonly group: string;
 }
 
@@ -190,27 +195,6 @@ export interface Feed {
   readonly schedule: { readonly everyMs: number } | undefined;
   readonly trainer: { readonly url: string; readonly audience: string } | undefined;
 }
-
-export type TensorType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool';
-
-/** How one tensor is made of one column. */
-export type Transform = { readonly tensor: string; readonly column: string } & (
-  | { readonly kind: 'cast'; readonly as: TensorType; readonly fillNull: number | undefined }
-  | {
-      readonly kind: 'part';
-      readonly part: 'year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute';
-      readonly zone: string;
-      /** Width of the one-hot tensor `[rows, oneHot]`; undefined for an int32 `[rows]`. */
-      readonly oneHot: number | undefined;
-    }
-  | {
-      readonly kind: 'normalise';
-      readonly method: 'mean-variance' | 'min-max';
-      readonly fillNull: 'mean' | number | undefined;
-    }
-  /** int32 ids `[rows]`: `0 … unknown - 1` for unknown values (by hash), then the vocabulary in order of frequency. */
-  | { readonly kind: 'vocabulary'; readonly maxSize: number; readonly unknown: number }
-);
 
 /** The tensor `label`, float32 `[rows]`. */
 export interface Label {

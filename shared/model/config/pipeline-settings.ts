@@ -1,7 +1,7 @@
 import type { Pipeline, RecordFormat, SchemaSource } from './declaration.ts';
 import type { Report } from './finding.ts';
 import type { WrittenPipeline, WrittenSchemaSource } from './schema.ts';
-import { targetsOf } from './target-settings.ts';
+import { isPattern, targetsOf } from './target-settings.ts';
 import { parseBytes, parseMs, parseShare } from './units.ts';
 
 const DEFAULT_BATCH = { maxRows: 5_000, maxBytes: '4MiB', linger: '50ms' };
@@ -36,10 +36,7 @@ export function pipelineSettings(
     formatOf(written.keyFormat, written.keySchema, undefined, { ...place, path: [...path, 'keySchema'] });
   return {
     name,
-    source:
-      'kafka' in written.source
-        ? { kind: 'kafka', topic: written.source.kafka.topic, group: written.source.kafka.group ?? `penstock-${name}` }
-        : { kind: 'pubsub', subscription: written.source.pubsub.subscription },
+    source: sourceOf(name, written, place),
     format,
     keyFormat,
     targets: targetsOf(written, path, report),
@@ -53,6 +50,18 @@ export function pipelineSettings(
     batch: batchOf(written, place),
     commit: commitOf(written, place),
   };
+}
+
+function sourceOf(name: string, { source }: WrittenPipeline, { path, report }: Place): Pipeline['source'] {
+  if (!('kafka' in source)) return { kind: 'pubsub', subscription: source.pubsub.subscription };
+  const { topic, topics, pattern, group = `penstock-${name}` } = source.kafka;
+  const given = [topic, topics, pattern].filter((choice) => choice !== undefined).length;
+  const at = [...path, 'source', 'kafka'];
+  if (given !== 1) report(at, `names topics in ${given} ways`, 'Give exactly one of topic, topics, pattern');
+  if (pattern !== undefined && !isPattern(pattern)) {
+    report([...at, 'pattern'], `is ${JSON.stringify(pattern)}`, 'It must be a regular expression');
+  }
+  return { kind: 'kafka', topics: topics ?? (topic === undefined ? [] : [topic]), pattern, group };
 }
 
 function batchOf({ batch }: WrittenPipeline, { path, report }: Place): Pipeline['batch'] {

@@ -94,11 +94,15 @@ const route = z.strictObject({
   ...targetShape,
 });
 
+const topicName = z.string().regex(/^[\w.-]{1,249}$/, 'must be a Kafka topic name');
+
 export const pipelineSchema = z.strictObject({
   source: z.union([
     z.strictObject({
       kafka: z.strictObject({
-        topic: z.string().regex(/^[\w.-]{1,249}$/, 'must be a Kafka topic name'),
+        topic: topicName.optional(),
+        topics: z.array(topicName).min(1).max(256).optional(),
+        pattern: z.string().min(1).max(1_000).optional().describe('Every topic whose whole name matches'),
         group: z.string().min(1).optional(),
       }),
     }),
@@ -139,15 +143,32 @@ export const pipelineSchema = z.strictObject({
 
 const transform = z.strictObject({
   column: identifier,
-  as: z.enum(['float32', 'float64', 'int32', 'int64', 'bool']).optional(),
-  part: z.enum(['year', 'month', 'day', 'weekday', 'hour', 'minute']).optional(),
+  as: z.enum(['float32', 'float64', 'int32', 'int64', 'uint8', 'bool', 'string']).optional(),
+  scale: z.int().min(0).max(9).optional().describe('NUMERIC as whole numbers of so many digits after the point'),
+  unit: z.enum(['s', 'ms', 'us', 'ns']).optional().describe('Of TIMESTAMP as int64; ns unless given'),
+  length: z.int().min(1).max(16_384).optional().describe('Items of an ARRAY, or bytes of a string'),
+  pad: z.number().optional().describe('In place of items that an ARRAY does not have'),
+  truncate: z.boolean().optional().describe('Cut what is longer than `length`'),
+  part: z.enum(datePartNames).optional(),
   zone: zone.optional(),
-  oneHot: z.int().min(2).max(4096).optional(),
+  oneHot: z.union([z.literal(true), z.int().min(2).max(4096)]).optional(),
   normalise: z.enum(['mean-variance', 'min-max']).optional(),
-  fillNull: z.union([z.literal('mean'), z.number()]).optional(),
-  vocabulary: z
-    .strictObject({ maxSize: z.int().min(1).max(1_000_000), unknown: z.int().min(1).max(1024).optional() })
+  bucketize: z
+    .union([
+      z.strictObject({ bounds: z.array(z.number()).min(1).max(4096) }),
+      z.strictObject({ quantiles: z.int().min(2).max(4096) }),
+    ])
     .optional(),
+  vocabulary: z
+    .strictObject({
+      maxSize: z.int().min(1).max(1_000_000),
+      minCount: z.int().min(1).optional(),
+      unknown: z.int().min(1).max(1024).optional(),
+    })
+    .optional(),
+  hash: z.strictObject({ buckets: z.int().min(2).max(16_777_216) }).optional(),
+  cross: identifier.optional().describe('The second column of a hash'),
+  fillNull: z.union([z.number(), z.string().max(256)]).optional().describe('`mean`, or what NULL is taken for'),
 });
 
 export const feedSchema = z.strictObject({
@@ -181,7 +202,10 @@ const secretName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name 
 
 const kafka = z.strictObject({
   brokers: z.union([environmentText, z.array(environmentText).min(1)]),
-  driver: z.enum(['kafkajs', 'platformatic']).optional(),
+  driver: z
+    .enum(['wire', 'kafkajs', 'platformatic'])
+    .optional()
+    .describe('Which client reads: our own unless given, or a library'),
   tls: z
     .union([z.boolean(), z.strictObject({ ca: secretName })])
     .optional()

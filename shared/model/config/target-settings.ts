@@ -92,7 +92,8 @@ function subjectOf(when: NonNullable<WrittenRoute['when']>): RouteCondition['by'
   return { kind: 'topic' };
 }
 
-function isPattern(source: string): boolean {
+/** Whether a text is a regular expression. */
+export function isPattern(source: string): boolean {
   try {
     new RegExp(source, 'u');
     return true;

@@ -146,9 +146,10 @@ function checkFit(
     problems.push([place, `${column.typeText} cannot be read from a ${from.kind}`, 'Take it from a field']);
   }
   if (from.kind === 'field' || from.kind === 'keyField') problems.push(...checkFields(pipeline, place, from.kind));
-  const topic = pipeline.source.kind === 'kafka' ? pipeline.source.topic : '';
+  const topics = pipeline.source.kind === 'kafka' ? pipeline.source.topics : [];
   const maxLength = column.type?.maxLength ?? Number.POSITIVE_INFINITY;
-  if (from.kind === 'record' && from.part === 'topic' && topic.length > maxLength) {
+  const topic = topics.find(({ length }) => length > maxLength);
+  if (from.kind === 'record' && from.part === 'topic' && topic !== undefined) {
     problems.push([
       place,
       `${column.typeText} is too short for topic ${topic}`,

@@ -21,9 +21,15 @@ const BASE64_GROWTH = 4 / 3;
  * the entry added; a deletion one and one for each index. Source: cloud.google.com/spanner/quotas#limits-for.
  *
  * @param from index of the first record
+ * @param limits.maxRows the pipeline's own unless given
  */
-export function prefixLength(compiled: CompiledPipeline, mapped: readonly MappedRecord[], from: number): number {
-  const { maxRows, maxBytes } = compiled.pipeline.batch;
+export function prefixLength(
+  compiled: CompiledPipeline,
+  mapped: readonly MappedRecord[],
+  from: number,
+  limits?: { readonly maxRows: number },
+): number {
+  const { maxRows, maxBytes } = { ...compiled.pipeline.batch, ...limits };
   const costs = new Map(compiled.targets.map((target) => [target, costOf(target)]));
   let mutations = CONTROL_MUTATIONS;
   let bytes = 0;

@@ -18,7 +18,7 @@ export function exampleDeclaration(
 }
 
 export function kafka(topic: string): Pipeline['source'] {
-  return { kind: 'kafka', topic, group: `penstock-${topic}` };
+  return { kind: 'kafka', topics: [topic], pattern: undefined, group: `penstock-${topic}` };
 }
 
 export function pubsub(subscription: string): Pipeline['source'] {

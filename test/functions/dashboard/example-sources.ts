@@ -51,6 +51,7 @@ export function kafkaSource(
     return summary ? [[`flights/${partition}`, summary] as const] : [];
   });
   const ends = partitions.map(({ commits, end, low }, partition) => ({
+    topic: 'flights',
     partition,
     lowOffset: BigInt(low ?? 0),
     endOffset: BigInt(end ?? commits.at(-1)?.[1] ?? 0),

@@ -32,7 +32,11 @@ const base = {
 } as const;
 
 export const flights: Pipeline = plainPipeline({
-  pipeline: { ...base, name: 'flights', source: { kind: 'kafka', topic: 'flights', group: 'penstock-flights' } },
+  pipeline: {
+    ...base,
+    name: 'flights',
+    source: { kind: 'kafka', topics: ['flights'], pattern: undefined, group: 'penstock-flights' },
+  },
   table: 'Flights',
   columns: [
     plainColumn('FlightId', { kind: 'key' }),
@@ -43,7 +47,11 @@ export const flights: Pipeline = plainPipeline({
 });
 
 export const counts: Pipeline = plainPipeline({
-  pipeline: { ...base, name: 'counts', source: { kind: 'kafka', topic: 'flights', group: 'penstock-counts' } },
+  pipeline: {
+    ...base,
+    name: 'counts',
+    source: { kind: 'kafka', topics: ['flights'], pattern: undefined, group: 'penstock-counts' },
+  },
   table: 'Counts',
   mode: 'aggregate',
   aggregate: {
@@ -74,9 +82,12 @@ export interface Ingest {
   readonly spannerServer: SpannerServer;
   readonly producer: Producer;
   declaration(...pipelines: Pipeline[]): Declaration;
-  createTopic(partitions?: number): Promise<void>;
+  createTopic(partitions?: number, topic?: string): Promise<void>;
   deleteTopic(): Promise<void>;
-  produce(messages: { key: string | null; value: string | Buffer | null; partition?: number }[]): Promise<void>;
+  produce(
+    messages: { key: string | null; value: string | Buffer | null; partition?: number }[],
+    topic?: string,
+  ): Promise<void>;
   /** Runs the sink until it has caught up. */
   sink(...pipelines: Pipeline[]): Promise<void>;
   query(sql: string): Promise<Record<string, unknown>[]>;
@@ -107,13 +118,13 @@ export async function openIngest(options: { readonly spannerDir?: string } = {})
     spannerServer,
     producer,
     declaration,
-    createTopic: async (numPartitions = 1) => {
+    createTopic: async (numPartitions = 1, topic = 'flights') => {
       const configEntries = [{ name: 'max.message.bytes', value: String(32 * 1024 * 1024) }];
-      await admin.createTopics({ topics: [{ topic: 'flights', numPartitions, configEntries }], waitForLeaders: true });
+      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true });
     },
     deleteTopic: () => admin.deleteTopics({ topics: ['flights'] }),
-    produce: async (messages) => {
-      await producer.send({ topic: 'flights', messages });
+    produce: async (messages, topic = 'flights') => {
+      await producer.send({ topic, messages });
     },
     sink: (...pipelines) => runSink(declaration(...pipelines)),
     query: async (sql) => {
@@ -148,7 +159,13 @@ async function createDatabase(spanner: Spanner): Promise<Database> {
 /** Runs the sink until everything that the topics hold is in Spanner, or the signal comes. */
 export function runSink(
   declaration: Declaration,
-  options: { signal?: AbortSignal; log?: Log; storeDeadlineMs?: number; tableCheckMs?: number } = {},
+  options: {
+    signal?: AbortSignal;
+    log?: Log;
+    storeDeadlineMs?: number;
+    tableCheckMs?: number;
+    lookEveryMs?: number;
+  } = {},
 ): Promise<void> {
   return runKafkaSink({
     declaration,
@@ -159,6 +176,7 @@ export function runSink(
     identity: 'tester@test.iam.gserviceaccount.com',
     storeDeadlineMs: options.storeDeadlineMs ?? 15_000,
     ...(options.tableCheckMs === undefined ? {} : { tableCheckMs: options.tableCheckMs }),
+    ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
 }
 

@@ -94,7 +94,10 @@ test('runKafkaSink() sets a tombstone aside whose key stands on a field, and del
   assert.deepEqual(await ingest.query('SELECT Name FROM Hashed'), [{ Name: 'b' }]);
   const byField = { ...made, targets: [plainTarget({ table: 'Hashed', columns: [bucket] })], name: 'by-field' };
   await ingest.produce([{ key: 'b', value: null }]);
-  await ingest.sink({ ...byField, source: { kind: 'kafka', topic: 'flights', group: 'by-field' } });
+  await ingest.sink({
+    ...byField,
+    source: { kind: 'kafka', topics: ['flights'], pattern: undefined, group: 'by-field' },
+  });
   const letters = await ingest.query('SELECT Class FROM PenstockDeadLetters WHERE RecordOffset = 3');
   assert.deepEqual(letters, [{ Class: 'unmappable' }]);
 });

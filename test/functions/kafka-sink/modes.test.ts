@@ -148,7 +148,10 @@ test('runKafkaSink() lets several pipelines read one topic, each once', async ()
   };
   await ingest.produce([flight('a', 1), flight('b', 2, 'JFK'), flight('c', 3)]);
   await ingest.sink(flights, counts);
-  await ingest.sink(flights, counts, { ...deletions, source: { kind: 'kafka', topic: 'flights', group: 'gone' } });
+  await ingest.sink(flights, counts, {
+    ...deletions,
+    source: { kind: 'kafka', topics: ['flights'], pattern: undefined, group: 'gone' },
+  });
   assert.deepEqual(await ingest.query('SELECT FlightId FROM Flights'), []);
   const rows = await ingest.query('SELECT Origin, FlightCount FROM Counts ORDER BY Origin');
   assert.deepEqual(

@@ -56,7 +56,7 @@ test('planEpoch() publishes again when the planner before died between its commi
 });
 
 test('planEpoch() names the offsets that the epoch contains, exactly, beyond 2^53', async () => {
-  const source = { kind: 'kafka', topic: 'flights', group: 'g' } as const;
+  const source = { kind: 'kafka', topics: ['flights'], pattern: undefined, group: 'g' } as const;
   const flights = plainPipeline({ table: 'Flights', pipeline: { name: 'flights', source } });
   const withPipeline = { ...declaration, pipelines: { flights } };
   const { manifest } = await planEpoch(

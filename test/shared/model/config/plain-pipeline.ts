@@ -15,7 +15,7 @@ export function plainPipeline({
 }: Partial<Target> & { readonly pipeline?: PipelineParts }): Pipeline {
   return {
     name: 'p',
-    source: { kind: 'kafka', topic: 't', group: 'g' },
+    source: { kind: 'kafka', topics: ['t'], pattern: undefined, group: 'g' },
     format: { kind: 'json' },
     keyFormat: undefined,
     targets: [plainTarget(target)],
@@ -61,7 +61,7 @@ export function plainColumn(
 
 /** A connection without TLS and authentication. */
 export function plainKafka(...brokers: string[]): KafkaConnection {
-  return { brokers, driver: 'kafkajs', tls: false, caSecret: undefined, auth: undefined };
+  return { brokers, driver: 'wire', tls: false, caSecret: undefined, auth: undefined };
 }
 
 /** A declaration with nothing but what is given. */

@@ -91,7 +91,7 @@ for (const [name, more, pipeline, expected] of [
   [
     'a topic that is too long for its column',
     { columns: [plainColumn('Name', { kind: 'record', part: 'topic' })] },
-    { source: { kind: 'kafka', topic: 'orders', group: 'g' } },
+    { source: { kind: 'kafka', topics: ['orders'], pattern: undefined, group: 'g' } },
     ['columns.Name: STRING(4) is too short for topic orders'],
   ],
   [

@@ -242,3 +242,17 @@ for (const [name, format, good] of formats) {
     assert.ok(performance.now() - startedAt < 5_000);
   });
 }
+
+test('a CloudEvent is JSON where it is structured, and headers beside its data where it is binary', () => {
+  const structured = compile(pipelineOf({ kind: 'json' }, [field('Id', 'data.id'), field('Text', 'type')]), [id, text]);
+  const event = { specversion: '1.0', id: 'e1', type: 'order.placed', source: '/shop', data: { id: 7 } };
+  const record = recordOf(Buffer.from(JSON.stringify(event)));
+  assert.deepEqual(written(structured.map(record).change), ['7', 'order.placed']);
+  const binary = pipelineOf({ kind: 'json' }, [
+    field('Id', 'id'),
+    plainColumn('Text', { kind: 'header', name: 'ce-type' }),
+  ]);
+  const headers = [{ name: 'ce-type', value: Buffer.from('order.placed') }];
+  const { change } = compile(binary, [id, text]).map({ ...recordOf(Buffer.from('{"id":7}')), headers });
+  assert.deepEqual(written(change), ['7', 'order.placed']);
+});

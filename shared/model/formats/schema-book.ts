@@ -25,6 +25,8 @@ export interface SchemaBook {
    * @param missing ids that are needed and not known, asked after each fetch
    */
   prepare(missing: () => readonly number[]): Promise<void>;
+  /** The newest schema of a subject, to compare tables with: records name theirs by id. */
+  latest?(subject: string): Promise<RegisteredSchema | UnusableSchema | 'absent'>;
 }
 
 /** For pipelines whose formats need no registry. */

@@ -1,9 +1,9 @@
-import { ConfigError } from '../../../base/errors.ts';
+import { ConfigError, PenstockError } from '../../../base/errors.ts';
 import type { Pipeline } from '../../../model/config/declaration.ts';
 import { columnsToAdd } from '../../../model/events/add-columns.ts';
 import { checkPipeline } from '../../../model/events/check-pipeline.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../model/events/compile-pipeline.ts';
-import { recordShapes } from '../../../model/events/record-shapes.ts';
+import { type NewestSchemas, newestSchemas, recordShapes } from '../../../model/events/record-shapes.ts';
 import { unknownShapes } from '../../../model/events/source-type.ts';
 import type { TableSchema } from '../../../model/events/table-schema.ts';
 import { loadFormats } from '../../../model/formats/decoder-of.ts';
@@ -21,10 +21,11 @@ export interface TableReader {
 
 /**
  * Reads a pipeline's tables, adds the columns that `onDrift: add-column` asks for, checks that they fit the pipeline and
- * its schema files, and compiles it for them.
+ * its schemas, and compiles it for them.
  *
  * @throws {ConfigError} naming everything in which tables and pipeline do not fit
  * @throws {SchemaChangeError} when columns cannot be added
+ * @throws {RegistryUnavailableError} when columns are missing whose types the registry cannot tell now
  * @throws {StoreUnavailableError} while Spanner cannot be reached
  */
 export async function openPipeline(
@@ -33,22 +34,50 @@ export async function openPipeline(
   schemas?: SchemaBook,
 ): Promise<CompiledPipeline> {
   await loadFormats([pipeline.format, pipeline.keyFormat]);
-  const shapes = await recordShapes(pipeline).catch(() => unknownShapes);
+  const { newest, shapes, failure } = await readShapes(pipeline, schemas);
   let tables = await readTables(reader, pipeline);
   const missing = columnsToAdd(pipeline, tables, shapes);
   if (missing.length > 0 && reader.changeSchema) {
+    // A type that the registry would have told must not be guessed.
+    if (failure instanceof PenstockError) throw failure;
     await reader.changeSchema(missing);
     tables = await readTables(reader, pipeline);
   }
   const problems = checkPipeline(pipeline, tables, reader.database, shapes);
   if (problems.length > 0) throw new ConfigError(problems);
-  return compilePipeline(pipeline, tables, schemas);
+  const compiled = compilePipeline(pipeline, tables, schemas);
+  opened.set(compiled, { schemas, newest });
+  return compiled;
 }
 
-/** Whether a table is no longer what the pipeline was compiled for. */
-export async function tablesChanged(reader: TableReader, { pipeline, targets }: CompiledPipeline): Promise<boolean> {
+/** Which registered schemas a pipeline was checked against. */
+const opened = new WeakMap<
+  CompiledPipeline,
+  { readonly schemas: SchemaBook | undefined; readonly newest: NewestSchemas }
+>();
+
+/** Whether a table, or the newest schema of the topic, is no longer what the pipeline was opened for. */
+export async function tablesChanged(reader: TableReader, compiled: CompiledPipeline): Promise<boolean> {
+  const { pipeline, targets } = compiled;
   const tables = await readTables(reader, pipeline);
-  return targets.some(({ target, table }) => JSON.stringify(tables.get(target.table)) !== JSON.stringify(table));
+  if (targets.some(({ target, table }) => JSON.stringify(tables.get(target.table)) !== JSON.stringify(table)))
+    return true;
+  const { schemas, newest } = opened.get(compiled) ?? {};
+  if (!newest) return false;
+  // A registry that cannot be asked tells no change.
+  const now = await newestSchemas(pipeline, schemas).catch(() => newest);
+  return JSON.stringify(now) !== JSON.stringify(newest);
+}
+
+/** A registry that is down, or a schema that is none, keeps no pipeline from starting: its records say so. */
+async function readShapes(pipeline: Pipeline, schemas: SchemaBook | undefined) {
+  let newest: NewestSchemas = { value: undefined, key: undefined };
+  try {
+    newest = await newestSchemas(pipeline, schemas);
+    return { newest, shapes: await recordShapes(pipeline, newest), failure: undefined };
+  } catch (failure) {
+    return { newest, shapes: unknownShapes, failure };
+  }
 }
 
 async function readTables(reader: TableReader, { targets }: Pipeline): Promise<ReadonlyMap<string, TableSchema>> {

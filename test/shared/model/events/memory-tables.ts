@@ -1,5 +1,19 @@
+import { protos } from '@google-cloud/spanner';
 import type { Cell } from '../../../../shared/model/events/cell.ts';
 import type { TableMutation } from '../../../../shared/model/events/change.ts';
+import type { EncodedRow } from '../../../../shared/model/events/row-bytes.ts';
+
+const { Write } = protos.google.spanner.v1.Mutation;
+
+/** Encoded rows as Google's own decoder reads them. */
+function decode(rows: readonly EncodedRow[]): Cell[][] {
+  const bytes = rows.map(({ arena, from, to }) => arena.bytes.subarray(from, to));
+  return Write.decode(Buffer.concat(bytes)).values.map(({ values }) => (values ?? []).map(cellOf));
+}
+
+function cellOf({ stringValue, numberValue, boolValue }: protos.google.protobuf.IValue): Cell {
+  return stringValue ?? numberValue ?? boolValue ?? null;
+}
 
 export interface MemoryTable {
   readonly key: readonly string[];
@@ -31,7 +45,7 @@ export class MemoryTables {
   apply(mutations: readonly TableMutation[]): void {
     for (const mutation of mutations) {
       if (mutation.operation === 'delete') for (const key of mutation.keys) this.delete(mutation.table, key);
-      else for (const cells of mutation.rows) this.write(mutation, cells);
+      else for (const cells of [...mutation.rows, ...decode(mutation.encoded ?? [])]) this.write(mutation, cells);
     }
   }
 

@@ -22,7 +22,7 @@ export async function runBatches(
   const fates: Fate[] = [];
   let from = 0;
   for (const length of [...cuts, records.length]) {
-    const batch = records.slice(from, from + length).map((record) => compiled.map(record));
+    const batch = compiled.mapAll(records.slice(from, from + length));
     from += length;
     if (batch.length === 0) continue;
     const reads = { read: tables.read.bind(tables) };

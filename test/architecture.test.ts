@@ -23,7 +23,7 @@ const MAY_IMPORT_BELOW: Readonly<Record<string, readonly string[]>> = { 'deploy/
 
 /** What pure thought must not reach for. */
 const IMPURE = /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.(?!versions)|\bfetch\(|\bsetTimeout\(/;
-const PURE_NODE_MODULES = new Set(['node:crypto', 'node:buffer', 'node:util']);
+const PURE_NODE_MODULES = new Set(['node:crypto', 'node:buffer', 'node:util', 'node:zlib']);
 
 type Sources = ReadonlyMap<string, string>;
 

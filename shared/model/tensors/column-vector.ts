@@ -62,7 +62,10 @@ export function halvesToNumber(pairs: Int32Array, row: number): number {
 }
 
 /** The bytes of one text, without a copy. */
-export function textBytes(vector: Extract<ColumnVector, { kind: 'text' }>, row: number): Uint8Array {
+export function textBytes(
+  vector: Pick<Extract<ColumnVector, { kind: 'text' }>, 'bytes' | 'offsets'>,
+  row: number,
+): Uint8Array {
   return vector.bytes.subarray(vector.offsets[row] ?? 0, vector.offsets[row + 1] ?? 0);
 }
 

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { PenstockError } from '../../base/errors.ts';
 import type { Dtype, TensorSpec } from './fitted.ts';
 
@@ -13,47 +14,88 @@ export type Items = Float64Array | Float32Array | BigInt64Array | Int32Array | U
 
 /** A body whose tensors are there and zero, to be filled in place. */
 export interface BatchBody {
-  readonly bytes: Buffer;
+  readonly bytes: Buffer<ArrayBuffer>;
   /** In the order of the specs. */
   readonly items: readonly Items[];
+  /** Writes the tensors' CRC-32 into the metadata; to be called once, when all is filled. */
+  seal(): void;
 }
 
+/** Lays out bodies of the same tensors. */
+export interface BatchLayout {
+  /**
+   * @param rowCount rows of each tensor
+   * @param metadata becomes `__metadata__`, beside `crc32`
+   * @param room is used for the body where it is large enough, whatever it held before
+   */
+  layOut(rowCount: number, metadata: Readonly<Record<string, string>>, room?: ArrayBuffer | undefined): BatchBody;
+}
+
+const HEAD = '{"__metadata__":{"crc32":"';
+const NO_CRC = '00000000';
+
 /**
- * Lays out a safetensors body, `[u64 header length][JSON header][data]`, in one buffer.
+ * Prepares the layout of safetensors bodies, `[u64 header length][JSON header][data]`, each in one buffer.
  *
  * The header is padded with spaces so that the data starts at a multiple of 64 bytes. Tensors follow each other by falling
  * item size and without holes, which stock readers refuse: each is aligned to its items, and to 64 bytes wherever the
- * rows are a multiple of 64.
+ * rows are a multiple of 64. `__metadata__.crc32` is the CRC-32 of the data in eight hexadecimal digits, so that a body can
+ * be checked wherever it lies; it stands first, at a place that is known before the tensors are.
  *
- * @param rowCount rows of each tensor
- * @param metadata becomes `__metadata__`
  * @see https://github.com/huggingface/safetensors#format
  */
-export function layOutSafetensors(
-  specs: readonly TensorSpec[],
-  rowCount: number,
-  metadata: Readonly<Record<string, string>>,
-): BatchBody {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  const fromBySpec = new Map<TensorSpec, number>();
-  let dataBytes = 0;
-  for (const spec of specs.toSorted((left, right) => itemBytes[right.dtype] - itemBytes[left.dtype])) {
-    const to = dataBytes + itemCount(spec, rowCount) * itemBytes[spec.dtype];
-    header[spec.name] = { dtype: spec.dtype, shape: [rowCount, ...spec.shape], data_offsets: [dataBytes, to] };
-    fromBySpec.set(spec, dataBytes);
-    dataBytes = to;
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  const dataFrom = Math.ceil((LENGTH_BYTES + json.length) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-  // Not from the pool: the views below need an aligned start.
-  const bytes = Buffer.from(new ArrayBuffer(dataFrom + dataBytes));
-  bytes.writeBigUInt64LE(BigInt(dataFrom - LENGTH_BYTES), 0);
-  json.copy(bytes, LENGTH_BYTES);
-  bytes.fill(' ', LENGTH_BYTES + json.length, dataFrom);
-  const items = specs.map((spec) =>
-    view(spec.dtype, bytes.buffer, dataFrom + (fromBySpec.get(spec) ?? 0), itemCount(spec, rowCount)),
-  );
-  return { bytes, items };
+export function batchLayout(specs: readonly TensorSpec[]): BatchLayout {
+  const ordered = specs.toSorted((left, right) => itemBytes[right.dtype] - itemBytes[left.dtype]);
+  const placeOf = (rowCount: number): { readonly fromBySpec: Map<TensorSpec, number>; readonly json: string } => {
+    const fromBySpec = new Map<TensorSpec, number>();
+    let json = '';
+    let dataBytes = 0;
+    for (const spec of ordered) {
+      const to = dataBytes + itemCount(spec, rowCount) * itemBytes[spec.dtype];
+      const entry = { dtype: spec.dtype, shape: [rowCount, ...spec.shape], data_offsets: [dataBytes, to] };
+      json += `,${JSON.stringify(spec.name)}:${JSON.stringify(entry)}`;
+      fromBySpec.set(spec, dataBytes);
+      dataBytes = to;
+    }
+    return { fromBySpec, json };
+  };
+  const bytesPerRow = rowBytes(specs);
+  // Nearly all batches have the same number of rows.
+  let known = { rowCount: 0, ...placeOf(0) };
+  const headerOf = (rowCount: number, metadata: Readonly<Record<string, string>>): Buffer => {
+    if (known.rowCount !== rowCount) known = { rowCount, ...placeOf(rowCount) };
+    const given = JSON.stringify(metadata).slice(1, -1);
+    return Buffer.from(`${HEAD}${NO_CRC}"${given === '' ? '' : `,${given}`}}${known.json}}`);
+  };
+  return {
+    layOut(rowCount, metadata, room) {
+      const json = headerOf(rowCount, metadata);
+      const dataFrom = dataStart(json.length);
+      const length = dataFrom + rowCount * bytesPerRow;
+      const bytes = zeroed(length, room);
+      bytes.writeBigUInt64LE(BigInt(dataFrom - LENGTH_BYTES), 0);
+      json.copy(bytes, LENGTH_BYTES);
+      bytes.fill(' ', LENGTH_BYTES + json.length, dataFrom);
+      const items = specs.map((spec) =>
+        view(spec.dtype, bytes.buffer, dataFrom + (known.fromBySpec.get(spec) ?? 0), itemCount(spec, rowCount)),
+      );
+      const seal = (): void => {
+        const crc = crc32(bytes.subarray(dataFrom)).toString(16).padStart(NO_CRC.length, '0');
+        bytes.write(crc, LENGTH_BYTES + HEAD.length, 'latin1');
+      };
+      return { bytes, items, seal };
+    },
+  };
+}
+
+function dataStart(jsonBytes: number): number {
+  return Math.ceil((LENGTH_BYTES + jsonBytes) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+/** Not from Node's pool: the views of a body need an aligned start. */
+function zeroed(length: number, room: ArrayBuffer | undefined): Buffer<ArrayBuffer> {
+  if (room === undefined || room.byteLength < length) return Buffer.from(new ArrayBuffer(length));
+  return Buffer.from(room, 0, length).fill(0);
 }
 
 /** Bytes of one row over all tensors. */

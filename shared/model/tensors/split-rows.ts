@@ -14,9 +14,23 @@ export function splitRows(split: FittedSplit, vector: ColumnVector): (row: numbe
   return (row) => vector.nulls[row] !== 1 && fingerprintModulo(fingerprint(bytesOf(row)), splitParts) < evaluateBelow;
 }
 
+/** A column's values as CAST to STRING gives them, NULL as an empty text. */
+export function asText(vector: ColumnVector): { readonly bytes: Uint8Array; readonly offsets: Int32Array } {
+  if (vector.kind === 'text') return vector;
+  if (vector.kind !== 'int64') throw noFingerprint(vector);
+  const texts = Array.from(vector.values, (value, row) => (vector.nulls[row] === 1 ? '' : String(value)));
+  const offsets = new Int32Array(texts.length + 1);
+  for (const [row, { length }] of texts.entries()) offsets[row + 1] = (offsets[row] ?? 0) + length;
+  return { bytes: Buffer.from(texts.join(''), 'latin1'), offsets };
+}
+
 /** The bytes of a value's CAST to STRING. */
 export function fingerprintedBytes(vector: ColumnVector): (row: number) => Uint8Array {
   if (vector.kind === 'text') return (row) => textBytes(vector, row);
   if (vector.kind === 'int64') return (row) => Buffer.from(String(vector.values[row] ?? 0n), 'latin1');
-  throw new TypeError(`A column of kind ${vector.kind} has no fingerprint here: wanted is a text or INT64`);
+  throw noFingerprint(vector);
+}
+
+function noFingerprint({ kind }: ColumnVector): TypeError {
+  return new TypeError(`A column of kind ${kind} has no fingerprint here: wanted is a text or INT64`);
 }

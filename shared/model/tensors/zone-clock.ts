@@ -3,13 +3,16 @@ const QUARTER_SECONDS = 900;
 /** From 1972 on every zone's offset changes only at a quarter of an hour. Source: IANA tz database, `theory`. */
 const QUARTERS_SINCE_SECONDS = Date.UTC(1972, 0, 8) / 1000;
 const MAX_KEPT = 100_000;
+/** Days that have a place of their own in a table: 1970 to 2149. */
+const TABLE_DAYS = 65_536;
+const UNKNOWN = -0x8000_0000;
 
 /** A zone's offset at an instant: local time minus UTC, in seconds. */
 export type OffsetAt = (epochSeconds: number) => number;
 
 /**
  * Makes a clock of one zone. ICU, which is slow, is asked twice for each day that occurs, and on the days when clocks change
- * once for each quarter of an hour; both tables are bounded.
+ * once for each quarter of an hour; all tables are bounded.
  *
  * @param zone IANA name
  * @throws {RangeError} for a zone that ICU does not know
@@ -19,11 +22,18 @@ export function zoneClock(zone: string): OffsetAt {
   const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
   const ask = (epochSeconds: number): number => askOffset(format, epochSeconds);
   const ofDay = kept((day) => dayOffset(day, ask));
+  // Rows are often in no order of their time: a table answers at once where a map would be asked for each row.
+  const table = new Int32Array(TABLE_DAYS).fill(UNKNOWN);
   const ofQuarter = kept((quarter) => ask(quarter * QUARTER_SECONDS));
   return (epochSeconds) => {
     if (epochSeconds < QUARTERS_SINCE_SECONDS) return ask(Math.floor(epochSeconds));
-    const offset = ofDay(Math.floor(epochSeconds / DAY_SECONDS));
-    return Number.isNaN(offset) ? ofQuarter(Math.floor(epochSeconds / QUARTER_SECONDS)) : offset;
+    const day = Math.floor(epochSeconds / DAY_SECONDS);
+    const known = table[day] ?? UNKNOWN;
+    if (known !== UNKNOWN) return known;
+    const offset = ofDay(day);
+    if (Number.isNaN(offset)) return ofQuarter(Math.floor(epochSeconds / QUARTER_SECONDS));
+    if (day < TABLE_DAYS) table[day] = offset;
+    return offset;
   };
 }
 

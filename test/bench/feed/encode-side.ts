@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { resultDecoder } from '../../../shared/adapters/spanner/reader/decoder.ts';
@@ -9,8 +9,10 @@ import { ownCpuSeconds } from '../process-meter.ts';
 import { grpcMessages } from './grpc-frame.ts';
 
 const ROWS = 8_192;
-const PASSES = 60;
-const TURNS = 4;
+const PASSES = 100;
+const TURNS = 5;
+/** Turns before those that count: until then the compiler works beside them. */
+const WARM_TURNS = 3;
 
 /** The first block of the recorded rows. */
 function firstBlock({ plan }: Manifest, frames: Buffer): ColumnBlock {
@@ -22,7 +24,10 @@ function firstBlock({ plan }: Manifest, frames: Buffer): ColumnBlock {
   throw new Error(`The recording has fewer than ${ROWS} rows`);
 }
 
-/** Measures the encoding of 8,192 rows with its digest, and in turn a plain copy of the same bytes with their CRC-32. */
+/**
+ * Measures the encoding of 8,192 rows with its CRC-32, and in turn a plain copy of the same bytes with theirs. The copy goes
+ * into fresh memory, and into memory of an earlier one as the encoder's does.
+ */
 function measure([manifestPath = '', framesPath = '']: readonly string[]): void {
   const manifest: Manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
   const block = firstBlock(manifest, readFileSync(framesPath));
@@ -30,31 +35,37 @@ function measure([manifestPath = '', framesPath = '']: readonly string[]): void 
   const encoder = batchEncoder(plan.transforms, plan.columns);
   const rows = Int32Array.from({ length: ROWS }, (_, row) => row);
   const place = { shard: 0, sequence: 0, role: 'train', rows: ROWS, rowFrom: 0, rowTo: ROWS };
-  const encode = (): Buffer => {
-    const body = encoder.encode(block, rows, batchMetadata(manifest, place));
-    createHash('sha256').update(body).digest('base64');
-    return body;
-  };
+  // Rows of their own for each call: nothing that was gathered for the last one is of use.
+  const encode = (room?: ArrayBuffer): Buffer<ArrayBuffer> =>
+    encoder.encode(block, rows.subarray(), batchMetadata(manifest, place), room);
   const body = encode();
-  const copy = (): number => {
-    const copied = Buffer.allocUnsafeSlow(body.length);
-    body.copy(copied);
-    return crc32(copied);
+  const room = encode().buffer;
+  const copied = Buffer.allocUnsafeSlow(body.length);
+  const copyTo = (to: Buffer): number => {
+    body.copy(to);
+    return crc32(to);
   };
-  const digest = (): string => createHash('sha256').update(body).digest('base64');
-  const seconds = { encode: 0, copy: 0, digest: 0 };
-  for (let turn = 0; turn <= TURNS; turn += 1) {
-    const spent = { encode: cpuOf(encode), copy: cpuOf(copy), digest: cpuOf(digest) };
-    if (turn === 0) continue;
-    seconds.encode += spent.encode;
-    seconds.copy += spent.copy;
-    seconds.digest += spent.digest;
+  const calls = {
+    encode: () => encode(room),
+    freshEncode: () => encode(),
+    yardstick: () => copyTo(Buffer.allocUnsafeSlow(body.length)),
+    reusedYardstick: () => copyTo(copied),
+    digest: () => hash('sha256', body, 'base64'),
+  };
+  const seconds = { encode: 0, freshEncode: 0, yardstick: 0, reusedYardstick: 0, digest: 0 };
+  for (let turn = -WARM_TURNS; turn < TURNS; turn += 1) {
+    for (const name of ['encode', 'freshEncode', 'yardstick', 'reusedYardstick', 'digest'] as const) {
+      const spent = cpuOf(calls[name]);
+      if (turn >= 0) seconds[name] += spent;
+    }
   }
-  const calls = TURNS * PASSES;
+  const ms = (name: keyof typeof seconds): number => (seconds[name] / (TURNS * PASSES)) * 1000;
   const figures = {
-    encodeMs: (seconds.encode / calls) * 1000,
-    encodeDigestMs: (seconds.digest / calls) * 1000,
-    encodeYardstickMs: (seconds.copy / calls) * 1000,
+    encodeMs: ms('encode'),
+    encodeFreshMs: ms('freshEncode'),
+    encodeYardstickMs: ms('yardstick'),
+    encodeReusedYardstickMs: ms('reusedYardstick'),
+    encodeDigestMs: ms('digest'),
     encodeBytesPerRow: body.length / ROWS,
   };
   process.stdout.write(`${JSON.stringify(figures)}\n`);

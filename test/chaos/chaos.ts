@@ -5,7 +5,8 @@ import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
 const USAGE = `npm run chaos -- [--feed|--local] [--minutes N] [--kills N] [--seed S] [--json]
 
 Attacks Penstock on a cloud of its own, under load, and checks that nothing was lost or doubled.
-  (none)        kafka-sink and pubsub-sink are killed, stopped and moved; Spanner aborts a third of the commits
+  (none)        kafka-sink and pubsub-sink are killed, stopped and moved; brokers and Spanner go away and come back;
+                Spanner aborts a third of the commits, and answers to others are cut after they were done
   --feed        readers and trainers are killed in the middle of shards, while the table changes
   --local       the laptop's cloud itself is killed and restarted
   --minutes N   how long; 5 unless given

@@ -1,24 +1,35 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PubSub } from '@google-cloud/pubsub';
+import type { Producer, RecordMetadata } from 'kafkajs';
 import { identities } from '../../deploy/cli/stack/identities.ts';
 import { localProject } from '../../deploy/local/project.ts';
 import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
-import type { ProducedHistory, ProducedRecord } from './history.ts';
+import type { PublishedRecord } from './history.ts';
 import type { Random } from './random.ts';
+import { recordSource, type SentRecord } from './record-source.ts';
 import { chaosTopic, pushAudience, pushSubscription, type SinkRig } from './sink-rig.ts';
 
-const KEYS = 64;
+const PUSH_KEYS = 64;
 const DUPLICATE_SHARE = 0.05;
-const POISON_SHARE = 0.01;
+const PUSH_POISON_SHARE = 0.01;
+const DEFAULT_POISON_SHARE = 0.012;
 const TICK_MS = 50;
+const RETRY_MS = 200;
+const REQUEST_TIMEOUT_MS = 5_000;
 /** What no pipeline can read. */
-const POISON = ['{"sequence": 1', '{"other": 1}', '{"sequence": "many"}'] as const;
+const POISON = '{"sequence": 1';
 
-/** A producer that remembers what was acknowledged. */
+/** A producer that remembers how far the topic must reach. */
 export interface Load {
-  readonly history: ProducedHistory;
-  /** Sends this many records, and resolves when all are acknowledged. */
+  readonly topic: string;
+  /** By partition: the last offset that was acknowledged to hold a record; -1 for none. */
+  last(): readonly number[];
+  /** Messages that were acknowledged, by id. */
+  readonly published: ReadonlyMap<string, PublishedRecord>;
+  /** Sends this many records, and resolves when all are acknowledged; over a restart some may be there twice. */
   send(records: number): Promise<void>;
+  /** Sends records in a transaction that ends so; while it is open, nobody may read beyond its first record. */
+  transact(records: number, end: 'commit' | 'abort', openMs: number): Promise<void>;
   /** Publishes this many messages, some of which are then pushed once more. */
   publish(messages: number, pushUrl: string): Promise<void>;
   /** Sends until the signal; a rate of 0 messages publishes none. */
@@ -32,41 +43,54 @@ export interface Load {
 }
 
 /** Opens producers on a rig; what they send follows from the random numbers alone. */
-export async function openLoad(rig: SinkRig, random: Random): Promise<Load> {
-  const kafka = kafkajsClient({ clientId: 'penstock-chaos', brokers: [...rig.brokers] });
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
-  await producer.connect();
+export async function openLoad(
+  rig: SinkRig,
+  random: Random,
+  { poisonShare = DEFAULT_POISON_SHARE }: { readonly poisonShare?: number } = {},
+): Promise<Load> {
+  const brokers = [...rig.brokers];
+  const kafka = kafkajsClient({ clientId: 'penstock-chaos', brokers, requestTimeout: REQUEST_TIMEOUT_MS });
   const pubsub = new PubSub({ projectId: localProject });
   const publisher = pubsub.topic(pushSubscription, { batching: { maxMessages: 20, maxMilliseconds: 5 } });
-  const partitions = Array.from({ length: rig.partitions }, (): ProducedRecord[] => []);
-  const published = new Map<string, ProducedRecord>();
-  const next = recordSource(random);
+  const published = new Map<string, PublishedRecord>();
+  const nextRecord = recordSource(random, { prefix: 'key', poisonShare });
+  const nextTransacted = recordSource(random, { prefix: 'transacted', poisonShare });
+  const nextMessage = messageSource(random);
+  const last = Array.from({ length: rig.partitions }, () => -1);
+  let producer: Producer | undefined;
 
-  const send = async (count: number): Promise<void> => {
-    const sent = Array.from({ length: count }, () => next());
-    const answers = await producer.send({
-      topic: chaosTopic,
-      acks: -1,
-      messages: sent.map(({ record, value, place }) => ({
-        key: record.key,
-        value,
-        partition: place % rig.partitions,
-      })),
+  const messagesOf = (records: readonly SentRecord[]) => {
+    const messages = records.map(({ key, value, headers, place }) => {
+      return { key, value, headers: { ...headers }, partition: place % rig.partitions };
     });
+    return { topic: chaosTopic, acks: -1, messages };
+  };
+  const note = (records: readonly SentRecord[], answers: readonly RecordMetadata[]): void => {
     for (const { partition, baseOffset } of answers) {
-      const log = partitions[partition] ?? [];
-      if (Number(baseOffset) !== log.length) {
-        throw new Error(`The broker put a record at ${partition}/${baseOffset}; the log ended at ${log.length}`);
-      }
-      for (const { record, place } of sent) if (place % rig.partitions === partition) log.push(record);
+      const count = records.filter(({ place }) => place % rig.partitions === partition).length;
+      last[partition] = Math.max(last[partition] ?? -1, Number(baseOffset) + count - 1);
     }
   };
-
+  const sendUntilTaken = async (records: readonly SentRecord[]): Promise<void> => {
+    for (;;) {
+      try {
+        producer ??= await connected(kafka.producer({ idempotent: true, maxInFlightRequests: 1 }));
+        note(records, await producer.send(messagesOf(records)));
+        return;
+      } catch (error) {
+        if (rig.isClosed()) throw error;
+        // After a failure kafkajs uses the same sequence for another record, which the broker would take for a repetition.
+        await producer?.disconnect().catch(() => {});
+        producer = undefined;
+        await delay(RETRY_MS);
+      }
+    }
+  };
   const publish = async (count: number, pushUrl: string): Promise<void> => {
     await Promise.all(
       Array.from({ length: count }, async () => {
-        const { record, value } = next();
-        const data = Buffer.from(record.sequence === undefined ? value : JSON.stringify(record));
+        const record = nextMessage();
+        const data = Buffer.from(record.sequence === undefined ? POISON : JSON.stringify(record));
         const pushAgain = random.next() < DUPLICATE_SHARE;
         const messageId = await publisher.publishMessage({ data });
         published.set(messageId, record);
@@ -74,10 +98,31 @@ export async function openLoad(rig: SinkRig, random: Random): Promise<Load> {
       }),
     );
   };
+  const take = (count: number): SentRecord[] => Array.from({ length: count }, nextRecord);
 
   return {
-    history: { topic: chaosTopic, partitions, published },
-    send,
+    topic: chaosTopic,
+    last: () => [...last],
+    published,
+    send: (count) => sendUntilTaken(take(count)),
+    async transact(count, end, openMs) {
+      const transactional = kafka.producer({
+        idempotent: true,
+        maxInFlightRequests: 1,
+        transactionalId: `penstock-chaos-${random.between(0, 2 ** 31)}`,
+      });
+      await transactional.connect();
+      try {
+        const transaction = await transactional.transaction();
+        const records = end === 'commit' ? Array.from({ length: count }, nextTransacted) : strangers(count);
+        const answers = await transaction.send(messagesOf(records));
+        await delay(openMs);
+        await transaction[end]();
+        if (end === 'commit') note(records, answers);
+      } finally {
+        await transactional.disconnect();
+      }
+    },
     publish,
     async run({ recordsPerSecond, messagesPerSecond, pushUrl, signal }) {
       const startedAt = performance.now();
@@ -89,39 +134,43 @@ export async function openLoad(rig: SinkRig, random: Random): Promise<Load> {
         const duePushes = Math.floor(seconds * messagesPerSecond) - messages;
         records += due;
         messages += duePushes;
-        if (due > 0) await send(due);
+        if (due > 0) await sendUntilTaken(take(due));
         if (duePushes > 0) await publish(duePushes, pushUrl);
         await delay(TICK_MS);
       }
     },
     async close() {
-      await producer.disconnect();
+      await producer?.disconnect();
       await pubsub.close();
     },
   };
 }
 
-interface Next {
-  readonly record: ProducedRecord;
-  readonly value: string;
-  /** The same for every record of a key. */
-  readonly place: number;
+/** Records that may never be seen: any of them would be a row, a count or a letter too many. */
+function strangers(count: number): SentRecord[] {
+  return Array.from({ length: count }, (_, n) => {
+    const value = `{"sequence":${n},"amount":1,"version":1,"slot":0,"at":"2026-01-01T00:00:00.000Z","token":"aborted-${n}"}`;
+    return { key: `aborted-${n}`, value, headers: { version: '1', type: 'parent' }, place: n };
+  });
 }
 
-/** Records of 64 keys, each with a growing sequence; now and then one that was sent before, or poison. */
-function recordSource(random: Random): () => Next {
-  const sequences = Array.from({ length: KEYS }, () => 0);
+async function connected(producer: Producer): Promise<Producer> {
+  await producer.connect();
+  return producer;
+}
+
+/** Messages of 64 keys, each with a growing sequence; now and then one that was sent before, or poison. */
+function messageSource(random: Random): () => PublishedRecord {
+  const sequences = Array.from({ length: PUSH_KEYS }, () => 0);
   return () => {
-    const place = random.between(0, KEYS);
+    const place = random.between(0, PUSH_KEYS);
     const key = `key-${place}`;
-    if (random.next() < POISON_SHARE) {
-      return { record: { key, sequence: undefined }, value: random.pick(POISON), place };
-    }
+    if (random.next() < PUSH_POISON_SHARE) return { key, sequence: undefined };
     const last = sequences[place] ?? 0;
     const isDuplicate = last > 0 && random.next() < DUPLICATE_SHARE;
     const sequence = isDuplicate ? random.between(1, last + 1) : last + 1;
     sequences[place] = Math.max(last, sequence);
-    return { record: { key, sequence }, value: JSON.stringify({ sequence }), place };
+    return { key, sequence };
   };
 }
 

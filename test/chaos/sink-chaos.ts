@@ -1,49 +1,54 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningFunction } from '../../deploy/local/functions/run-function.ts';
 import { isCaughtUp } from './caught-up.ts';
-import { countDamages, type Damage, findDamages } from './history-checker.ts';
+import type { ChaosKafka } from './chaos-cloud.ts';
+import { checkSinks, type SinkVerdict } from './check-sinks.ts';
+import { countDamages, type Damage } from './history-checker.ts';
 import { type Load, openLoad } from './load.ts';
-import { type Random, seededRandom } from './random.ts';
-import { readCheckpoints, readHistory } from './read-history.ts';
+import { peakRssMb } from './peak-rss.ts';
+import { seededRandom } from './random.ts';
+import { refuseRecreated } from './recreate-topic.ts';
+import { type Attack, doFault, type Fault, type FaultCounts, waitForProgress } from './sink-faults.ts';
 import { openSinkRig, type SinkRig } from './sink-rig.ts';
-import { becomesTrue, waitUntil } from './wait-until.ts';
+import { becomesTrue } from './wait-until.ts';
 import { openWorkerCrew, type WorkerCrew } from './worker-crew.ts';
 
 const PARTITIONS = 4;
-const WORKERS = 3;
-const MIN_KILLED = 2;
+const WORKERS = 5;
 const ABORT_RATE = 1 / 3;
-/** Sinks must get on with their work within this time after any fault. */
-const PROGRESS_TIMEOUT_MS = 60_000;
+const UNKNOWN_RATE = 0.02;
 const CATCH_UP_TIMEOUT_MS = 120_000;
-/** How long beyond its session a stopped worker sleeps. */
-const OVERSLEEP_MS = 500;
-const MAX_PAUSE_MS = 700;
+const MAX_PAUSE_MS = 300;
 /** Each of them comes before one comes again. */
-const FAULTS = ['kill', 'kill', 'kill', 'kill', 'kill', 'zombie', 'move', 'kill-push'] as const;
+const FAULTS: readonly Fault[] = [
+  ...Array.from({ length: 12 }, () => 'kill' as const),
+  ...(['zombie', 'move', 'kill-push', 'restart-broker', 'restart-spanner', 'transactions'] as const),
+];
 
 /** How long to attack, and how hard. */
 export interface SinkChaosOptions {
   readonly dist: string;
   readonly seed: number;
-  /** Ends after so many kills of sinks, or so much time, whichever comes first. */
+  /** Ends when so many sinks were killed and every fault has come, or after so much time. */
   readonly kills: number;
   readonly maxMs: number;
   readonly recordsPerSecond: number;
+  /** Brokers to use instead of the laptop's. */
+  readonly kafka?: ChaosKafka;
+  /** The faults of a round; all of them unless given. */
+  readonly faults?: readonly Fault[];
   readonly onProgress?: (line: string) => void;
 }
 
 /** What a run did, and what the checker says. */
-export interface SinkChaosReport {
+export interface SinkChaosReport extends FaultCounts {
   readonly seed: number;
-  /** SIGKILLs of kafka-sink and pubsub-sink. */
-  readonly kills: number;
-  /** All faults: kills, zombies, moved partitions. */
+  /** All faults: kills, zombies, moved partitions, restarts, commits whose answers were cut. */
   readonly faults: number;
-  readonly zombies: number;
-  readonly moves: number;
+  readonly unknownCommits: number;
   /** Records and messages that were held against Spanner. */
   readonly recordsChecked: number;
+  readonly deadLetters: number;
   readonly lost: number;
   readonly doubled: number;
   readonly reordered: number;
@@ -51,55 +56,49 @@ export interface SinkChaosReport {
   /** Any other damage. */
   readonly otherDamages: number;
   readonly crashes: number;
+  /** Of any worker. */
   readonly peakRssMb: number;
+  /** Of this process, with the servers, the load and the checker in it. */
+  readonly checkerRssMb: number;
   readonly seconds: number;
   readonly damages: readonly Damage[];
   readonly crashLines: readonly string[];
 }
 
-interface Attack {
-  readonly rig: SinkRig;
-  readonly crew: WorkerCrew;
-  readonly random: Random;
-  readonly counts: { kills: number; zombies: number; moves: number };
-  push: RunningFunction;
-}
-
 /** Attacks the sinks under continuous load, then lets them catch up and checks the whole history. */
 export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaosReport> {
   const startedAt = performance.now();
-  const rig = await openSinkRig({ dist: options.dist, partitions: PARTITIONS });
+  const { dist, seed, kafka } = options;
+  const rig = await openSinkRig({
+    dist,
+    partitions: PARTITIONS,
+    random: seededRandom(seed + 2),
+    ...(kafka ? { kafka } : {}),
+  });
   // What is sent and what is done to the sinks must not depend on each other's timing.
-  const load = await openLoad(rig, seededRandom(options.seed));
-  const random = seededRandom(options.seed + 1);
+  const load = await openLoad(rig, seededRandom(seed));
+  const random = seededRandom(seed + 1);
   const ending = new AbortController();
   let crew: WorkerCrew | undefined;
   try {
     const push = await rig.startPushSink();
     crew = openWorkerCrew(rig, random, WORKERS);
-    const attack: Attack = {
-      rig,
-      random,
-      push,
-      crew,
-      counts: { kills: 0, zombies: 0, moves: 0 },
-    };
-    rig.cloud.spanner.setAbortRate(ABORT_RATE, options.seed);
-    const loading = load.run({
-      recordsPerSecond: options.recordsPerSecond,
-      messagesPerSecond: options.recordsPerSecond / 10,
-      pushUrl: push.url,
-      signal: ending.signal,
-    });
-    loading.catch(() => {});
-    await attackUntil(attack, load, options, startedAt);
+    const attack = { rig, random, load, push, crew, counts: noFaults() };
+    rig.cloud.spanner.setAbortRate(ABORT_RATE, seed);
+    rig.cloud.door.setUnknownRate(UNKNOWN_RATE);
+    const loading = startLoad(load, push, options, ending.signal);
+    await attackUntil(attack, options, startedAt);
     ending.abort();
     await loading;
-    rig.cloud.spanner.setAbortRate(0, options.seed);
+    rig.cloud.spanner.setAbortRate(0, seed);
+    rig.cloud.door.setUnknownRate(0);
     options.onProgress?.('No more faults; waiting until the sinks have caught up');
     await becomesTrue(() => isCaughtUp(rig, load), CATCH_UP_TIMEOUT_MS);
-    const damages = findDamages(load.history, await readHistory(rig.database));
-    return reportOf(attack, load, { options, damages, startedAt });
+    const verdict = await checkSinks(rig, load);
+    options.onProgress?.('Everything is checked; the topic is deleted and created again');
+    crew.close();
+    const refusal = await refuseRecreated(rig, load);
+    return reportOf(attack, verdict, { options, startedAt, refusal });
   } finally {
     ending.abort();
     crew?.close();
@@ -108,100 +107,68 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
   }
 }
 
-async function attackUntil(attack: Attack, load: Load, options: SinkChaosOptions, startedAt: number): Promise<void> {
-  const { rig, crew, random, counts } = attack;
+function noFaults(): FaultCounts {
+  return { kills: 0, zombies: 0, moves: 0, brokerRestarts: 0, spannerRestarts: 0, transactions: 0 };
+}
+
+function startLoad(
+  load: Load,
+  push: RunningFunction,
+  { recordsPerSecond }: SinkChaosOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const messagesPerSecond = recordsPerSecond / 10;
+  const loading = load.run({ recordsPerSecond, messagesPerSecond, pushUrl: push.url, signal });
+  loading.catch(() => {});
+  return loading;
+}
+
+async function attackUntil(attack: Attack, options: SinkChaosOptions, startedAt: number): Promise<void> {
+  const { rig, random, counts, load } = attack;
   await waitForProgress(rig);
-  let faults: (typeof FAULTS)[number][] = [];
-  while (counts.kills < options.kills && performance.now() - startedAt < options.maxMs) {
-    if (faults.length === 0) faults = random.shuffle(FAULTS);
-    const fault = faults.pop();
+  let faults: Fault[] = [];
+  // A round that was begun is gone through, unless the time is up.
+  const isEnough = (): boolean => counts.kills >= options.kills && faults.length === 0;
+  while (!isEnough() && performance.now() - startedAt < options.maxMs) {
+    if (faults.length === 0) faults = random.shuffle(options.faults ?? FAULTS);
     await delay(random.between(0, MAX_PAUSE_MS));
-    if (fault === 'kill') {
-      const count = random.between(MIN_KILLED, WORKERS + 1);
-      crew.kill(count);
-      counts.kills += count;
-    } else if (fault === 'zombie') await makeZombie(attack);
-    else if (fault === 'move') await movePartitions(attack);
-    else await killPush(attack);
-    await waitForProgress(rig);
-    const { kills, zombies, moves } = counts;
-    const records = load.history.partitions.reduce((sum, { length }) => sum + length, 0);
-    options.onProgress?.(
-      `${kills} kills, ${zombies} zombies, ${moves} moves; ${records} records and ${load.history.published.size} messages sent`,
-    );
+    await doFault(attack, faults.pop() ?? 'kill');
+    const records = load.last().reduce((sum, offset) => sum + offset + 1, 0);
+    options.onProgress?.(`${describe(rig, counts)}; ${records} records and ${load.published.size} messages sent`);
   }
 }
 
-/** A worker sleeps past its session, and wakes when its partitions have other owners. */
-async function makeZombie({ rig, crew, random, counts }: Attack): Promise<void> {
-  const sleeper = crew.workers[random.between(0, crew.workers.length)];
-  if (!sleeper) return;
-  sleeper.kill('SIGSTOP');
-  counts.zombies += 1;
-  await delay(rig.sessionMs + OVERSLEEP_MS);
-  await waitForProgress(rig);
-  sleeper.kill('SIGCONT');
-}
-
-/** One more worker comes, and another one goes: partitions move twice. */
-async function movePartitions({ rig, crew, counts }: Attack): Promise<void> {
-  crew.join();
-  await waitForProgress(rig);
-  await crew.leave();
-  counts.moves += 1;
-}
-
-async function killPush(attack: Attack): Promise<void> {
-  attack.push.kill('SIGKILL');
-  await attack.push.ended;
-  attack.counts.kills += 1;
-  attack.push = await attack.rig.startPushSink();
-}
-
-/** Waits until some partition of each pipeline has moved on. */
-async function waitForProgress(rig: SinkRig): Promise<void> {
-  const sums = async (): Promise<Map<string, number>> => {
-    const byPipeline = new Map<string, number>([
-      ['events', 0],
-      ['latest', 0],
-      ['counters', 0],
-    ]);
-    for (const [at, { nextOffset }] of await readCheckpoints(rig.database)) {
-      const pipeline = at.slice(0, at.indexOf('/'));
-      byPipeline.set(pipeline, (byPipeline.get(pipeline) ?? 0) + nextOffset);
-    }
-    return byPipeline;
-  };
-  const before = await sums();
-  const moved = async (): Promise<boolean> =>
-    [...(await sums())].every(([pipeline, sum]) => sum > (before.get(pipeline) ?? 0));
-  await waitUntil('every pipeline moves on after a fault', moved, PROGRESS_TIMEOUT_MS);
+function describe({ cloud }: SinkRig, { kills, zombies, moves, brokerRestarts, spannerRestarts }: FaultCounts): string {
+  return `${kills} kills, ${zombies} zombies, ${moves} moves, ${brokerRestarts + spannerRestarts} restarts, ${cloud.door.unknownCommits} answers cut`;
 }
 
 function reportOf(
-  { crew, counts }: Attack,
-  { history }: Load,
-  { options, damages, startedAt }: { options: SinkChaosOptions; damages: readonly Damage[]; startedAt: number },
+  { rig, crew, counts }: Attack,
+  { damages, recordsChecked, deadLetters }: SinkVerdict,
+  { options, startedAt, refusal }: { options: SinkChaosOptions; startedAt: number; refusal: string | undefined },
 ): SinkChaosReport {
-  const [lost, doubled, reordered, staleOwners] = (['lost', 'doubled', 'reordered', 'stale-owner'] as const).map(
-    (kind) => countDamages(damages, kind),
-  );
+  const [lost = 0, doubled = 0, reordered = 0, staleOwners = 0] = (
+    ['lost', 'doubled', 'reordered', 'stale-owner'] as const
+  ).map((kind) => countDamages(damages, kind));
+  const { unknownCommits } = rig.cloud.door;
+  const crashLines = refusal === undefined ? crew.crashes : [...crew.crashes, refusal];
   return {
     seed: options.seed,
-    kills: counts.kills,
-    faults: counts.kills + counts.zombies + counts.moves,
-    zombies: counts.zombies,
-    moves: counts.moves,
-    recordsChecked: history.partitions.reduce((sum, { length }) => sum + length, history.published.size),
-    lost: lost ?? 0,
-    doubled: doubled ?? 0,
-    reordered: reordered ?? 0,
-    staleOwners: staleOwners ?? 0,
+    ...counts,
+    unknownCommits,
+    faults: Object.values(counts).reduce((sum: number, count: number) => sum + count, unknownCommits),
+    recordsChecked,
+    deadLetters,
+    lost,
+    doubled,
+    reordered,
+    staleOwners,
     otherDamages: countDamages(damages, 'broken-lineage') + countDamages(damages, 'unknown'),
-    crashes: crew.crashes.length,
+    crashes: crashLines.length,
     peakRssMb: crew.peakRssMb(),
+    checkerRssMb: peakRssMb(process.pid),
     seconds: Math.round((performance.now() - startedAt) / 1000),
     damages,
-    crashLines: crew.crashes,
+    crashLines,
   };
 }

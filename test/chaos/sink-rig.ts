@@ -6,9 +6,12 @@ import { createTopic } from '../../deploy/cli/stack/create-topic.ts';
 import { identities } from '../../deploy/cli/stack/identities.ts';
 import { openLocalDatabase } from '../../deploy/cli/stack/open-local-database.ts';
 import { subscribe } from '../../deploy/cli/stack/subscribe.ts';
-import { type LocalCloud, openLocalCloud } from '../../deploy/local/cloud.ts';
 import { type RunningFunction, runFunction, runWorker } from '../../deploy/local/functions/run-function.ts';
+import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
 import { readDeclaration } from '../../shared/model/config/read-declaration.ts';
+import { type ChaosCloud, type ChaosKafka, openChaosCloud } from './chaos-cloud.ts';
+import type { Random } from './random.ts';
+import { waitUntil } from './wait-until.ts';
 
 /** Where records and messages come from. */
 export const chaosTopic = 'chaos';
@@ -16,7 +19,8 @@ export const pushSubscription = 'chaos-pushed';
 /** What the tokens of its pushes are for. */
 export const pushAudience = 'https://pubsub-sink.penstock.localhost';
 
-const SESSION_MS = 1_500;
+const SESSION_MS = 1_200;
+const GONE_TIMEOUT_MS = 15_000;
 
 const TABLES = `
 CREATE TABLE Events (
@@ -25,17 +29,44 @@ CREATE TABLE Events (
   RecordOffset INT64 NOT NULL,
   EventKey STRING(64) NOT NULL,
   Sequence INT64 NOT NULL,
+  Amount INT64 NOT NULL,
+  Token STRING(64) NOT NULL,
+  CONSTRAINT AmountIsNotNegative CHECK (Amount >= 0),
 ) PRIMARY KEY (Topic, PartitionId, RecordOffset);
+CREATE UNIQUE INDEX EventsByToken ON Events (Token);
 CREATE TABLE Latest (
-  EventKey STRING(64) NOT NULL,
+  EventKey STRING(MAX) NOT NULL,
   Sequence INT64 NOT NULL,
 ) PRIMARY KEY (EventKey);
-CREATE TABLE Counters (
-  EventKey STRING(64) NOT NULL,
-  EventCount INT64 NOT NULL,
-  SequenceSum INT64 NOT NULL,
-  SequenceMax INT64 NOT NULL,
+CREATE TABLE Guarded (
+  EventKey STRING(MAX) NOT NULL,
+  Sequence INT64 NOT NULL,
+  Version INT64 NOT NULL,
 ) PRIMARY KEY (EventKey);
+CREATE TABLE Counters (
+  EventKey STRING(MAX) NOT NULL,
+  EventCount INT64 NOT NULL,
+  AmountSum INT64 NOT NULL,
+  SequenceMin INT64 NOT NULL,
+  SequenceMax INT64 NOT NULL,
+  LastSequence INT64 NOT NULL,
+  LastVersion INT64 NOT NULL,
+) PRIMARY KEY (EventKey);
+CREATE TABLE Hourly (
+  EventKey STRING(MAX) NOT NULL,
+  Hour TIMESTAMP NOT NULL,
+  EventCount INT64 NOT NULL,
+  AmountSum INT64 NOT NULL,
+) PRIMARY KEY (EventKey, Hour);
+CREATE TABLE Parents (
+  EventKey STRING(MAX) NOT NULL,
+  Sequence INT64 NOT NULL,
+) PRIMARY KEY (EventKey);
+CREATE TABLE Children (
+  EventKey STRING(MAX) NOT NULL,
+  Slot INT64 NOT NULL,
+  Sequence INT64 NOT NULL,
+) PRIMARY KEY (EventKey, Slot), INTERLEAVE IN PARENT Parents ON DELETE CASCADE;
 CREATE TABLE Pushed (
   EventKey STRING(64) NOT NULL,
   EventCount INT64 NOT NULL,
@@ -43,12 +74,14 @@ CREATE TABLE Pushed (
   SequenceMax INT64 NOT NULL,
 ) PRIMARY KEY (EventKey);`;
 
-/** Insert shows doubles, upsert shows order, counters show both where a row would hide them. */
+/** Insert shows doubles, upsert shows order, a guard shows versions, counters show doubles where a row would hide them. */
 function declarationText(maxRows: number): string {
   const kafka = `source: { kafka: { topic: ${chaosTopic} } }
     format: json
     batch: { maxRows: ${maxRows}, linger: 10ms }`;
-  const counters = `aggregates: { EventCount: { count: true }, SequenceSum: { sum: sequence }, SequenceMax: { max: sequence } }`;
+  const key = 'EventKey: { key: true }';
+  const sequence = 'Sequence: { field: sequence }';
+  const last = '{ last: sequence, by: version, version: LastVersion }';
   return `
 spanner: { database: "projects/\${GOOGLE_CLOUD_PROJECT}/instances/main/databases/chaos" }
 kafka: { brokers: "\${KAFKA_BROKERS}" }
@@ -57,36 +90,62 @@ pipelines:
     ${kafka}
     table: Events
     mode: insert
+    tombstones: ignore
     columns:
       Topic: { record: topic }
       PartitionId: { record: partition }
       RecordOffset: { record: offset }
-      EventKey: { key: true }
-      Sequence: { field: sequence }
+      ${key}
+      ${sequence}
+      Amount: { field: amount }
+      Token: { field: token }
   latest:
     ${kafka}
     table: Latest
     mode: upsert
-    columns: { EventKey: { key: true }, Sequence: { field: sequence } }
+    columns: { ${key}, ${sequence} }
+  guarded:
+    ${kafka}
+    table: Guarded
+    mode: upsert
+    guard: Version
+    columns: { ${key}, ${sequence}, Version: { header: version } }
   counters:
     ${kafka}
     table: Counters
     mode: aggregate
-    groupBy: { EventKey: { key: true } }
-    ${counters}
+    groupBy: { ${key} }
+    aggregates:
+      EventCount: { count: true }
+      AmountSum: { sum: amount }
+      SequenceMin: { min: sequence }
+      SequenceMax: { max: sequence }
+      LastSequence: ${last}
+  hourly:
+    ${kafka}
+    table: Hourly
+    mode: aggregate
+    groupBy: { ${key}, Hour: { field: at, window: 1h } }
+    aggregates: { EventCount: { count: true }, AmountSum: { sum: amount } }
+  routed:
+    ${kafka}
+    mode: upsert
+    routes:
+      - { when: { header: type, in: [parent] }, table: Parents, columns: { ${key}, ${sequence} } }
+      - { when: { header: type, in: [child] }, table: Children, columns: { ${key}, Slot: { field: slot }, ${sequence} } }
   pushed:
     source: { pubsub: { subscription: ${pushSubscription} } }
     format: json
     table: Pushed
     mode: aggregate
     groupBy: { EventKey: { field: key } }
-    ${counters}
+    aggregates: { EventCount: { count: true }, SequenceSum: { sum: sequence }, SequenceMax: { max: sequence } }
 `;
 }
 
-/** The laptop's cloud with the chaos pipelines, and sinks on demand. */
+/** A cloud with the chaos pipelines, and sinks on demand. */
 export interface SinkRig {
-  readonly cloud: LocalCloud;
+  readonly cloud: ChaosCloud;
   readonly database: Database;
   readonly brokers: readonly string[];
   readonly partitions: number;
@@ -95,22 +154,35 @@ export interface SinkRig {
   startSink(options?: { readonly maxRows?: number; readonly onLine?: (line: string) => void }): RunningFunction;
   /** Starts pubsub-sink, always at the same address. */
   startPushSink(): Promise<RunningFunction>;
+  /** Creates the topic, or deletes and creates it. */
+  recreateTopic(): Promise<void>;
+  isClosed(): boolean;
   /** Ends every process and server. */
   close(): Promise<void>;
 }
 
+/** Where the sinks come from, and what they read. */
+export interface SinkRigOptions {
+  /** Bundles of kafka-sink and pubsub-sink. */
+  readonly dist: string;
+  readonly partitions: number;
+  readonly random: Random;
+  /** Brokers to use instead of the laptop's. */
+  readonly kafka?: ChaosKafka;
+}
+
 /**
  * Opens a cloud of its own with tables, topic and subscription; no sink runs yet.
- *
- * @param options.dist bundles of kafka-sink and pubsub-sink
  */
-export async function openSinkRig(options: { readonly dist: string; readonly partitions: number }): Promise<SinkRig> {
+export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
   const dir = mkdtempSync(join(tmpdir(), 'penstock-chaos-'));
-  const cloud = await openLocalCloud();
+  const cloud = await openChaosCloud(options);
   const running: RunningFunction[] = [];
-  const brokers = [cloud.env.KAFKA_BROKERS ?? ''];
-  const database = await openLocalDatabase(cloud, writeDeclaration(cloud, dir, 1).database, TABLES);
-  await createTopic(brokers, { name: chaosTopic, partitions: options.partitions, maxMessageBytes: 1024 * 1024 });
+  const { brokers } = cloud.kafka;
+  const own = { env: { ...cloud.env, SPANNER_EMULATOR_HOST: cloud.spanner.address } };
+  const database = await openLocalDatabase(own, writeDeclaration(cloud, dir, 1).database, TABLES);
+  const { partitions } = options;
+  await makeTopic(brokers, partitions);
   const env = {
     ...cloud.env,
     PENSTOCK_IDENTITY: identities.kafkaSink,
@@ -120,11 +192,12 @@ export async function openSinkRig(options: { readonly dist: string; readonly par
     NODE_COMPILE_CACHE: join(dir, 'compile-cache'),
   };
   let pushPort = 0;
+  let closed = false;
   return {
     cloud,
     database,
     brokers,
-    partitions: options.partitions,
+    partitions,
     sessionMs: SESSION_MS,
     startSink({ maxRows = 200, onLine } = {}) {
       const PENSTOCK_DECLARATION = writeDeclaration(cloud, dir, maxRows).path;
@@ -153,7 +226,10 @@ export async function openSinkRig(options: { readonly dist: string; readonly par
       }
       return sink;
     },
+    recreateTopic: () => makeTopic(brokers, partitions),
+    isClosed: () => closed,
     async close() {
+      closed = true;
       for (const sink of running) sink.kill('SIGKILL');
       await Promise.all(running.map(({ ended }) => ended));
       await database.close();
@@ -163,7 +239,22 @@ export async function openSinkRig(options: { readonly dist: string; readonly par
   };
 }
 
-function writeDeclaration(cloud: LocalCloud, dir: string, maxRows: number): { path: string; database: string } {
+async function makeTopic(brokers: readonly string[], partitions: number): Promise<void> {
+  const admin = kafkajsClient({ clientId: 'penstock-chaos', brokers: [...brokers] }).admin();
+  await admin.connect();
+  try {
+    const isGone = async (): Promise<boolean> => !(await admin.listTopics()).includes(chaosTopic);
+    if (!(await isGone())) {
+      await admin.deleteTopics({ topics: [chaosTopic] });
+      await waitUntil(`topic ${chaosTopic} is gone`, isGone, GONE_TIMEOUT_MS);
+    }
+  } finally {
+    await admin.disconnect();
+  }
+  await createTopic(brokers, { name: chaosTopic, partitions, maxMessageBytes: 1024 * 1024 });
+}
+
+function writeDeclaration(cloud: ChaosCloud, dir: string, maxRows: number): { path: string; database: string } {
   const { declaration } = readDeclaration({
     file: 'chaos.yaml',
     text: declarationText(maxRows),

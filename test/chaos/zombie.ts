@@ -1,8 +1,9 @@
 import { isCaughtUp } from './caught-up.ts';
-import { type Damage, findDamages } from './history-checker.ts';
+import { checkSinks } from './check-sinks.ts';
+import type { Damage } from './history-checker.ts';
 import { openLoad } from './load.ts';
 import { seededRandom } from './random.ts';
-import { readCheckpoints, readHistory } from './read-history.ts';
+import { readCheckpoints } from './read-history.ts';
 import { openSinkRig, type SinkRig } from './sink-rig.ts';
 import { becomesTrue, waitUntil } from './wait-until.ts';
 
@@ -32,13 +33,13 @@ export interface ZombieOutcome {
  * five times, until `isEnough`.
  */
 export async function wakeZombie(dist: string, isEnough: (outcome: ZombieOutcome) => boolean): Promise<ZombieOutcome> {
-  const rig = await openSinkRig({ dist, partitions: 2 });
+  const rig = await openSinkRig({ dist, partitions: 2, random: seededRandom(SEED) });
   const load = await openLoad(rig, seededRandom(SEED));
   let outcome: ZombieOutcome = { damages: [], awakenings: 0 };
   try {
     for (let attempt = 1; attempt <= ATTEMPTS && !isEnough(outcome); attempt++) {
       const woke = await wakeOnce(rig, load);
-      const damages = findDamages(load.history, await readHistory(rig.database));
+      const { damages } = await checkSinks(rig, load);
       outcome = { damages, awakenings: outcome.awakenings + Number(woke) };
     }
     return outcome;

@@ -9,7 +9,11 @@ import { localProject } from '../../local/project.ts';
  * @param path `projects/P/instances/I/databases/D`
  * @param tables data tables, as CREATE statements
  */
-export async function openLocalDatabase(cloud: LocalCloud, path: string, tables: string): Promise<Database> {
+export async function openLocalDatabase(
+  cloud: Pick<LocalCloud, 'env'>,
+  path: string,
+  tables: string,
+): Promise<Database> {
   // The official client finds the emulator through the environment of its own process.
   process.env.SPANNER_EMULATOR_HOST = cloud.env.SPANNER_EMULATOR_HOST;
   process.env.PUBSUB_EMULATOR_HOST = cloud.env.PUBSUB_EMULATOR_HOST;

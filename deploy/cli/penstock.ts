@@ -104,7 +104,27 @@ function buildProgram(): Command {
   addDeadLetterCommands(program);
 
   addLineageCommand(program);
+  addRebuildCommand(program);
   return program;
+}
+
+function addRebuildCommand(program: Command): void {
+  program
+    .command('rebuild')
+    .description('make a delivered batch again, byte for byte, while Spanner keeps its rows')
+    .argument('<epoch>')
+    .argument('<shard>', 'number of the shard', wholeNumber(0, 1_000_000))
+    .argument('<sequence>', 'number of the batch within the shard', wholeNumber(0, 2 ** 31))
+    .option('--out <file>', 'write the bytes there')
+    .option('--expect <digest>', 'fail unless it has this Content-Digest, or this SHA-256 in hexadecimal digits')
+    .addOption(config())
+    .addOption(json())
+    .action(async (epoch, shard, sequence, options) =>
+      (await import('./commands/rebuild.ts')).rebuild(
+        { ...options, epoch, shard, sequence },
+        openOutput(Boolean(options.json)),
+      ),
+    );
 }
 
 function addLineageCommand(program: Command): void {

@@ -17,6 +17,8 @@ import {
 } from '../../shared/model/epochs/manifest.ts';
 import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
 import { type BatchEncoder, batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
+import { checkVersions } from './check-versions.ts';
+import { refuseWhenPast } from './refuse-when-past.ts';
 
 /** What reading takes. */
 export interface ReadTools {
@@ -95,6 +97,7 @@ class ShardReading {
 
   async run(): Promise<ShardOutcome> {
     const { epoch, shard } = this.lease;
+    refuseWhenPast(this.#manifest, this.#tools.clock());
     await this.#trainer.announce(epoch, announcementOf(this.#manifest));
     for await (const block of this.#blocks()) {
       await this.#deliver(block);
@@ -163,21 +166,6 @@ async function endWhenComplete(manifest: Manifest, trainer: TrainerClient, { sto
 async function giveUp(lease: ShardLease, error: unknown, { leases }: ReadTools): Promise<void> {
   if (error instanceof PenstockError && !error.retryable) await leases.fail(lease, messageOf(error));
   else await leases.release(lease).catch(() => {});
-}
-
-function checkVersions(manifest: Manifest, ours: Versions): void {
-  const { node, icu, tz } = manifest.plan.versions;
-  if (node === ours.node && icu === ours.icu && tz === ours.tz) return;
-  const theirs = `Node ${node}, ICU ${icu}, time zones ${tz}`;
-  throw new PenstockError(
-    `Epoch ${manifest.epoch} was planned with ${theirs}; here are ${ours.node}, ${ours.icu}, ${ours.tz}`,
-    {
-      code: 'PLAN_VERSIONS',
-      remedy:
-        'Deploy plan-epoch and read-shard of one build; an instance of the right version may still take the shard',
-      retryable: true,
-    },
-  );
 }
 
 function notPlanned(epoch: string, shard: number): PenstockError {

@@ -1,5 +1,5 @@
 import { openManagedKafkaTokens } from '../adapters/kafka/google-token.ts';
-import type { BearerToken, KafkaAccess } from '../adapters/kafka/kafka-auth.ts';
+import type { BearerToken, ClientCertificate, KafkaAccess } from '../adapters/kafka/kafka-auth.ts';
 import type { SecretCache } from '../adapters/secrets/open-secret-cache.ts';
 import { readKeyAndCertificate, readUserAndPassword } from '../adapters/secrets/read-credentials.ts';
 import type { KafkaConnection } from '../model/config/declaration.ts';
@@ -28,7 +28,11 @@ function authOf(auth: KafkaConnection['auth'], secrets: SecretCache): KafkaAcces
   if (mechanism === 'oauthbearer') return { mechanism, token: openManagedKafkaTokens() };
   const { secret } = auth;
   if (mechanism === 'mtls') {
-    const certificate = async (fresh: boolean) => readKeyAndCertificate(await secrets.read(secret, { fresh }));
+    const certificate = async (fresh: boolean): Promise<ClientCertificate> => {
+      // Spreading what was read would leave the key behind: it shows in nothing that is copied.
+      const { key, cert } = readKeyAndCertificate(await secrets.read(secret, { fresh }));
+      return { key, cert };
+    };
     return { mechanism, certificate };
   }
   return { mechanism, credentials: async (fresh) => readUserAndPassword(await secrets.read(secret, { fresh })) };

@@ -78,6 +78,8 @@ export function flight(id: string, delay: unknown = 5, origin: unknown = 'ORD'):
 
 export interface Ingest {
   readonly brokers: string;
+  /** By listener. */
+  readonly addresses: Readonly<Record<string, string>>;
   readonly database: Database;
   readonly spannerServer: SpannerServer;
   readonly producer: Producer;
@@ -95,8 +97,10 @@ export interface Ingest {
 }
 
 /** Kafka and Spanner of the laptop's cloud, with the control tables. */
-export async function openIngest(options: { readonly spannerDir?: string } = {}): Promise<Ingest> {
-  const kafka = await openKafkaServer();
+export async function openIngest(
+  options: { readonly spannerDir?: string; readonly kafka?: Parameters<typeof openKafkaServer>[0] } = {},
+): Promise<Ingest> {
+  const kafka = await openKafkaServer(options.kafka ?? {});
   const spannerServer = await openSpannerServer(options.spannerDir === undefined ? {} : { dir: options.spannerDir });
   process.env.SPANNER_EMULATOR_HOST = spannerServer.address;
   const spanner = new Spanner({ projectId: 'test' });
@@ -114,6 +118,7 @@ export async function openIngest(options: { readonly spannerDir?: string } = {})
     });
   return {
     brokers: kafka.address,
+    addresses: kafka.addresses,
     database,
     spannerServer,
     producer,

@@ -35,19 +35,42 @@ export function familyOperations(family: readonly WrittenTable[]): FamilyOperati
   return family.length === 1 ? loneOperations(family) : interleavedOperations(family);
 }
 
-/** One table alone: one operation a key, in the order of each key's last change. */
+/**
+ * One table alone: one operation a key, in the order of each key's last change.
+ *
+ * While there are only whole rows of one writer, which is most batches, no operation is made of them.
+ */
 function loneOperations([written]: readonly WrittenTable[]): FamilyOperations {
   const byKey = new Map<string, Operation>();
+  const rows = new Map<string, EncodedRow>();
+  let rowsWriter: TableWriter | undefined;
   const push = (text: string, later: Operation): void => {
+    if (rowsWriter) {
+      for (const [key, encoded] of rows) byKey.set(key, { operation: 'upsert', encoded, writer: rowsWriter });
+      rows.clear();
+      rowsWriter = undefined;
+    }
     const earlier = byKey.get(text);
     if (earlier) byKey.delete(text);
     byKey.set(text, earlier ? follow(earlier, later) : later);
   };
   return {
     push: ({ text }, later) => push(text, later),
-    upsertEncoded: (text, encoded, writer) => push(text, { operation: 'upsert', encoded, writer, before: undefined }),
-    mutations: () => (written ? mutationsOf(written, byKey.values()) : []),
+    upsertEncoded(text, encoded, writer) {
+      if (byKey.size === 0) rowsWriter ??= writer;
+      if (rowsWriter === writer) rows.set(text, encoded);
+      else push(text, { operation: 'upsert', encoded, writer });
+    },
+    mutations() {
+      if (!written) return [];
+      return rowsWriter ? [upsertOf(rowsWriter, [...rows.values()])] : mutationsOf(written, byKey.values());
+    },
   };
+}
+
+function upsertOf({ target }: TableWriter, encoded: readonly EncodedRow[]): TableMutation {
+  const columns = target.columns.map(({ name }) => name);
+  return { operation: 'upsert', table: target.table.name, columns, rows: [], encoded };
 }
 
 /**

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { maxBatchBytes } from '../../base/limits.ts';
+import { sendRequest } from './send-request.ts';
 import { NoTokenError, TrainerRefusedError, TrainerUnavailableError } from './trainer-error.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -16,7 +17,12 @@ const MAX_DETAIL_CHARACTERS = 500;
 export interface TrainerClient {
   /** Tells of an epoch; telling the same again changes nothing. */
   announce(epoch: string, announcement: object): Promise<void>;
-  /** @returns `duplicate` when the trainer had the batch already */
+  /**
+   * Several may be called for at once: as many are sent at a time as there are credits.
+   *
+   * @param body is not touched any more when the batch is answered for
+   * @returns `duplicate` when the trainer had the batch already
+   */
   putBatch(place: BatchPlace, body: Buffer): Promise<'accepted' | 'duplicate'>;
   endShard(epoch: string, shard: number, counts: { readonly batches: number; readonly rows: number }): Promise<void>;
   endEpoch(epoch: string): Promise<void>;
@@ -53,7 +59,7 @@ interface Request {
  * @throws {TrainerRefusedError} from each call, for any other answer
  */
 export function trainerClient(options: TrainerOptions): TrainerClient {
-  let credits = 1;
+  const pace = pacing((ms) => pauseFor(ms, options), options.signal);
   const send = (request: Request) => sendObediently(request, options);
   const json = (method: 'PUT' | 'POST', path: string, body: object) =>
     send({ method, path, type: 'application/json', body: Buffer.from(JSON.stringify(body)) });
@@ -63,15 +69,16 @@ export function trainerClient(options: TrainerOptions): TrainerClient {
     },
     async putBatch({ epoch, shard, sequence }, body) {
       if (body.length > maxBatchBytes) throw tooLarge(epoch, shard, sequence, body.length);
-      if (credits <= 0) await pauseFor(NO_CREDITS_PAUSE_MS, options);
       const path = `${epochPath(epoch)}/shards/${shard}/batches/${sequence}`;
-      const answer = await send({ method: 'PUT', path, type: 'application/vnd.safetensors', body });
-      const status = fieldOf(answer, 'status');
+      const answer = await pace(async () => {
+        const given = await send({ method: 'PUT', path, type: 'application/vnd.safetensors', body });
+        const credits = fieldOf(given, 'credits');
+        return { credits: typeof credits === 'number' ? credits : 1, status: fieldOf(given, 'status') };
+      });
+      const { status } = answer;
       if (status !== 'accepted' && status !== 'duplicate') {
         throw new TrainerRefusedError(path, 200, `status ${JSON.stringify(status)} is neither accepted nor duplicate`);
       }
-      const given = fieldOf(answer, 'credits');
-      credits = typeof given === 'number' ? given : 1;
       return status;
     },
     async endShard(epoch, shard, counts) {
@@ -80,6 +87,35 @@ export function trainerClient(options: TrainerOptions): TrainerClient {
     async endEpoch(epoch) {
       await json('POST', `${epochPath(epoch)}/end`, {});
     },
+  };
+}
+
+/**
+ * Lets as many batches be under way as the last answer gave credits for, and at least one: after a pause where there were
+ * none, since only an answer can bring new ones.
+ */
+function pacing(pause: (ms: number) => Promise<void>, signal: AbortSignal) {
+  let credits = 1;
+  let underWay = 0;
+  const waiting: (() => void)[] = [];
+  const wake = (): void => {
+    for (const go of waiting.splice(0)) go();
+  };
+  return async <T extends { readonly credits: number }>(send: () => Promise<T>): Promise<T> => {
+    while (underWay > 0 && underWay >= credits) {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      signal.throwIfAborted();
+    }
+    underWay += 1;
+    try {
+      if (credits <= 0) await pause(NO_CREDITS_PAUSE_MS);
+      const answer = await send();
+      credits = answer.credits;
+      return answer;
+    } finally {
+      underWay -= 1;
+      wake();
+    }
   };
 }
 
@@ -113,23 +149,22 @@ async function sendOnce(request: Request, { url, authorization }: TrainerOptions
   const header = await authorization().catch((cause: unknown) => {
     throw new NoTokenError(url, cause);
   });
-  const digest = createHash('sha256').update(request.body).digest('base64');
-  const response = await fetch(`${url.replace(/\/$/, '')}${request.path}`, {
-    method: request.method,
+  const { method, path, type, body } = request;
+  return await sendRequest({
+    method,
+    url: new URL(`${url.replace(/\/$/, '')}${path}`),
     headers: {
       authorization: header,
-      'content-type': request.type,
-      'content-digest': `sha-256=:${digest}:`,
+      'content-type': type,
+      'content-digest': `sha-256=:${hash('sha256', body, 'base64')}:`,
     },
-    body: new Uint8Array(request.body.buffer as ArrayBuffer, request.body.byteOffset, request.body.length),
-    redirect: 'error',
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    body,
+    timeoutMs: REQUEST_TIMEOUT_MS,
   });
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), text: await response.text() };
 }
 
 /** Seconds, or a date; a second when it says neither. */
-function retryAfterMs(header: string | null): number {
+function retryAfterMs(header: string | undefined): number {
   const seconds = Number(header ?? '1');
   if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
   const until = Date.parse(header ?? '');

@@ -90,3 +90,36 @@ test('trainerClient() ends its waiting when it is told to stop', async (context)
   });
   await assert.rejects(client.putBatch(place, Buffer.from('x')), { name: 'AbortError' });
 });
+
+test('trainerClient() has as many batches under way as there are credits, and never more', async (context) => {
+  const held: ServerResponse[] = [];
+  let most = 0;
+  const { client } = await open(context, (_, response, count) => {
+    held.push(response);
+    most = Math.max(most, held.length);
+    // The first answer gives three credits; then three at a time are answered together, each giving three again.
+    if (count === 1 || held.length === 3 || count === 10) for (const each of held.splice(0)) each.end(accepted(3));
+  });
+  const puts = Array.from({ length: 10 }, (_, sequence) => client.putBatch({ ...place, sequence }, Buffer.from('x')));
+  assert.deepEqual(new Set(await Promise.all(puts)), new Set(['accepted']));
+  assert.equal(most, 3);
+});
+
+test('trainerClient() lets go of a body that is answered before it was sent', async (context) => {
+  const body = Buffer.alloc(8 * 1024 * 1024, 1);
+  const server = createServer((request, response) => {
+    response.writeHead(409).end('{"detail":"no"}');
+    request.pause();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const client = trainerClient({
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    authorization: async () => 'Bearer token',
+    signal: new AbortController().signal,
+  });
+  await assert.rejects(client.putBatch(place, body), TrainerRefusedError);
+});

@@ -48,6 +48,7 @@ export const benchIngest: Bench = async ({ rounds: wanted = ROUNDS, progress }) 
       eventsPerCore: gained('rowsPerCpuSecond'),
       writeCpu: saved('writeCpuMicros'),
       jsonToMutation: saved('jsonToMutationMicros'),
+      avroToMutation: saved('avroToMutationMicros'),
       rowsPerSecond: gained('rowsPerSecond'),
       rss: saved('rssMb'),
     });
@@ -81,7 +82,9 @@ async function runSide(run: {
   const preload = built.path('time-commits');
   const counted = { group: target.group, countFrom: COUNT_FROM, countTo: EVENTS };
   const sink = await measureSink(admin, { command, preload, env, dir, ...counted });
-  return { ...sink, ...(await runChild(built.path('write-side'), [side, spare.name], { env })) };
+  const json = await runChild(built.path('write-side'), [side, spare.name, 'json'], { env });
+  const avro = await runChild(built.path('write-side'), [side, spare.name, 'avro'], { env });
+  return { ...sink, ...json, ...avro };
 }
 
 function rate({ rowsPerSecond = 0 }: Figures): number {

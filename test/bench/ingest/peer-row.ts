@@ -1,5 +1,5 @@
 /** What a flight's event holds. */
-interface FlightEvent {
+export interface FlightEvent {
   readonly date: string;
   readonly delay: number;
   readonly distance: number;
@@ -15,10 +15,20 @@ const ZONE = 'America/Chicago';
 const parts = new Intl.DateTimeFormat('en-US', { timeZone: ZONE, timeZoneName: 'longOffset', hour: '2-digit' });
 const offsets = new Map<string, number>();
 
-/** The peer's mapping: `JSON.parse`, and the local time to UTC with the zone's offset kept for each local hour. */
-export function peerRow(key: Buffer | null, value: Buffer | null): PeerRow {
+/** Reads one record's JSON as the peer does. */
+export function parseFlight(bytes: Buffer): FlightEvent {
+  const event: FlightEvent = JSON.parse(bytes.toString());
+  return event;
+}
+
+/**
+ * The peer's mapping: the event's fields, and the local time to UTC with the zone's offset kept for each local hour.
+ *
+ * @param read `JSON.parse` unless given
+ */
+export function peerRow(key: Buffer | null, value: Buffer | null, read = parseFlight): PeerRow {
   if (key === null || value === null) throw new Error('The peer takes no tombstones');
-  const event: FlightEvent = JSON.parse(value.toString());
+  const event = read(value);
   return {
     FlightId: key.toString(),
     DepartedAt: utcOf(event.date),

@@ -12,14 +12,16 @@ import { type CompiledPipeline, compilePipeline } from '../../../shared/model/ev
 import type { RawRecord } from '../../../shared/model/events/raw-record.ts';
 import { resolveBatch } from '../../../shared/model/events/resolve-batch.ts';
 import { ownCpuSeconds } from '../process-meter.ts';
-import { peerRow } from './peer-row.ts';
+import { flightSchema, flightType, readFlight } from './flight-avro.ts';
+import { parseFlight, peerRow } from './peer-row.ts';
 import { topic } from './topic.ts';
 
 /** Rows of a batch: about what one fetch of half a MiB gives. */
 const BATCH_ROWS = 4_000;
 const FLIGHTS = 20_000;
-const ENCODE_PASSES = 8;
-const COMMIT_PASSES = 3;
+const WARM_UP_PASSES = 3;
+const ENCODE_PASSES = 12;
+const COMMIT_PASSES = 5;
 
 interface Side {
   /** Raw records to mutations, ours in the protocol's bytes, the client's as its own objects; returns how many rows. */
@@ -29,13 +31,17 @@ interface Side {
   close(): Promise<void>;
 }
 
-async function openOurs(database: string): Promise<Side> {
+type Format = 'json' | 'avro';
+
+async function openOurs(database: string, format: Format): Promise<Side> {
   const declaration = await loadDeclaration(process.env);
   const store = openEventStore(openSpannerChannel(database, process.env), { identity: 'bench', owner: 'bench' });
   const pipeline = declaration.pipelines.flights;
   const table = await store.readTable('Flights');
   if (!pipeline || !table) throw new Error('The stage has no pipeline or no table');
-  const compiled = compilePipeline(pipeline, new Map([['Flights', table]]));
+  const avro = { kind: 'avro', schema: { kind: 'file', file: 'flight.avsc', text: flightSchema } } as const;
+  const written = format === 'json' ? pipeline : { ...pipeline, format: avro };
+  const compiled = compilePipeline(written, new Map([['Flights', table]]));
   return {
     encode(batch) {
       const { mutations, rowCount } = resolveBatch(compiled, compiled.mapAll(batch), new Map());
@@ -62,7 +68,8 @@ function committer(store: EventStore, compiled: CompiledPipeline): Side['commit'
   };
 }
 
-async function openPeer(database: string): Promise<Side> {
+async function openPeer(database: string, format: Format): Promise<Side> {
+  const read = format === 'json' ? parseFlight : readFlight;
   const [, project = '', , instance = '', , id = ''] = database.split('/');
   const spanner = new Spanner({ projectId: project });
   const opened = spanner.instance(instance).database(id);
@@ -70,7 +77,7 @@ async function openPeer(database: string): Promise<Side> {
     const mutations = new MutationSet();
     mutations.upsert(
       'Flights',
-      batch.map(({ key, value }) => peerRow(key, value)),
+      batch.map(({ key, value }) => peerRow(key, value, read)),
     );
     return mutations;
   };
@@ -89,39 +96,50 @@ async function openPeer(database: string): Promise<Side> {
   };
 }
 
-async function readBatches(): Promise<RawRecord[][]> {
+async function readBatches(format: Format): Promise<RawRecord[][]> {
   const batches: RawRecord[][] = [[]];
   let offset = 0n;
   for await (const chunk of readFlights(FLIGHTS)) {
     for (const { id, ...value } of chunk) {
       if (batches.at(-1)?.length === BATCH_ROWS) batches.push([]);
-      const content = { key: Buffer.from(id), value: Buffer.from(JSON.stringify(value)), headers: [] };
+      const bytes = format === 'json' ? Buffer.from(JSON.stringify(value)) : flightType.toBuffer(value);
+      const content = { key: Buffer.from(id), value: bytes, headers: [] };
       batches.at(-1)?.push({ ...content, timestampMs: 0, topic, partition: 0, offset: offset++ });
     }
   }
   return batches;
 }
 
-/** Measures one side: microseconds of CPU for each row, from its record's bytes to a mutation, and to the commit. */
-async function measure([which = '', database = '']: readonly string[]): Promise<void> {
-  const side = await (which === 'ours' ? openOurs(database) : openPeer(database));
-  const batches = await readBatches();
+/**
+ * Measures one side: microseconds of CPU for each row, from its record's bytes to a mutation, and for JSON to the commit.
+ * Each format has a process of its own, as a sink has.
+ */
+async function measure([which = '', database = '', format = '']: readonly string[]): Promise<void> {
+  if (format !== 'json' && format !== 'avro') throw new Error(`There is no format ${format}`);
+  const side = await (which === 'ours' ? openOurs(database, format) : openPeer(database, format));
+  const batches = await readBatches(format);
   const encodeAll = (): number => batches.reduce((sum, batch) => sum + side.encode(batch), 0);
-  if (encodeAll() !== FLIGHTS || encodeAll() !== FLIGHTS) throw new Error('Some rows were not encoded');
-  let from = ownCpuSeconds();
+  for (let pass = 0; pass < WARM_UP_PASSES; pass += 1) {
+    if (encodeAll() !== FLIGHTS) throw new Error('Some rows were not encoded');
+  }
+  const from = ownCpuSeconds();
   for (let pass = 0; pass < ENCODE_PASSES; pass += 1) encodeAll();
   const encodeMicros = ((ownCpuSeconds() - from) / (ENCODE_PASSES * FLIGHTS)) * 1e6;
+  const figures = format === 'json' ? await writeFigures(side, batches) : {};
+  process.stdout.write(`${JSON.stringify({ [`${format}ToMutationMicros`]: encodeMicros, ...figures })}\n`);
+  await side.close();
+}
+
+async function writeFigures(side: Side, batches: readonly (readonly RawRecord[])[]) {
   let pass = 0;
   const commitAll = async (): Promise<void> => {
     for (const batch of batches) await side.commit(batch, pass);
     pass += 1;
   };
-  await commitAll();
-  from = ownCpuSeconds();
+  for (let round = 0; round < WARM_UP_PASSES; round += 1) await commitAll();
+  const from = ownCpuSeconds();
   for (let round = 0; round < COMMIT_PASSES; round += 1) await commitAll();
-  const writeMicros = ((ownCpuSeconds() - from) / (COMMIT_PASSES * FLIGHTS)) * 1e6;
-  process.stdout.write(`${JSON.stringify({ jsonToMutationMicros: encodeMicros, writeCpuMicros: writeMicros })}\n`);
-  await side.close();
+  return { writeCpuMicros: ((ownCpuSeconds() - from) / (COMMIT_PASSES * FLIGHTS)) * 1e6 };
 }
 
 await measure(process.argv.slice(2));

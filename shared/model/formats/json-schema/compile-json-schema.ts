@@ -5,11 +5,19 @@ import draft6 from 'ajv/dist/refs/json-schema-draft-06.json' with { type: 'json'
 import AjvDraft04 from 'ajv-draft-04';
 import { parseExactJsonText } from '../../events/exact-json.ts';
 
+/** With its references: what is longer takes seconds to become code. */
+const MAX_CHARACTERS = 256 * 1024;
+/** Calls of one schema by another, for one document: alternatives of alternatives could ask for billions. */
+const MIN_STEPS = 20_000;
+const STEPS_PER_CHARACTER = 10;
 const MAX_SHOWN_ERRORS = 3;
 const MAX_SHOWN_CHARACTERS = 400;
 
-/** @returns what a document does wrong; undefined for one that follows its schema */
-export type CheckDocument = (document: unknown) => string | undefined;
+/**
+ * @param characters how long the document is as text: longer ones may take more steps
+ * @returns what a document does wrong; undefined for one that follows its schema
+ */
+export type CheckDocument = (document: unknown, characters: number) => string | undefined;
 
 const OPTIONS: Options = {
   // What a registry took is in use: unknown keywords say nothing, as the specification has it.
@@ -24,7 +32,7 @@ const OPTIONS: Options = {
 /**
  * Compiles a JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12; draft 7 unless it says which.
  *
- * The schema becomes code, by `ajv`. Its patterns are run as they are.
+ * The schema becomes code, by `ajv`, whose steps are counted. Its patterns are run as they are.
  *
  * @param references schemas by the names that it refers to
  * @throws {Error} naming what is wrong in the schema, or which reference is missing
@@ -33,13 +41,15 @@ export function compileJsonSchema(
   text: string,
   references: readonly { readonly name: string; readonly text: string }[],
 ): CheckDocument {
+  const characters = references.reduce((sum, reference) => sum + reference.text.length, text.length);
+  if (characters > MAX_CHARACTERS) throw new RangeError(`It has ${characters} characters, over ${MAX_CHARACTERS}`);
   const schema = parseSchema(text);
   try {
-    return checker(compileWith(schema, references, true));
+    return compileWith(schema, references, true);
   } catch (error) {
     // Patterns of other languages may have escapes that Unicode's mode refuses.
     if (!(error instanceof SyntaxError)) throw error;
-    return checker(compileWith(schema, references, false));
+    return compileWith(schema, references, false);
   }
 }
 
@@ -49,14 +59,30 @@ function compileWith(
   schema: SchemaObject,
   references: readonly { readonly name: string; readonly text: string }[],
   unicodeRegExp: boolean,
-): ValidateFunction {
-  const ajv = validatorOf(schema, { ...OPTIONS, unicodeRegExp });
+): CheckDocument {
+  const ajv = Object.assign(validatorOf(schema, { ...OPTIONS, code: { process: countSteps }, unicodeRegExp }), {
+    // Those who check the schema itself are not counted.
+    stepsLeft: Number.POSITIVE_INFINITY,
+  });
   // The library compares each item with each: 100,000 of them would take minutes.
   ajv.removeKeyword('uniqueItems');
   ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: hasNoDouble });
   const base = typeof schema === 'object' ? (schema.$id ?? schema.id) : undefined;
   for (const { name, text } of references) addReference(ajv, parseSchema(text), name, base);
-  return ajv.compile(schema);
+  return checker(ajv.compile(schema), ajv);
+}
+
+/** The head of each function that the library makes; `self` in it is the validator. */
+const FUNCTION_HEAD = /function validate\d+\(data, \{.*?\}=\{\}\)\{/g;
+
+function countSteps(code: string): string {
+  let count = 0;
+  const counted = code.replaceAll(FUNCTION_HEAD, (head) => {
+    count++;
+    return `${head}if(--self.stepsLeft<0)throw new RangeError("it takes too many steps to check");`;
+  });
+  if (count === 0) throw new Error('The schema’s code has another shape than is known: its steps cannot be counted');
+  return counted;
 }
 
 /** By its own name, by the name that it is referred to, and by that name as the referring schema's address resolves it. */
@@ -104,9 +130,16 @@ function parseSchema(text: string): SchemaObject {
   return { ...parsed };
 }
 
-function checker(validate: ValidateFunction): CheckDocument {
-  return (document) => {
-    if (validate(document)) return undefined;
+function checker(validate: ValidateFunction, counter: { stepsLeft: number }): CheckDocument {
+  return (document, characters) => {
+    counter.stepsLeft = MIN_STEPS + STEPS_PER_CHARACTER * characters;
+    try {
+      if (validate(document)) return undefined;
+    } catch (error) {
+      // Too many steps, or a document that is deeper than the stack.
+      if (error instanceof RangeError) return error.message;
+      throw error;
+    }
     const shown = (validate.errors ?? [])
       .slice(0, MAX_SHOWN_ERRORS)
       .map(({ instancePath, message }) => `${instancePath || 'it'} ${message}`);

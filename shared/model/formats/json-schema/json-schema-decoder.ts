@@ -23,7 +23,7 @@ export function jsonSchemaDecoder(source: SchemaSource, schemas: SchemaBook): Re
       const text = utf8Text(body);
       const document = parseExactJsonText(text);
       const plain: unknown = mayBeInexact(text) ? JSON.parse(text) : document;
-      const problem = schema.check(plain);
+      const problem = schema.check(plain, text.length);
       if (problem !== undefined)
         throw new PoisonError('unmappable', `The value does not follow ${schema.name}: ${problem}`);
       return { document, isDeletion: false };

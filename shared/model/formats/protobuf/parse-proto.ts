@@ -10,6 +10,8 @@ type Field = protobuf.Field;
 type MessageType = protobuf.Type;
 
 const MAX_IMPORTS = 200;
+/** Fields, symbols and options of one file: the parser's time grows with the square of a message's fields. */
+const MAX_ASSIGNMENTS = 5_000;
 const SCALARS: ReadonlySet<string> = new Set<ScalarType>([
   'double',
   'float',
@@ -54,19 +56,19 @@ export function parseProto(
   references: readonly { readonly name: string; readonly text: string }[],
 ): ProtoFile {
   const root = new Root();
-  const own = parse(text, new Root(), { keepCase: true });
-  const { package: packageName } = parse(text, root, { keepCase: true });
+  const own = parseText(text, root);
+  const space = own.package ? root.lookup(own.package) : root;
+  // Before imports are there: they may be of the same package.
+  const types = space instanceof Namespace ? messagesOf(space) : [];
   addImports(root, own, new Map(references.map((reference) => [reference.name, reference.text])));
   root.resolveAll();
   const plans = new Map<MessageType, MessagePlan>();
-  const described = (space: protobuf.NamespaceBase, path: string): ProtoMessage[] =>
-    messagesOf(space).map((type) => {
-      const name = path === '' ? type.name : `${path}.${type.name}`;
-      return { plan: planOf(root.lookupType(name), plans), nested: described(type, name) };
-    });
-  const space = packageName ? own.root.lookup(packageName) : own.root;
+  const described = (type: MessageType): ProtoMessage => ({
+    plan: planOf(type, plans),
+    nested: messagesOf(type).map(described),
+  });
   return {
-    messages: space instanceof Namespace ? described(space, packageName ?? '') : [],
+    messages: types.map(described),
     byName(name) {
       const found = root.lookup(name.replace(/^\./, ''), [Type], true);
       return found instanceof Type ? planOf(found, plans) : undefined;
@@ -96,9 +98,15 @@ function importsOf({ imports, weakImports }: protobuf.IParserResult): string[] {
   return [...(imports ?? []), ...(weakImports ?? [])];
 }
 
+function parseText(text: string, root: protobuf.Root): protobuf.IParserResult {
+  const count = text.split('=').length - 1;
+  if (count > MAX_ASSIGNMENTS) throw new RangeError(`It has ${count} fields and options, over ${MAX_ASSIGNMENTS}`);
+  return parse(text, root, { keepCase: true });
+}
+
 function parseImport(name: string, text: string, root: protobuf.Root): protobuf.IParserResult {
   try {
-    return parse(text, root, { keepCase: true });
+    return parseText(text, root);
   } catch (error) {
     throw new RangeError(`Import ${name}: ${messageOf(error)}`);
   }

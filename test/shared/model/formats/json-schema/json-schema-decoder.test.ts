@@ -137,3 +137,21 @@ test('jsonSchemaDecoder() either reads or sets aside whatever bytes come, in bou
   assert.ok(decode(json({ id: 1, ...wide })).document);
   assert.ok(performance.now() - startedAt < 4_000);
 });
+
+test('jsonSchemaDecoder() counts the steps of schemas that ask for billions, and bounds their length', () => {
+  const definitions: Record<string, unknown> = { d40: { type: 'string' } };
+  for (let at = 0; at < 40; at++) {
+    const next = { $ref: `#/definitions/d${at + 1}` };
+    definitions[`d${at}`] = { anyOf: [next, next] };
+  }
+  const startedAt = performance.now();
+  for (const $schema of ['http://json-schema.org/draft-04/schema#', 'https://json-schema.org/draft/2020-12/schema']) {
+    const { decode } = decoder({ $schema, definitions, allOf: [{ $ref: '#/definitions/d0' }] });
+    assert.match(refusal(() => decode(json('5'))).message, /too many steps/);
+    // One draft's reader stops at the first alternative that fits, and counts anew for each record.
+    if ($schema.includes('draft-04')) assert.equal(decode(json('"x"')).document, 'x');
+  }
+  assert.ok(performance.now() - startedAt < 3_000);
+  const long = { description: 'x'.repeat(300_000) };
+  assert.match(refusal(() => decoder(long).decode(json('5'))).message, /characters, over 262144/);
+});

@@ -82,6 +82,8 @@ test('parseProto() fails by an error, in bounded time, whatever the text', () =>
     text: `syntax = "proto3"; import "${at + 1}.proto";`,
   }));
   assert.throws(() => parseProto(proto3('import "0.proto"; message M { }'), imports), /more than 200/);
+  const wide = Array.from({ length: 5_001 }, (_, at) => `int64 f${at} = ${at + 1};`).join('');
+  assert.throws(() => parseProto(proto3(`message M { ${wide} }`), []), /5002 fields and options/);
   const real = proto3(
     'message M { map<string, int32> m = 1; oneof o { string s = 2; M n = 3; } enum E { Z = 0; } repeated E es = 4; }',
   );

@@ -101,7 +101,8 @@ test('kafka-sink takes Avro by the registry, asks for each schema once, and sets
     ['undecodable', 'undecodable', 'undecodable'],
   );
   assert.match(String(dead[0]?.Reason), /registry has no schema 99/);
-  assert.deepEqual(requests.toSorted(), ['GET /schemas/ids/1', 'GET /schemas/ids/2', 'GET /schemas/ids/99']);
+  const byId = requests.filter((request) => request.includes('/ids/'));
+  assert.deepEqual(byId.toSorted(), ['GET /schemas/ids/1', 'GET /schemas/ids/2', 'GET /schemas/ids/99']);
 });
 
 test('kafka-sink waits for a registry that is down, writes nothing meanwhile, and goes on when it is back', async (t) => {

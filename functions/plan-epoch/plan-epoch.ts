@@ -91,6 +91,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
   const survey = await surveyTable(tools.channel, feed, {
     table: feed.table,
     columns,
+    types: pinned.types,
     keyLength: pinned.key.length,
     readTimestamp: pinned.readTimestamp,
     signal: tools.signal,

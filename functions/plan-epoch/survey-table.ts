@@ -34,13 +34,15 @@ export async function surveyTable(
   source: {
     readonly table: string;
     readonly columns: readonly string[];
+    /** Of the table's columns as Spanner spells them, by lower-case name. */
+    readonly types: ReadonlyMap<string, string>;
     readonly keyLength: number;
     readonly readTimestamp: string;
     readonly signal: AbortSignal;
   },
 ): Promise<Survey> {
   const sampler = keySampler(MAX_SAMPLES);
-  const fit = fitTransforms(feed, source.columns);
+  const fit = fitTransforms(feed, source.columns, source.types);
   const range = { from: undefined, to: undefined };
   for await (const block of readRange(channel, { ...source, range, blockRows: BLOCK_ROWS })) {
     fit.add(block);

@@ -185,8 +185,16 @@ export interface Feed {
   readonly table: string;
   readonly transforms: readonly Transform[];
   readonly label: Label | undefined;
-  /** Rows go to `evaluate` by a hash of this column; share in [0, 1). */
-  readonly split: { readonly by: string; readonly evaluateShare: number } | undefined;
+  /** Rows go to `evaluate` and `test` by a hash of this column; shares in [0, 1). */
+  readonly split:
+    | { readonly by: string; readonly evaluateShare: number; readonly testShare?: number | undefined }
+    | undefined;
+  /** The tensor `weight`, float32 `[rows]`: a column, or by the label's value. */
+  readonly weight?: SampleWeight | undefined;
+  /** Shares of the training rows that are kept, by the label's value; rows of other labels are all kept. */
+  readonly balance?: readonly (readonly [label: number, keptShare: number])[] | undefined;
+  /** The epoch whose fitted transforms are taken; undefined fits them anew. */
+  readonly fitFrom?: string | undefined;
   readonly batchRows: number;
   /** One of the two is set. */
   readonly shards: number | undefined;
@@ -195,6 +203,12 @@ export interface Feed {
   readonly schedule: { readonly everyMs: number } | undefined;
   readonly trainer: { readonly url: string; readonly audience: string } | undefined;
 }
+
+/** `balanced`: weights fitted so that all classes weigh the same. */
+export type SampleWeight =
+  | { readonly kind: 'column'; readonly column: string }
+  | { readonly kind: 'classes'; readonly weights: readonly (readonly [label: number, weight: number])[] }
+  | { readonly kind: 'balanced' };
 
 /** The tensor `label`, float32 `[rows]`. */
 export interface Label {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { datePartNames } from '../tensors/date-part.ts';
 
 /**
  * The shape of `penstock.yaml` as its author writes it, before units are resolved and defaults filled in.
@@ -168,7 +169,10 @@ const transform = z.strictObject({
     .optional(),
   hash: z.strictObject({ buckets: z.int().min(2).max(16_777_216) }).optional(),
   cross: identifier.optional().describe('The second column of a hash'),
-  fillNull: z.union([z.number(), z.string().max(256)]).optional().describe('`mean`, or what NULL is taken for'),
+  fillNull: z
+    .union([z.number(), z.string().max(256)])
+    .optional()
+    .describe('`mean`, or what NULL is taken for'),
 });
 
 export const feedSchema = z.strictObject({

@@ -1,13 +1,18 @@
+import { keyAt } from '../epochs/key-at.ts';
+import { categoryStep, textStep } from './category-steps.ts';
 import { type ColumnBlock, type ColumnVector, textBytes } from './column-vector.ts';
-import { firstOfPart } from './date-part.ts';
+import { type DatePart, datePart, firstOfPart, isFraction } from './date-part.ts';
 import { dateParts } from './date-parts.ts';
+import { columnAt, type FillPlaces, type FillStep, misfit } from './fill-step.ts';
 import { fingerprint, fingerprintModulo } from './fingerprint.ts';
-import { type FittedTransform, maskName, type TensorSpec, tensorSpecs } from './fitted.ts';
+import { type FittedTransform, isMasked, maskName, type TensorSpec, tensorSpecs } from './fitted.ts';
 import { type Gather, gatherLocalSeconds, gatherNumbers, gatherOnce } from './gather.ts';
+import { listStep, numberStep } from './number-steps.ts';
 import { batchLayout, type Items } from './safetensors.ts';
 import { asText } from './split-rows.ts';
 import { TensorError } from './tensor-error.ts';
 import { vocabularyIndex } from './vocabulary-index.ts';
+import { writeNumber } from './write-number.ts';
 import { zoneClock } from './zone-clock.ts';
 
 /** Makes safetensors bodies of rows. Built once for an epoch: vocabularies are indexed and zones are cached in it. */
@@ -29,47 +34,45 @@ export interface BatchEncoder {
 /** Fills one tensor (and its mask) from one column. */
 type Fill = (vector: ColumnVector, rows: Int32Array, items: Items, mask: Items | undefined) => void;
 
-interface Step {
-  readonly fill: Fill;
-  readonly column: number;
-  readonly tensor: number;
-  readonly mask: number;
-}
-
 /**
  * Prepares the encoding of blocks of some columns.
  *
  * @param columns names of the block's columns, in its order
+ * @param keyLength so many of them are the primary key: errors name a row by it
  */
-export function batchEncoder(transforms: readonly FittedTransform[], columns: readonly string[]): BatchEncoder {
+export function batchEncoder(
+  transforms: readonly FittedTransform[],
+  columns: readonly string[],
+  keyLength = 0,
+): BatchEncoder {
   const specs = tensorSpecs(transforms);
-  const place = (name: string): number => specs.findIndex((spec) => spec.name === name);
   const gathers = gathersOf();
-  const steps = transforms.map((transform): Step => {
-    const column = columns.indexOf(transform.column);
-    if (column < 0) throw new RangeError(`Column ${transform.column} of tensor ${transform.tensor} is not read`);
-    const mask = place(maskName(transform.tensor));
-    const fill = fillOf(transform, gathers);
-    return { fill, column, tensor: place(transform.tensor), mask: isMasked(transform) ? mask : -1 };
+  const steps = transforms.map((transform): FillStep => {
+    const places: FillPlaces = {
+      column(name) {
+        const place = columns.indexOf(name);
+        if (place < 0) throw new RangeError(`Column ${name} of tensor ${transform.tensor} is not read`);
+        return place;
+      },
+      tensor: (name) => specs.findIndex((spec) => spec.name === name),
+    };
+    return stepOf(transform, places, gathers);
   });
   const layout = batchLayout(specs);
   return {
     specs,
     encode(block, rows, metadata, room) {
       const body = layout.layOut(rows.length, metadata, room);
-      for (const { fill, column, tensor, mask } of steps) {
-        const vector = block.columns[column];
-        const items = body.items[tensor];
-        if (vector !== undefined && items !== undefined) fill(vector, rows, items, body.items[mask]);
+      try {
+        for (const step of steps) step(block, rows, body.items);
+      } catch (error) {
+        if (!(error instanceof TensorError) || error.row === undefined || keyLength === 0) throw error;
+        throw error.withKey(keyAt(block, keyLength, error.row));
       }
       body.seal();
       return body.bytes;
     },
   };
-}
-
-function isMasked(transform: FittedTransform): boolean {
-  return (transform.kind === 'cast' || transform.kind === 'normalise') && transform.fillNull !== null;
 }
 
 /** What several fills share: a column is gathered once for all tensors that are made of it. */
@@ -91,32 +94,57 @@ function gathersOf(): Gathers {
   };
 }
 
-function fillOf(transform: FittedTransform, { numbers, localSeconds }: Gathers): Fill {
+function stepOf(transform: FittedTransform, places: FillPlaces, gathers: Gathers): FillStep {
   switch (transform.kind) {
     case 'cast':
-      return castFill(transform, numbers);
+      return fillStep(transform, places, castFill(transform, gathers.numbers));
     case 'normalise':
-      return normaliseFill(transform, numbers);
-    case 'part':
-      return partFill(transform, localSeconds(transform.zone));
-    case 'vocabulary':
-      return vocabularyFill(transform);
+      return fillStep(transform, places, normaliseFill(transform, gathers.numbers));
     case 'label':
-      return labelFill(transform, numbers);
+      return fillStep(transform, places, labelFill(transform, gathers.numbers));
+    case 'part':
+      return fillStep(transform, places, partFill(transform, gathers.localSeconds(transform.zone)));
+    case 'vocabulary': {
+      const isPlain = transform.oneHot !== true && (transform.fillNull ?? null) === null;
+      return isPlain ? fillStep(transform, places, vocabularyFill(transform)) : categoryStep(transform, places);
+    }
+    case 'bucket':
+    case 'hash':
+      return categoryStep(transform, places);
+    case 'text':
+      return textStep(transform, places);
+    case 'list':
+      return listStep(transform, places);
+    case 'scaled':
+    case 'days':
+    case 'instant':
+    case 'weight':
+      return numberStep(transform, places);
   }
+}
+
+function fillStep(transform: FittedTransform, places: FillPlaces, fill: Fill): FillStep {
+  const column = places.column(transform.column);
+  const tensor = places.tensor(transform.tensor);
+  const mask = isMasked(transform) ? places.tensor(maskName(transform.tensor)) : -1;
+  return (block, rows, all) => {
+    const items = all[tensor];
+    if (items !== undefined) fill(columnAt(block, column), rows, items, all[mask]);
+  };
 }
 
 type Of<K extends FittedTransform['kind']> = Extract<FittedTransform, { kind: K }>;
 
 function castFill(transform: Of<'cast'>, gather: Gather): Fill {
+  const { as } = transform;
   return (vector, rows, items, mask) => {
     if (items instanceof BigInt64Array) return castBigInts(transform, { vector, rows, items, mask, gather });
     const numbers = gather(vector, rows);
     for (let at = 0; at < rows.length; at += 1) {
-      const isNull = vector.nulls[rows[at] ?? 0] === 1;
-      const value = isNull ? filled(transform) : (numbers[at] ?? 0);
-      if (transform.as === 'int32' && value !== (value | 0)) throw misfit(transform, value, 'is not an int32');
-      items[at] = transform.as === 'bool' ? Number(value !== 0) : value;
+      const row = rows[at] ?? 0;
+      const isNull = vector.nulls[row] === 1;
+      const value = isNull ? filled(transform, row) : (numbers[at] ?? 0);
+      if (!writeNumber(value, as, items, at)) throw misfit(transform, value, `is not of type ${as}`, row);
       if (mask && !isNull) mask[at] = 1;
     }
   };
@@ -136,9 +164,9 @@ function castBigInts(transform: Of<'cast'>, { vector, rows, items, mask, gather 
   for (let at = 0; at < rows.length; at += 1) {
     const row = rows[at] ?? 0;
     const isNull = vector.nulls[row] === 1;
-    const value = isNull ? filled(transform) : (exact?.[row] ?? numbers?.[at] ?? 0);
-    if (typeof value === 'number' && !Number.isSafeInteger(value)) throw misfit(transform, value, 'is not an int64');
-    items[at] = BigInt(value);
+    const value = isNull ? filled(transform, row) : (exact?.[row] ?? numbers?.[at] ?? 0);
+    if (typeof value === 'bigint') items[at] = value;
+    else if (!writeNumber(value, 'int64', items, at)) throw misfit(transform, value, 'is not of type int64', row);
     if (mask && !isNull) mask[at] = 1;
   }
 }
@@ -152,9 +180,10 @@ function normaliseFill(transform: Of<'normalise'>, gather: Gather): Fill {
     const isFilled = transform.fillNull !== null;
     for (let at = 0; at < rows.length; at += 1) {
       const value = numbers[at] ?? 0;
+      const row = rows[at] ?? 0;
       // Of NaN and infinities, the difference from itself is NaN.
-      const isThere = nulls[rows[at] ?? 0] !== 1 && value - value === 0;
-      if (!isThere && !isFilled) throw misfit(transform, null, 'cannot be encoded');
+      const isThere = nulls[row] !== 1 && value - value === 0;
+      if (!isThere && !isFilled) throw misfit(transform, null, 'cannot be encoded', row);
       items[at] = ((isThere ? value : fill) - offset) / scale;
       if (mask && isThere) mask[at] = 1;
     }
@@ -163,27 +192,49 @@ function normaliseFill(transform: Of<'normalise'>, gather: Gather): Fill {
 
 function partFill(transform: Of<'part'>, gather: Gather): Fill {
   const { part, oneHot } = transform;
+  const fillNull = transform.fillNull ?? null;
   const first = firstOfPart[part];
   let parts = new Int32Array(0);
-  return (vector, rows, items) => {
+  return (vector, rows, items, mask) => {
     if (vector.kind !== 'timestamp' && vector.kind !== 'text') {
       throw misfit(transform, vector.kind, 'is neither TIMESTAMP nor DATE');
     }
-    if (hasNull(vector.nulls, rows)) throw misfit(transform, null, 'has no parts');
+    const nullRow = firstNull(vector.nulls, rows);
+    if (nullRow >= 0 && fillNull === null) throw misfit(transform, null, 'has no parts', nullRow);
     if (parts.length < rows.length) parts = new Int32Array(rows.length);
-    dateParts(part, gather(vector, rows), rows.length, parts);
+    if (vector.kind === 'timestamp' && isFraction(part)) fractions(part, vector.nanos, rows, parts);
+    else dateParts(part, gather(vector, rows), rows.length, parts);
+    if (fillNull !== null) fillNulls(vector.nulls, rows, parts, fillNull, mask);
     const isScalar = oneHot === null;
     if (isScalar && items instanceof Int32Array) items.set(parts.subarray(0, rows.length));
     if (!isScalar && items instanceof Float32Array) {
       const misfitAt = setOneHot(parts, rows.length, first, oneHot, items);
-      if (misfitAt >= 0) throw misfit(transform, parts[misfitAt], `has no place among ${oneHot}`);
+      if (misfitAt >= 0) throw misfit(transform, parts[misfitAt], `has no place among ${oneHot}`, rows[misfitAt]);
     }
   };
 }
 
-function hasNull(nulls: Uint8Array, rows: Int32Array): boolean {
-  for (let at = 0; at < rows.length; at += 1) if (nulls[rows[at] ?? 0] === 1) return true;
-  return false;
+function fractions(part: DatePart, nanos: Int32Array, rows: Int32Array, into: Int32Array): void {
+  for (let at = 0; at < rows.length; at += 1) into[at] = datePart(part, 0, nanos[rows[at] ?? 0]);
+}
+
+function fillNulls(
+  nulls: Uint8Array,
+  rows: Int32Array,
+  into: Int32Array,
+  fillNull: number,
+  mask: Items | undefined,
+): void {
+  for (let at = 0; at < rows.length; at += 1) {
+    if (nulls[rows[at] ?? 0] === 1) into[at] = fillNull;
+    else if (mask) mask[at] = 1;
+  }
+}
+
+/** @returns the first of the rows that is NULL, -1 when none is */
+function firstNull(nulls: Uint8Array, rows: Int32Array): number {
+  for (let at = 0; at < rows.length; at += 1) if (nulls[rows[at] ?? 0] === 1) return rows[at] ?? 0;
+  return -1;
 }
 
 /** @returns where a value without a place is, -1 when all have one */
@@ -224,7 +275,8 @@ function setIds(places: Int32Array, nulls: Uint8Array, rows: Int32Array, unknown
 function labelFill(transform: Of<'label'>, gather: Gather): Fill {
   const { greaterThan } = transform;
   return (vector, rows, items) => {
-    if (hasNull(vector.nulls, rows)) throw misfit(transform, null, 'is no label');
+    const nullRow = firstNull(vector.nulls, rows);
+    if (nullRow >= 0) throw misfit(transform, null, 'is no label', nullRow);
     const numbers = gather(vector, rows).subarray(0, rows.length);
     if (!(items instanceof Float32Array)) return;
     if (greaterThan === null) items.set(numbers);
@@ -236,14 +288,7 @@ function setGreater(numbers: Float64Array, bound: number, items: Float32Array): 
   for (let at = 0; at < numbers.length; at += 1) items[at] = (numbers[at] ?? 0) > bound ? 1 : 0;
 }
 
-function filled(transform: Of<'cast'> | Of<'normalise'>): number {
-  if (transform.fillNull === null) throw misfit(transform, null, 'cannot be encoded');
+function filled(transform: Of<'cast'>, row: number): number {
+  if (transform.fillNull === null) throw misfit(transform, null, 'cannot be encoded', row);
   return transform.fillNull;
-}
-
-function misfit(transform: FittedTransform, value: unknown, problem: string): TensorError {
-  const shown = value === null ? 'NULL (or a number that is not finite)' : String(value).slice(0, 64);
-  const remedy =
-    value === null ? 'Declare fillNull for it, or make the column NOT NULL' : 'Declare another type for it';
-  return new TensorError(transform.tensor, transform.column, `${shown} ${problem}`, remedy);
 }

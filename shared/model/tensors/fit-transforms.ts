@@ -1,195 +1,179 @@
-import type { PenstockError } from '../../base/errors.ts';
-import type { Feed, Transform } from '../config/declaration.ts';
-import { type ColumnBlock, type ColumnVector, numberReader } from './column-vector.ts';
-import { countOfPart } from './date-part.ts';
-import type { FittedSplit, FittedTransform } from './fitted.ts';
-import { splitParts } from './fitted.ts';
-import { addMoments, emptyMoments, type Moments } from './moments.ts';
-import { fingerprintedBytes } from './split-rows.ts';
+import type { Feed } from '../config/declaration.ts';
+import type { Transform } from '../config/transform.ts';
+import type { ColumnBlock } from './column-vector.ts';
+import { countOfPart, firstOfPart } from './date-part.ts';
+import type { ClassWeights, FittedBalance, FittedSplit, FittedTransform, HashedType, ItemType } from './fitted.ts';
+import { balanceParts, splitParts } from './fitted.ts';
+import { fixed, type Learner } from './fixed-learner.ts';
+import { bucketLearner, classLearner, normaliseLearner, vocabularyLearner } from './learners.ts';
 import { TensorError } from './tensor-error.ts';
 
-/** Distinct values counted for one vocabulary: about 100 MiB. */
-const MAX_DISTINCT = 500_000;
-
-/** Learns from all rows at the read timestamp, block by block. */
+/** Learns from all rows at the read timestamp, block by block, in any order. */
 export interface TransformFit {
-  /** Takes further rows; blocks of the same rows in the same order give the same state to the last bit. */
+  /** Takes further rows. */
   add(block: ColumnBlock): void;
+  /** What was learned so far, as plain JSON: for another process, which takes it up by `merge`. */
+  state(): FitState;
+  /** Takes what another fit of the same feed learned from other rows: as if this one had been given them. */
+  merge(state: FitState): void;
   /**
-   * @returns one for each transform, in the feed's order, and one for the label
+   * @returns one for each transform, in the feed's order, one for the label and one for the weights: a function of the rows alone,
+   *   to the last bit, in whatever order and parts they came
    * @throws {TensorError} when a column holds NULL that no `fillNull` fills
    */
   finish(): FittedTransform[];
 }
 
-/** What one transform learns. */
-interface Learner {
-  readonly column: number;
-  add(vector: ColumnVector, rowCount: number): void;
-  finish(): FittedTransform;
-}
-
-type Of<K extends Transform['kind']> = Extract<Transform, { kind: K }>;
+/** A part's state, one for each transform. */
+export type FitState = readonly unknown[];
 
 /**
  * Begins the fitting of a feed's transforms over blocks of some columns.
  *
  * @param columns names of the blocks' columns, in their order
+ * @param types of the table's columns as Spanner spells them, by lower-case name
  */
-export function fitTransforms(feed: Feed, columns: readonly string[]): TransformFit {
-  const place = (name: string): number => columns.indexOf(name);
-  const learners = feed.transforms.map((transform) => learnerOf(transform, place(transform.column)));
-  if (feed.label) learners.push(learnLabel(feed.label, place(feed.label.column)));
+export function fitTransforms(
+  feed: Feed,
+  columns: readonly string[],
+  types: ReadonlyMap<string, string> = new Map(),
+): TransformFit {
+  const learners = learnersOf(feed, types);
   return {
     add(block) {
       for (const learner of learners) {
-        const vector = block.columns[learner.column];
-        if (vector === undefined) throw new RangeError(`A column of feed ${feed.name} was not read`);
-        learner.add(vector, block.rowCount);
+        const vectors = learner.columns.map((name) => {
+          const vector = block.columns[columns.indexOf(name)];
+          if (vector === undefined) throw new RangeError(`Column ${name} of feed ${feed.name} was not read`);
+          return vector;
+        });
+        learner.add(vectors, block.rowCount);
       }
+    },
+    state: () => learners.map((learner) => learner.state()),
+    merge(state) {
+      if (state.length !== learners.length) throw new RangeError('The partial fit is of another feed');
+      for (const [at, learner] of learners.entries()) learner.merge(state[at]);
     },
     finish: () => learners.map((learner) => learner.finish()),
   };
 }
 
+/** The learners of a feed's transforms, in order; the label's and the weights' are the last. */
+export function learnersOf(feed: Feed, types: ReadonlyMap<string, string>): Learner[] {
+  const typeOf = (column: string): string => types.get(column.toLowerCase()) ?? '';
+  const learners = feed.transforms.map((transform) => learnerOf(transform, typeOf));
+  const { label, weight } = feed;
+  if (label) {
+    const { column } = label;
+    const fitted = { tensor: 'label', column, kind: 'label', greaterThan: label.greaterThan ?? null } as const;
+    learners.push(fixed(fitted, [column]));
+  }
+  if (weight?.kind === 'column') {
+    learners.push(fixed({ tensor: 'weight', column: weight.column, kind: 'weight', classes: null }, [weight.column]));
+  }
+  if (label && weight?.kind === 'classes') {
+    const classes: ClassWeights = { greaterThan: label.greaterThan ?? null, weights: weight.weights };
+    learners.push(fixed({ tensor: 'weight', column: label.column, kind: 'weight', classes }, [label.column]));
+  }
+  if (label && weight?.kind === 'balanced') learners.push(classLearner(label));
+  return learners;
+}
+
 /** Resolves a feed's split; undefined when all rows are for training. */
 export function fitSplit(feed: Feed): FittedSplit | undefined {
   if (!feed.split) return undefined;
-  return { by: feed.split.by, evaluateBelow: Math.round(feed.split.evaluateShare * splitParts) };
+  const { by, evaluateShare, testShare = 0 } = feed.split;
+  const evaluateBelow = Math.round(evaluateShare * splitParts);
+  if (testShare === 0) return { by, evaluateBelow };
+  return { by, evaluateBelow, testBelow: Math.round((evaluateShare + testShare) * splitParts) };
 }
 
-function learnerOf(transform: Transform, column: number): Learner {
+/** Resolves which rows of each class a feed trains on; undefined when it is all of them. */
+export function fitBalance({ balance, label }: Feed): FittedBalance | undefined {
+  if (!balance || !label) return undefined;
+  const keepBelow = balance.map(([value, share]) => [value, Math.round(share * balanceParts)] as const);
+  return { column: label.column, greaterThan: label.greaterThan ?? null, keepBelow };
+}
+
+function learnerOf(transform: Transform, typeOf: (column: string) => string): Learner {
+  const { tensor, column } = transform;
+  const type = typeOf(column);
+  const base = { tensor, column };
+  const fillNull = transform.fillNull ?? null;
   switch (transform.kind) {
     case 'cast':
-      return learnCast(transform, column);
+      return fixed(castOf(transform, type), fillNull === null ? [column] : []);
     case 'part':
-      return learnPart(transform, column);
+      return fixed(partOf(transform), fillNull === null ? [column] : []);
     case 'normalise':
-      return learnNormalise(transform, column);
+      return normaliseLearner(transform);
+    case 'bucket':
+      return bucketLearner(transform);
     case 'vocabulary':
-      return learnVocabulary(transform, column);
+      return vocabularyLearner(transform);
+    case 'hash': {
+      const { kind, cross: name, buckets, oneHot } = transform;
+      const cross = name === undefined ? null : { column: name, type: hashedType(typeOf(name)) };
+      const refused = name === undefined ? [column] : [column, name];
+      return fixed(
+        { ...base, kind, type: hashedType(type), cross, buckets, oneHot, fillNull: transform.fillNull ?? null },
+        fillNull === null ? refused : [],
+      );
+    }
+    case 'text': {
+      const { kind, length, truncate } = transform;
+      const fitted = { ...base, kind, type: hashedType(type), length, truncate, fillNull: transform.fillNull ?? null };
+      return fixed(fitted, fillNull === null ? [column] : []);
+    }
+    case 'list': {
+      const { kind, as, length, truncate, pad = null } = transform;
+      const fitted = { ...base, kind, type: itemType(type), as, length, pad, truncate };
+      return fixed(
+        { ...fitted, fillNull: transform.fillNull ?? null },
+        fillNull === null && pad === null ? [column] : [],
+      );
+    }
   }
 }
 
-function learnCast(transform: Of<'cast'>, column: number): Learner {
-  const nulls = nullCounter(transform.tensor, transform.column);
-  const fillNull = transform.fillNull ?? null;
-  return {
-    column,
-    add: nulls.add,
-    finish() {
-      if (fillNull === null) nulls.refuseAny();
-      return { ...transform, fillNull };
-    },
-  };
+function castOf(transform: Extract<Transform, { kind: 'cast' }>, type: string): FittedTransform {
+  const { tensor, column, as, scale = 0 } = transform;
+  const base = { tensor, column, fillNull: transform.fillNull ?? null };
+  if (type === 'DATE') return { ...base, kind: 'days', as };
+  if (type === 'TIMESTAMP') return { ...base, kind: 'instant', unit: transform.unit ?? 'ns' };
+  // By way of a double, a NUMERIC would be rounded before it is known to be whole.
+  const isWhole = as === 'int64' || as === 'int32' || as === 'uint8';
+  if (type === 'NUMERIC' && isWhole) return { ...base, kind: 'scaled', as, scale };
+  return { ...base, kind: 'cast', as };
 }
 
-function learnPart(transform: Of<'part'>, column: number): Learner {
-  const nulls = nullCounter(transform.tensor, transform.column);
+function partOf(transform: Extract<Transform, { kind: 'part' }>): FittedTransform {
+  const { tensor, column, kind, part, zone } = transform;
   const oneHot = transform.oneHot ?? null;
-  if (oneHot !== null && oneHot < countOfPart[transform.part]) {
-    const problem = `oneHot ${oneHot} is too narrow for ${transform.part}`;
-    const remedy = `Set oneHot to ${countOfPart[transform.part]}`;
-    throw new TensorError(transform.tensor, transform.column, problem, remedy);
+  const fillNull = transform.fillNull ?? null;
+  if (oneHot !== null && oneHot < countOfPart[part]) {
+    const problem = `oneHot ${oneHot} is too narrow for ${part}`;
+    throw new TensorError(tensor, column, problem, `Set oneHot to ${countOfPart[part]}`);
   }
-  return {
-    column,
-    add: nulls.add,
-    finish() {
-      nulls.refuseAny();
-      return { ...transform, oneHot };
-    },
-  };
+  const first = firstOfPart[part];
+  const isPart =
+    Number.isInteger(fillNull) && Number(fillNull) >= first && Number(fillNull) < first + countOfPart[part];
+  if (fillNull !== null && !isPart) {
+    const remedy = `Give a whole number from ${first} to ${first + countOfPart[part] - 1}`;
+    throw new TensorError(tensor, column, `fillNull ${fillNull} is no ${part}`, remedy);
+  }
+  const fitted = { tensor, column, kind, part, zone, oneHot };
+  return fillNull === null ? fitted : { ...fitted, fillNull };
 }
 
-function learnLabel(label: NonNullable<Feed['label']>, column: number): Learner {
-  const nulls = nullCounter('label', label.column);
-  return {
-    column,
-    add: nulls.add,
-    finish() {
-      nulls.refuseAny();
-      return { tensor: 'label', column: label.column, kind: 'label', greaterThan: label.greaterThan ?? null };
-    },
-  };
+/** A type that was not told is one whose text travels as it is. */
+function hashedType(type: string): HashedType {
+  const known = (['BOOL', 'INT64', 'STRING', 'BYTES', 'DATE', 'UUID'] as const).find((name) => type.startsWith(name));
+  return known ?? 'STRING';
 }
 
-function learnNormalise({ tensor, column: name, method, fillNull }: Of<'normalise'>, column: number): Learner {
-  let moments: Moments = emptyMoments;
-  let missing = 0;
-  return {
-    column,
-    add(vector, rowCount) {
-      const read = numberReader(vector);
-      const values = new Float64Array(rowCount);
-      let count = 0;
-      for (let row = 0; row < rowCount; row += 1) {
-        const value = vector.nulls[row] === 1 ? Number.NaN : read(row);
-        if (Number.isFinite(value)) values[count++] = value;
-        else missing += 1;
-      }
-      moments = addMoments(moments, values.subarray(0, count));
-    },
-    finish() {
-      if (missing > 0 && fillNull === undefined) throw nullRefusal(tensor, name, missing);
-      const { count, mean, min, max } = moments;
-      const [offset, spread] =
-        method === 'min-max' ? [min, max - min] : [mean, Math.sqrt(count === 0 ? 0 : moments.squares / count)];
-      const filled = fillNull === 'mean' ? mean : (fillNull ?? null);
-      // All values alike: they become 0, not a division by zero.
-      const scale = spread > 0 ? spread : 1;
-      return { tensor, column: name, kind: 'normalise', method, offset, scale, fillNull: filled, count };
-    },
-  };
-}
-
-function learnVocabulary({ tensor, column: name, maxSize, unknown }: Of<'vocabulary'>, column: number): Learner {
-  const counts = new Map<string, number>();
-  return {
-    column,
-    add(vector, rowCount) {
-      const bytesOf = fingerprintedBytes(vector);
-      for (let row = 0; row < rowCount; row += 1) {
-        if (vector.nulls[row] === 1) continue;
-        const bytes = bytesOf(row);
-        const value = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-        counts.set(value, (counts.get(value) ?? 0) + 1);
-      }
-      if (counts.size > MAX_DISTINCT) throw tooManyValues(tensor, name);
-    },
-    finish() {
-      const values = [...counts]
-        .sort(([left, leftCount], [right, rightCount]) => rightCount - leftCount || compareCodePoints(left, right))
-        .slice(0, maxSize)
-        .map(([value]) => value);
-      return { tensor, column: name, kind: 'vocabulary', unknown, values };
-    },
-  };
-}
-
-function compareCodePoints(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
-}
-
-function nullCounter(tensor: string, column: string) {
-  let count = 0;
-  return {
-    add({ nulls }: ColumnVector, rowCount: number): void {
-      for (let row = 0; row < rowCount; row += 1) count += nulls[row] ?? 0;
-    },
-    refuseAny(): void {
-      if (count > 0) throw nullRefusal(tensor, column, count);
-    },
-  };
-}
-
-function nullRefusal(tensor: string, column: string, count: number): TensorError {
-  const remedy =
-    tensor === 'label' ? 'Make the column NOT NULL' : 'Declare fillNull for it, or make the column NOT NULL';
-  return new TensorError(tensor, column, `${count} rows hold NULL (or a number that is not finite)`, remedy);
-}
-
-function tooManyValues(tensor: string, column: string): PenstockError {
-  const problem = `it holds more than ${MAX_DISTINCT} distinct values`;
-  return new TensorError(tensor, column, problem, 'A vocabulary is for repeated values: choose another transform');
+function itemType(type: string): ItemType {
+  const known = (['BOOL', 'INT64', 'FLOAT32', 'NUMERIC'] as const).find((name) => type.startsWith(`ARRAY<${name}`));
+  return known ?? 'FLOAT64';
 }

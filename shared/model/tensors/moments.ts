@@ -1,50 +1,95 @@
-/** What a stream of numbers is summed up in. */
-export interface Moments {
+import { ExactSum, nearestQuotient } from './exact-sum.ts';
+
+/** A double is this part of a whole number in an exact sum. */
+const SUM_SCALE = 2n ** 2148n;
+
+/** What partial moments are written as. */
+export interface MomentsState {
   readonly count: number;
-  readonly mean: number;
-  /** Sum of squared distances from the mean. */
-  readonly squares: number;
+  readonly sum: string;
+  readonly squares: string;
   /** 0 when there are no values. */
   readonly min: number;
-  /** 0 when there are no values. */
   readonly max: number;
 }
 
-export const emptyMoments: Moments = { count: 0, mean: 0, squares: 0, min: 0, max: 0 };
-
 /**
- * Takes further values, without the cancellation of a sum of squares: two passes over the values, then Chan, Golub and
- * LeVeque's pairwise merge (1979).
+ * Count, mean, variance, minimum and maximum of numbers. All are exact until they are asked for, so that the same numbers give the
+ * same answer to the last bit, in whatever order and parts they came.
  */
-export function addMoments(moments: Moments, values: Float64Array): Moments {
-  if (values.length === 0) return moments;
-  return mergeMoments(moments, momentsOf(values));
-}
+export class Moments {
+  #count = 0;
+  #sum = new ExactSum();
+  #squares = new ExactSum();
+  #min = Number.POSITIVE_INFINITY;
+  #max = Number.NEGATIVE_INFINITY;
 
-function momentsOf(values: Float64Array): Moments {
-  let sum = 0;
-  let min = values[0] ?? 0;
-  let max = min;
-  for (const value of values) {
-    sum += value;
-    if (value < min) min = value;
-    if (value > max) max = value;
+  get count(): number {
+    return this.#count;
   }
-  const mean = sum / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return { count: values.length, mean, squares, min, max };
-}
 
-function mergeMoments(left: Moments, right: Moments): Moments {
-  if (left.count === 0) return right;
-  const count = left.count + right.count;
-  const distance = right.mean - left.mean;
-  return {
-    count,
-    mean: left.mean + (distance * right.count) / count,
-    squares: left.squares + right.squares + (distance ** 2 * left.count * right.count) / count,
-    min: Math.min(left.min, right.min),
-    max: Math.max(left.max, right.max),
-  };
+  /** 0 when there are no values. */
+  get min(): number {
+    return this.#count === 0 ? 0 : this.#min;
+  }
+
+  /** 0 when there are no values. */
+  get max(): number {
+    return this.#count === 0 ? 0 : this.#max;
+  }
+
+  /** The double nearest to the mean; 0 when there are no values. */
+  get mean(): number {
+    return this.#count === 0 ? 0 : nearestQuotient(this.#sum.scaled(), BigInt(this.#count) * SUM_SCALE);
+  }
+
+  /** The double nearest to the variance of the whole population; 0 when there are no values. */
+  get variance(): number {
+    if (this.#count === 0) return 0;
+    const count = BigInt(this.#count);
+    const sum = this.#sum.scaled();
+    // Both sums count in 2^-2148, so the square of one counts in its square.
+    const spread = count * this.#squares.scaled() * SUM_SCALE - sum * sum;
+    return nearestQuotient(spread, count * count * SUM_SCALE * SUM_SCALE);
+  }
+
+  /** @param value finite */
+  add(value: number): void {
+    this.#count += 1;
+    this.#sum.add(value);
+    this.#squares.addSquare(value);
+    // -0 and 0 are the same number, and which of them came first must not show.
+    if (value < this.#min) this.#min = value + 0;
+    if (value > this.#max) this.#max = value + 0;
+  }
+
+  merge(other: Moments): void {
+    this.#count += other.#count;
+    this.#sum.merge(other.#sum);
+    this.#squares.merge(other.#squares);
+    this.#min = Math.min(this.#min, other.#min);
+    this.#max = Math.max(this.#max, other.#max);
+  }
+
+  toJSON(): MomentsState {
+    return {
+      count: this.count,
+      sum: this.#sum.toJSON(),
+      squares: this.#squares.toJSON(),
+      min: this.min,
+      max: this.max,
+    };
+  }
+
+  static of({ count, sum, squares, min, max }: MomentsState): Moments {
+    const moments = new Moments();
+    moments.#count = count;
+    moments.#sum = ExactSum.parse(sum);
+    moments.#squares = ExactSum.parse(squares);
+    if (count > 0) {
+      moments.#min = min;
+      moments.#max = max;
+    }
+    return moments;
+  }
 }

@@ -50,8 +50,8 @@ function pushOf(transform: FittedTransform): Push {
       return vocabularyPush(transform);
     case 'label':
       return (row, into) => into.push(numberOf(row, transform.column) > (transform.greaterThan ?? 0) ? 1 : 0);
-    case 'cast':
-      throw new Error('The demo casts nothing');
+    default:
+      throw new Error(`The demo has no transform of kind ${transform.kind}`);
   }
 }
 

@@ -161,7 +161,7 @@ test('batchEncoder() casts exactly, makes labels, and refuses what does not fit'
   const bytes = tensors.get('int64')?.bytes ?? new Uint8Array(24);
   assert.equal(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(8, true), wide);
   assert.deepEqual(numbersOf(tensors.get('label') as Tensor), [1, 1, 0]);
-  assert.throws(() => encode(feedOf([cast('int32')]), ['a'], block), /Tensor int32 of column a: .* is not an int32/);
+  assert.throws(() => encode(feedOf([cast('int32')]), ['a'], block), /Tensor int32 of column a: .* is not of type int32/);
   assert.throws(() => encode(feedOf([cast('float32')]), ['a'], blockOf(floats([1, null]))), TensorError);
   assert.deepEqual(encode(feedOf([cast('bool', 0)]), ['a'], blockOf(floats([2, null]))).get('bool_mask'), [1, 0]);
 });

@@ -49,8 +49,7 @@ export const startPosition: Position = { block: 0, afterKey: undefined, nextSequ
  */
 export function cutBlock(place: BlockPlace, isEvaluate: (row: number) => boolean): CutBatch[] {
   const order = permutation(place.rowCount, seededDraw([place.seed, place.shard, place.block]));
-  const evaluate = order.filter((row) => isEvaluate(row));
-  const train = evaluate.length === 0 ? order : order.filter((row) => !isEvaluate(row));
+  const { train, evaluate } = divide(order, isEvaluate);
   const batches: CutBatch[] = [];
   for (const [role, rows] of [['train', train] as const, ['evaluate', evaluate] as const]) {
     for (let from = 0; from < rows.length; from += place.batchRows) {
@@ -59,6 +58,20 @@ export function cutBlock(place: BlockPlace, isEvaluate: (row: number) => boolean
     }
   }
   return batches;
+}
+
+/** Asks once for each row: what it costs is a hash. */
+function divide(order: Int32Array, isEvaluate: (row: number) => boolean) {
+  const train = new Int32Array(order.length);
+  const evaluate = new Int32Array(order.length);
+  let trainCount = 0;
+  let evaluateCount = 0;
+  for (let at = 0; at < order.length; at += 1) {
+    const row = order[at] ?? 0;
+    if (isEvaluate(row)) evaluate[evaluateCount++] = row;
+    else train[trainCount++] = row;
+  }
+  return { train: train.subarray(0, trainCount), evaluate: evaluate.subarray(0, evaluateCount) };
 }
 
 /** The order in which an epoch's shards are handed out. */

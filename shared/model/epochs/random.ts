@@ -20,16 +20,17 @@ export function seededDraw(words: readonly number[]): Draw {
   }
   return (below) => {
     if (!Number.isInteger(below) || below < 1 || below > TWO_32) throw new RangeError(`Cannot draw below ${below}`);
-    const limit = TWO_32 - (TWO_32 % below);
     let drawn = next(state);
-    while (drawn >= limit) drawn = next(state);
+    // Only what lies in the last, short run of `below` numbers is drawn again; where that begins is seldom asked.
+    while (drawn >= TWO_32 - below && drawn >= TWO_32 - (TWO_32 % below)) drawn = next(state);
     return drawn % below;
   };
 }
 
 /** A permutation of `0 … count - 1`, by Fisher and Yates (Durstenfeld's order, from the end). */
 export function permutation(count: number, draw: Draw): Int32Array {
-  const order = Int32Array.from({ length: count }, (_, index) => index);
+  const order = new Int32Array(count);
+  for (let at = 0; at < count; at += 1) order[at] = at;
   for (let last = count - 1; last > 0; last -= 1) {
     const other = draw(last + 1);
     const moved = order[last] ?? 0;
@@ -40,7 +41,10 @@ export function permutation(count: number, draw: Draw): Int32Array {
 }
 
 function next(state: Uint32Array): number {
-  const [a = 0, b = 0, c = 0, counter = 0] = state;
+  const a = state[0] ?? 0;
+  const b = state[1] ?? 0;
+  const c = state[2] ?? 0;
+  const counter = state[3] ?? 0;
   const drawn = (a + b + counter) >>> 0;
   state[3] = counter + 1;
   state[0] = b ^ (b >>> 9);

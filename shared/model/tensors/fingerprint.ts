@@ -32,6 +32,72 @@ export function fingerprintModulo({ hi, lo }: Word, divisor: number): number {
   return ((magnitude.hi % divisor) * (TWO_32 % divisor) + (magnitude.lo % divisor)) % divisor;
 }
 
+/**
+ * `fingerprintModulo(fingerprint(bytes[from … to)), divisor)`, without an object for texts of 8 to 16 bytes, as most keys
+ * are: they are fingerprinted row by row.
+ */
+export function fingerprintModuloAt(bytes: Uint8Array, from: number, to: number, divisor: number): number {
+  const length = to - from;
+  if (length < 8 || length > 16) return fingerprintModulo(fingerprint(bytes.subarray(from, to)), divisor);
+  const lo = hashShort(bytes, from, to);
+  const hi = high;
+  if (hi >= 0) return ((hi % divisor) * (TWO_32 % divisor) + ((lo >>> 0) % divisor)) % divisor;
+  const negated = -lo | 0;
+  const carried = (~hi + (lo === 0 ? 1 : 0)) >>> 0;
+  return ((carried % divisor) * (TWO_32 % divisor) + ((negated >>> 0) % divisor)) % divisor;
+}
+
+/** The high half of what the functions below give the low half of, as whole signed numbers: V8 keeps such without objects. */
+let high = 0;
+
+/** `hashTo16` of 8 to 16 bytes. */
+function hashShort(s: Uint8Array, from: number, to: number): number {
+  const mulLo = (K2.lo + (to - from) * 2) | 0;
+  const mulHi = K2.hi | 0;
+  const firstLo = int32(s, from);
+  const aLo = (firstLo + K2.lo) | 0;
+  const aHi = (int32(s, from + 4) + K2.hi + carry(aLo, firstLo)) | 0;
+  const bLo = int32(s, to - 8);
+  const bHi = int32(s, to - 4);
+  // c = rotate(b, 37) * mul + a
+  const product = multiplyShort((bLo >>> 5) | (bHi << 27), (bHi >>> 5) | (bLo << 27), mulHi, mulLo);
+  const cLo = (product + aLo) | 0;
+  const cHi = (high + aHi + carry(cLo, product)) | 0;
+  // d = (rotate(a, 25) + b) * mul
+  const rotatedLo = (aLo >>> 25) | (aHi << 7);
+  const sumLo = (rotatedLo + bLo) | 0;
+  const sumHi = (((aHi >>> 25) | (aLo << 7)) + bHi + carry(sumLo, rotatedLo)) | 0;
+  const dLo = multiplyShort(sumHi, sumLo, mulHi, mulLo);
+  const dHi = high;
+  // hash16(c, d, mul)
+  const xLo = multiplyShort(cHi ^ dHi, cLo ^ dLo, mulHi, mulLo);
+  const xHi = high;
+  const yLo = multiplyShort(dHi ^ xHi, dLo ^ xLo ^ (xHi >>> 15), mulHi, mulLo);
+  return multiplyShort(high, yLo ^ (high >>> 15), mulHi, mulLo);
+}
+
+/** 1 where a sum's low half went over. */
+function carry(sum: number, part: number): number {
+  return sum >>> 0 < part >>> 0 ? 1 : 0;
+}
+
+function multiplyShort(leftHi: number, leftLo: number, rightHi: number, rightLo: number): number {
+  const l0 = leftLo & 0xffff;
+  const l1 = leftLo >>> 16;
+  const r0 = rightLo & 0xffff;
+  const r1 = rightLo >>> 16;
+  const low = Math.imul(l0, r0);
+  const middle = (Math.imul(l1, r0) + (low >>> 16)) | 0;
+  const crossed = (Math.imul(l0, r1) + (middle & 0xffff)) | 0;
+  const over = (Math.imul(l1, r1) + (middle >>> 16) + (crossed >>> 16)) | 0;
+  high = (over + Math.imul(leftHi, rightLo) + Math.imul(leftLo, rightHi)) | 0;
+  return (crossed << 16) | (low & 0xffff);
+}
+
+function int32(s: Uint8Array, at: number): number {
+  return byte(s, at) | (byte(s, at + 1) << 8) | (byte(s, at + 2) << 16) | (byte(s, at + 3) << 24);
+}
+
 function hashTo16(s: Uint8Array, length: number): Word {
   if (length >= 8) {
     const mul = add(K2, word(0, length * 2));

@@ -1,5 +1,5 @@
 import { type ColumnVector, textBytes } from './column-vector.ts';
-import { fingerprint, fingerprintModulo } from './fingerprint.ts';
+import { fingerprintModuloAt } from './fingerprint.ts';
 import { type FittedSplit, splitParts } from './fitted.ts';
 
 /**
@@ -10,8 +10,11 @@ import { type FittedSplit, splitParts } from './fitted.ts';
  */
 export function splitRows(split: FittedSplit, vector: ColumnVector): (row: number) => boolean {
   const { evaluateBelow } = split;
-  const bytesOf = fingerprintedBytes(vector);
-  return (row) => vector.nulls[row] !== 1 && fingerprintModulo(fingerprint(bytesOf(row)), splitParts) < evaluateBelow;
+  const { bytes, offsets } = asText(vector);
+  const { nulls } = vector;
+  return (row) =>
+    nulls[row] !== 1 &&
+    fingerprintModuloAt(bytes, offsets[row] ?? 0, offsets[row + 1] ?? 0, splitParts) < evaluateBelow;
 }
 
 /** A column's values as CAST to STRING gives them, NULL as an empty text. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { openSpannerServer } from '../../../../deploy/local/spanner/server.ts';
-import { fingerprint, fingerprintModulo } from '../../../../shared/model/tensors/fingerprint.ts';
+import { fingerprint, fingerprintModulo, fingerprintModuloAt } from '../../../../shared/model/tensors/fingerprint.ts';
 import { openTestDatabase } from '../../adapters/spanner/test-database.ts';
 
 function signed(text: string): bigint {
@@ -35,4 +36,16 @@ test('fingerprint() and fingerprintModulo() agree with ZetaSQL for texts of ever
     assert.equal(String(signed(text)), print, text);
     assert.equal(String(fingerprintModulo(fingerprint(Buffer.from(text)), 10_000)), part, text);
   }
+});
+
+test('fingerprintModuloAt() agrees with fingerprintModulo(), wherever the text lies', () => {
+  const divisor = fc.oneof(fc.constant(10_000), fc.integer({ min: 1, max: 2 ** 20 }));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(9), divisor, (bytes, from, by) => {
+      const longer = Buffer.concat([Buffer.alloc(from, 7), bytes, Buffer.alloc(3, 9)]);
+      const wanted = fingerprintModulo(fingerprint(bytes), by);
+      assert.equal(fingerprintModuloAt(longer, from, from + bytes.length, by), wanted);
+    }),
+    { numRuns: 2000 },
+  );
 });

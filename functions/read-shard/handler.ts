@@ -18,6 +18,8 @@ export interface ReadDoor {
   readonly read: (epoch: string, shard: number, signal: AbortSignal) => Promise<ShardOutcome>;
   /** Publishes the remainder of a shard as a new job. */
   readonly handOn: (epoch: string, shard: number) => Promise<void>;
+  /** Has what holds the epoch up shared out, once this reader is free; see `relieveEpoch`. */
+  readonly relieve: (epoch: string, signal: AbortSignal) => Promise<void>;
   readonly nowMs: () => number;
   /** A push that takes longer is handed on. */
   readonly deadlineMs: number;
@@ -45,7 +47,7 @@ export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
         throw error;
       });
       log('INFO', `shard ${outcome.status}`, { epoch, shard, ...outcome });
-      await answer(response, outcome, { epoch, shard }, door);
+      await answer(response, outcome, { epoch, shard }, { ...door, signal });
     } catch (error) {
       refuse(response, error, log);
     }
@@ -56,7 +58,7 @@ async function answer(
   response: ServerResponse,
   outcome: ShardOutcome,
   { epoch, shard }: { epoch: string; shard: number },
-  door: ReadDoor,
+  door: ReadDoor & { readonly signal: AbortSignal },
 ): Promise<void> {
   if (outcome.status === 'leased') {
     const seconds = Math.ceil((outcome.expiresAtMs - door.nowMs()) / 1000);
@@ -66,6 +68,11 @@ async function answer(
   if (outcome.status === 'stopped') {
     if (door.ending.aborted) return sendProblem(response, later('ENDING', 'This instance is shutting down', 1));
     await door.handOn(epoch, shard);
+  } else {
+    await door.relieve(epoch, door.signal).catch((error: unknown) => {
+      // Without time for it the next reader that is free does it.
+      if (!door.signal.aborted) throw error;
+    });
   }
   response.statusCode = 204;
   response.end();

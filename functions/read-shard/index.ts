@@ -9,14 +9,17 @@ import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
+import { cutShard } from '../../shared/adapters/spanner/epochs/cut-shard.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { openShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
+import type { Position } from '../../shared/model/epochs/cut-block.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { type ReadDoor, readHandler } from './handler.ts';
 import { readShard } from './read-shard.ts';
+import { relieveEpoch } from './relieve-epoch.ts';
 import { shardSlots } from './shard-slots.ts';
 import { trainerOfFeed } from './trainer-of-feed.ts';
 
@@ -34,6 +37,7 @@ const settings = {
   // Two at once keep the process below 250 MB: each holds a 16 MiB window and its blocks.
   concurrency: wholeNumber('PENSTOCK_SHARD_CONCURRENCY', { min: 1, max: 64, fallback: 2 }),
   leaseMs: wholeNumber('PENSTOCK_LEASE_MS', { min: 1_000, max: 600_000, fallback: 60_000 }),
+  splitAfterMs: wholeNumber('PENSTOCK_SPLIT_AFTER_MS', { min: 1_000, max: 604_800_000, fallback: 60_000 }),
 };
 
 async function open() {
@@ -55,6 +59,11 @@ async function open() {
     clock: Date.now,
     renewWithinMs: given.leaseMs / 2,
   };
+  const relief = {
+    ...tools,
+    cut: (epoch: string, shard: number, at: Position) => cutShard(database.database, epoch, shard, at),
+    splitAfterMs: given.splitAfterMs,
+  };
   const slots = shardSlots(given.concurrency);
   const door: ReadDoor = {
     subscription: given.subscription.includes('/')
@@ -63,6 +72,7 @@ async function open() {
     verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
     read: (epoch, shard, signal) => slots(signal, () => readShard(epoch, shard, { ...tools, signal })),
     handOn: (epoch, shard) => jobs.publish(epoch, [shard]),
+    relieve: async (epoch, signal) => jobs.publish(epoch, await relieveEpoch(epoch, { ...relief, signal })),
     nowMs: Date.now,
     deadlineMs: given.deadlineMs,
     ending: graceful.signal,

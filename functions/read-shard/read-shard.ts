@@ -1,5 +1,5 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
-import type { EpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
+import type { EpochStore, StoredShard } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
@@ -91,23 +91,46 @@ class ShardReading {
     this.#manifest = manifest;
     this.#trainer = trainer;
     this.#tools = tools;
-    this.#encoder = batchEncoder(manifest.plan.transforms, manifest.plan.columns);
+    this.#encoder = batchEncoder(manifest.plan.transforms, manifest.plan.columns, manifest.plan.key.length);
     this.lease = lease;
   }
 
   async run(): Promise<ShardOutcome> {
-    const { epoch, shard } = this.lease;
     refuseWhenPast(this.#manifest, this.#tools.clock());
-    await this.#trainer.announce(epoch, announcementOf(this.#manifest));
-    for await (const block of this.#blocks()) {
-      await this.#deliver(block);
-      if (this.#tools.signal.aborted) return await this.stop();
+    await this.#trainer.announce(this.lease.epoch, announcementOf(this.#manifest));
+    if (!this.#isAtCut()) {
+      for await (const block of this.#blocks()) {
+        await this.#deliver(block);
+        if (this.#isAtCut()) break;
+        if (this.#tools.signal.aborted) return await this.stop();
+      }
     }
-    const { rows, nextSequence: batches } = this.lease.position;
-    await this.#trainer.endShard(epoch, shard, { rows, batches });
-    await this.#tools.leases.finish(this.lease, { rows, batches });
+    await this.#endShard();
+    await this.#tools.leases.finish(this.lease);
     await endWhenComplete(this.#manifest, this.#trainer, this.#tools);
-    return { status: 'done', rows, batches };
+    const { position, start } = this.lease;
+    const batches = position.nextSequence - start.nextSequence;
+    return { status: 'done', rows: position.rows - start.rows, batches };
+  }
+
+  /** The last reader of a planned shard tells the trainer; of two that are last at once none does, but whoever ends the epoch. */
+  async #endShard(): Promise<void> {
+    const { epoch, shard, of, cut, position } = this.lease;
+    const isWhole = shard === of && cut === undefined;
+    if (isWhole) {
+      await this.#trainer.endShard(epoch, of, { rows: position.rows, batches: position.nextSequence });
+      return;
+    }
+    const parts = (await this.#tools.store.shards(epoch)).filter((part) => part.of === of);
+    if (parts.every((part) => part.state === 'done' || part.shard === shard)) {
+      await this.#trainer.endShard(epoch, of, countsOf(parts));
+    }
+  }
+
+  /** The rest was cut off for another reader. */
+  #isAtCut(): boolean {
+    const { cut, position } = this.lease;
+    return cut !== undefined && position.block >= cut.block;
   }
 
   async stop(): Promise<ShardOutcome> {
@@ -117,7 +140,7 @@ class ShardReading {
 
   #blocks(): AsyncGenerator<ColumnBlock, void, undefined> {
     const { plan, readTimestamp } = this.#manifest;
-    const range = shardRanges(plan)[this.lease.shard];
+    const range = shardRanges(plan)[this.lease.of];
     if (range === undefined) throw notPlanned(this.lease.epoch, this.lease.shard);
     return readRange(this.#tools.channel, {
       table: plan.table,
@@ -133,7 +156,7 @@ class ShardReading {
 
   async #deliver(block: ColumnBlock): Promise<void> {
     const { plan } = this.#manifest;
-    const { position, epoch, shard } = this.lease;
+    const { position, epoch, of: shard } = this.lease;
     const batches = divideBlock(plan, { shard, position }, block, plan.columns);
     for (const { sequence, role, rows } of batches) {
       await this.#holdLease();
@@ -158,8 +181,18 @@ async function endWhenComplete(manifest: Manifest, trainer: TrainerClient, { sto
   if ((await store.openShards(epoch)).length > 0) return;
   const stored = await store.find(epoch);
   if (stored?.state === 'delivered') return;
+  const shards = Map.groupBy(await store.shards(epoch), ({ of }) => of);
+  for (const [shard, parts] of shards) {
+    if (parts.length > 1) await trainer.endShard(epoch, shard, countsOf(parts));
+  }
   await trainer.endEpoch(epoch);
   await store.markDelivered(epoch);
+}
+
+/** Counts of a planned shard, whose parts are all read: the part at its end knows them, for positions count from its start. */
+function countsOf(parts: readonly StoredShard[]): { rows: number; batches: number } {
+  const rows = Math.max(...parts.map(({ position }) => position.rows));
+  return { rows, batches: Math.max(...parts.map(({ position }) => position.nextSequence)) };
 }
 
 /** What another try cannot mend is recorded; all else is left for the next reader, at once. */

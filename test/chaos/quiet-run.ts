@@ -57,7 +57,17 @@ function endlessLeases(): ShardLeases {
   return {
     take: async (epoch, shard) => ({
       status: 'taken',
-      lease: { epoch, shard, owner: 'quiet', fence: 1, expiresAtMs: Number.MAX_SAFE_INTEGER, position: startPosition },
+      lease: {
+        epoch,
+        shard,
+        of: shard,
+        owner: 'quiet',
+        fence: 1,
+        expiresAtMs: Number.MAX_SAFE_INTEGER,
+        position: startPosition,
+        start: startPosition,
+        cut: undefined,
+      },
     }),
     renew: async (lease) => lease,
     save: async (lease, position): Promise<ShardLease> => ({ ...lease, position }),

@@ -42,6 +42,7 @@ function memoryStore(manifest: Manifest): EpochStore {
     save: async () => ({ state: 'reading', manifest }),
     markReading: async () => {},
     openShards: async () => [],
+    shards: async () => [],
     markDelivered: async () => {},
   };
 }
@@ -52,7 +53,17 @@ function memoryLeases(): ShardLeases {
   return {
     take: async (epoch, shard) => ({
       status: 'taken',
-      lease: { epoch, shard, owner: 'bench', fence: 1, expiresAtMs, position: startPosition },
+      lease: {
+        epoch,
+        shard,
+        of: shard,
+        owner: 'bench',
+        fence: 1,
+        expiresAtMs,
+        position: startPosition,
+        start: startPosition,
+        cut: undefined,
+      },
     }),
     renew: keep,
     save: async (lease, position) => ({ ...lease, position }),

@@ -7,10 +7,10 @@ import { checkBatch } from '../../../deploy/local/trainer/check-batch.ts';
 import { checkContentDigest } from '../../../deploy/local/trainer/content-digest.ts';
 import { type PlanTools, planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
 import type { ReadTools } from '../../../functions/read-shard/read-shard.ts';
+import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { openShardLeases } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
-import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { trainerClient } from '../../../shared/adapters/trainer/trainer-client.ts';
 import type { Feed } from '../../../shared/model/config/declaration.ts';
 import { versionsOf } from '../../../shared/model/epochs/manifest.ts';
@@ -25,6 +25,8 @@ export interface RecordingTrainer {
   readonly duplicates: string[];
   readonly ends: string[];
   announcement: Announcement | undefined;
+  /** Makes room for another epoch. */
+  forget(): void;
   /** Called before each batch is answered; may answer itself and return true. */
   beforeBatch: (place: string, response: ServerResponse) => boolean | Promise<boolean>;
   close(): Promise<void>;
@@ -82,6 +84,13 @@ export async function openRecordingTrainer(): Promise<RecordingTrainer> {
     ends,
     announcement: undefined,
     beforeBatch: () => false,
+    forget() {
+      batches.clear();
+      duplicates.length = 0;
+      ends.length = 0;
+      trainer.announcement = undefined;
+      trainer.beforeBatch = () => false;
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -139,7 +148,8 @@ export async function openFeedStage() {
     published,
     planTools,
     readTools,
-    plan: (key: string) => planEpoch(declaration, 'delays', { idempotencyKey: key, nowMs }, planTools),
+    plan: (key: string, planned: Feed = feed) =>
+      planEpoch({ ...declaration, feeds: { delays: planned } }, 'delays', { idempotencyKey: key, nowMs }, planTools),
     turnClock(ms: number) {
       nowMs += ms;
     },

@@ -35,6 +35,7 @@ function push(job: unknown, token = 'good'): RequestInit {
 
 async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
   const handedOn: string[] = [];
+  const relieved: string[] = [];
   const ending = new AbortController();
   const door: ReadDoor = {
     subscription,
@@ -44,12 +45,13 @@ async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
       return outcome;
     },
     handOn: async (epoch, shard) => void handedOn.push(`${epoch}/${shard}`),
+    relieve: async (epoch) => void relieved.push(epoch),
     nowMs: () => 1_000,
     deadlineMs: 1_000,
     ending: ending.signal,
   };
   const handle = readHandler(async () => door, noLog);
-  return { url: await serve(context, handle), handedOn, ending };
+  return { url: await serve(context, handle), handedOn, relieved, ending };
 }
 
 const job = { epoch: 'e', shard: 3 };
@@ -58,9 +60,11 @@ const position = { block: 1, afterKey: ['a'], nextSequence: 8, rows: 256 };
 test('readHandler() acknowledges a shard that is delivered, and asks for a leased one again when the lease ends', async (context) => {
   const done = await openRead(context, { status: 'done', rows: 1, batches: 1 });
   assert.equal((await fetch(done.url, push(job))).status, 204);
+  assert.deepEqual(done.relieved, ['e'], 'its reader is free for what holds the epoch up');
   const leased = await openRead(context, { status: 'leased', expiresAtMs: 13_500 });
   const answer = await fetch(leased.url, push(job));
   assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '13']);
+  assert.deepEqual(leased.relieved, []);
   assert.equal(answer.headers.get('content-type'), 'application/problem+json');
 });
 

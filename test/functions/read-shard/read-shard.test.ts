@@ -16,15 +16,6 @@ after(async () => {
   await stage.close();
 });
 
-function freshTrainer(): void {
-  const { trainer } = stage;
-  (trainer.batches as Map<string, Buffer>).clear();
-  trainer.duplicates.length = 0;
-  trainer.ends.length = 0;
-  trainer.announcement = undefined;
-  trainer.beforeBatch = () => false;
-}
-
 /** The rows in all batches, by the tensor that holds their number. */
 function rowsSent(): number[] {
   return [...stage.trainer.batches.values()]
@@ -40,7 +31,7 @@ function rowsSent(): number[] {
 const allRows = Array.from({ length: rowCount }, (_, row) => row);
 
 test('readShard() delivers every row at the read timestamp once, none written after it, and ends the epoch', async () => {
-  freshTrainer();
+  stage.trainer.forget();
   const { epoch, shards } = await stage.plan('whole');
   await stage.database.table('Flights').insert({ ...flight(rowCount), FlightId: 'f000500x' });
   for (const shard of shards) {
@@ -57,7 +48,7 @@ test('readShard() delivers every row at the read timestamp once, none written af
 });
 
 test('readShard() goes on from the last saved block, and what it sends again has the same bytes', async () => {
-  freshTrainer();
+  stage.trainer.forget();
   const { epoch } = await stage.plan('stopped');
   const controller = new AbortController();
   const outcome = await readShard(epoch, 1, {
@@ -82,7 +73,7 @@ test('readShard() goes on from the last saved block, and what it sends again has
 });
 
 test('readShard() leaves a shard to the reader that has its lease, and takes it when the lease has run out', async () => {
-  freshTrainer();
+  stage.trainer.forget();
   const { epoch } = await stage.plan('lease');
   const held = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
@@ -111,7 +102,7 @@ test('readShard() leaves a shard to the reader that has its lease, and takes it 
 });
 
 test('readShard() records a refusal of the trainer with the shard and the epoch, and does not send on', async () => {
-  freshTrainer();
+  stage.trainer.forget();
   const { epoch } = await stage.plan('refused');
   stage.trainer.beforeBatch = (_, response) => {
     response.statusCode = 422;
@@ -127,7 +118,7 @@ test('readShard() records a refusal of the trainer with the shard and the epoch,
 });
 
 test('readShard() waits for Retry-After and refuses a shard that was never planned and a build of other versions', async () => {
-  freshTrainer();
+  stage.trainer.forget();
   const { epoch } = await stage.plan('busy');
   let refused = 0;
   stage.trainer.beforeBatch = (_, response) => {

@@ -1,4 +1,4 @@
-import type { Position } from '../../../model/epochs/cut-block.ts';
+import { type Position, startPosition } from '../../../model/epochs/cut-block.ts';
 import type { Manifest } from '../../../model/epochs/manifest.ts';
 
 /** What Spanner takes in place of a value for the commit's own time. */
@@ -40,5 +40,25 @@ export function readPosition(value: unknown): Position | undefined {
     afterKey,
     nextSequence: numberOf(value, 'nextSequence'),
     rows: numberOf(value, 'rows'),
+  };
+}
+
+/** Which rows of which planned shard a row of `PenstockShards` stands for. */
+export interface ShardPart {
+  readonly of: number;
+  readonly start: Position;
+  readonly cut: Position | undefined;
+}
+
+/**
+ * Reads `KeyRange`: a planned shard's is `{ from, to }`; `cut` is added when its rest is cut off, and the row of that rest
+ * says with `of` and `start` what it is the rest of.
+ */
+export function readPart(keyRange: unknown, shard: number): ShardPart {
+  const of = fieldOf(keyRange, 'of');
+  return {
+    of: typeof of === 'number' ? of : shard,
+    start: readPosition(fieldOf(keyRange, 'start')) ?? startPosition,
+    cut: readPosition(fieldOf(keyRange, 'cut')),
   };
 }

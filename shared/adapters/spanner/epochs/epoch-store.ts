@@ -1,8 +1,19 @@
 import type { Database } from '@google-cloud/spanner';
 import { PenstockError } from '../../../base/errors.ts';
+import type { Position } from '../../../model/epochs/cut-block.ts';
 import { canonicalJson, type Manifest, planDigest, shardRanges } from '../../../model/epochs/manifest.ts';
 import { withinDeadline } from '../within-deadline.ts';
-import { commitTimestamp, fieldOf, isManifest, numberOf, textOf } from './epoch-rows.ts';
+import {
+  commitTimestamp,
+  fieldOf,
+  isManifest,
+  numberOf,
+  readPart,
+  readPosition,
+  type ShardPart,
+  textOf,
+  timeOf,
+} from './epoch-rows.ts';
 
 /** Looking comes first: Spanner that is down is said soon, and whoever asked asks again. */
 const FIND_DEADLINE_MS = 8_000;
@@ -19,6 +30,18 @@ export interface StoredEpoch {
   readonly manifest: Manifest;
 }
 
+/** A row of `PenstockShards`. */
+export interface StoredShard extends ShardPart {
+  readonly shard: number;
+  readonly state: string;
+  /** Delivered of its own rows, as far as is saved. */
+  readonly rows: number;
+  readonly batches: number;
+  readonly position: Position;
+  readonly startedAtMs: number | undefined;
+  readonly leaseExpiresAtMs: number | undefined;
+}
+
 /** The epochs in `PenstockEpochs` and the states of their shards. */
 export interface EpochStore {
   find(epochId: string): Promise<StoredEpoch | undefined>;
@@ -31,6 +54,8 @@ export interface EpochStore {
   markReading(epochId: string): Promise<void>;
   /** Numbers of the shards that are not done. */
   openShards(epochId: string): Promise<number[]>;
+  /** All shards, those that were cut off others behind those that were planned. */
+  shards(epochId: string): Promise<StoredShard[]>;
   /** The trainer knows that the epoch is complete; adds up rows and batches. Repeating it changes nothing. */
   markDelivered(epochId: string): Promise<void>;
 }
@@ -41,8 +66,8 @@ export function openEpochStore(database: Database): EpochStore {
     find: (epochId) => withinDeadline(FIND_DEADLINE_MS, `look for epoch ${epochId}`, findEpoch(database, epochId)),
     save: (manifest) => saveEpoch(database, manifest),
     markReading: (epochId) => moveState(database, epochId, 'reading', ['planned']),
-    openShards: async (epochId) =>
-      (await readShards(database, epochId)).filter(({ state }) => state !== 'done').map(({ shard }) => shard),
+    openShards: (epochId) => readOpenShards(database, epochId),
+    shards: (epochId) => readShards(database, epochId),
     async markDelivered(epochId) {
       const shards = await readShards(database, epochId);
       await moveState(database, epochId, 'delivered', ['planned', 'reading', 'failed'], {
@@ -168,19 +193,33 @@ async function moveState(
   });
 }
 
-async function readShards(
-  database: Database,
-  epochId: string,
-): Promise<{ shard: number; state: string; rows: number; batches: number }[]> {
+async function readOpenShards(database: Database, epochId: string): Promise<number[]> {
   const [rows] = await database.table('PenstockShards').read({
     ranges: [{ startClosed: [epochId], endClosed: [epochId] }],
-    columns: ['ShardId', 'State', 'RowCount', 'BatchCount'],
+    columns: ['ShardId', 'State'],
     json: true,
   });
-  return rows.map((row: unknown) => ({
-    shard: numberOf(row, 'ShardId'),
-    state: textOf(row, 'State'),
-    rows: numberOf(row, 'RowCount'),
-    batches: numberOf(row, 'BatchCount'),
-  }));
+  return rows.filter((row: unknown) => textOf(row, 'State') !== 'done').map((row: unknown) => numberOf(row, 'ShardId'));
+}
+
+async function readShards(database: Database, epochId: string): Promise<StoredShard[]> {
+  const [rows] = await database.table('PenstockShards').read({
+    ranges: [{ startClosed: [epochId], endClosed: [epochId] }],
+    columns: ['ShardId', 'State', 'RowCount', 'BatchCount', 'KeyRange', 'Position', 'StartedAt', 'LeaseExpiresAt'],
+    json: true,
+  });
+  return rows.map((row: unknown) => {
+    const shard = numberOf(row, 'ShardId');
+    const part = readPart(fieldOf(row, 'KeyRange'), shard);
+    return {
+      shard,
+      ...part,
+      state: textOf(row, 'State'),
+      rows: numberOf(row, 'RowCount'),
+      batches: numberOf(row, 'BatchCount'),
+      position: readPosition(fieldOf(row, 'Position')) ?? part.start,
+      startedAtMs: timeOf(row, 'StartedAt'),
+      leaseExpiresAtMs: timeOf(row, 'LeaseExpiresAt'),
+    };
+  });
 }

@@ -19,6 +19,11 @@ import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
 import { type BatchEncoder, batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
 import { checkVersions } from './check-versions.ts';
 import { refuseWhenPast } from './refuse-when-past.ts';
+import { sendWindow } from './send-window.ts';
+
+/** Batches that are sent while the next one is made. */
+const MAX_UNDER_WAY = 4;
+const MAX_BYTES_UNDER_WAY = 16 * 1024 * 1024;
 
 /** What reading takes. */
 export interface ReadTools {
@@ -73,6 +78,7 @@ export async function readShard(epoch: string, shard: number, tools: ReadTools):
   try {
     return await reading.run();
   } catch (error) {
+    await reading.quiet();
     if (tools.signal.aborted) return await reading.stop();
     await giveUp(reading.lease, error, tools);
     throw error;
@@ -85,6 +91,9 @@ class ShardReading {
   readonly #trainer: TrainerClient;
   readonly #tools: ReadTools;
   readonly #encoder: BatchEncoder;
+  readonly #window = sendWindow(MAX_UNDER_WAY, MAX_BYTES_UNDER_WAY);
+  /** The block before: its batches are answered for, and its end is saved. */
+  #settled: Promise<void> = Promise.resolve();
   lease: ShardLease;
 
   constructor(manifest: Manifest, lease: ShardLease, trainer: TrainerClient, tools: ReadTools) {
@@ -100,10 +109,12 @@ class ShardReading {
     await this.#trainer.announce(this.lease.epoch, announcementOf(this.#manifest));
     if (!this.#isAtCut()) {
       for await (const block of this.#blocks()) {
-        await this.#deliver(block);
+        await this.#settled;
         if (this.#isAtCut()) break;
         if (this.#tools.signal.aborted) return await this.stop();
+        await this.#deliver(block);
       }
+      await this.#settled;
     }
     await this.#endShard();
     await this.#tools.leases.finish(this.lease);
@@ -133,6 +144,12 @@ class ShardReading {
     return cut !== undefined && position.block >= cut.block;
   }
 
+  /** Waits until nothing of this reader is under way any more; what failed is known. */
+  async quiet(): Promise<void> {
+    await this.#window.drain().catch(() => {});
+    await this.#settled.catch(() => {});
+  }
+
   async stop(): Promise<ShardOutcome> {
     await this.#tools.leases.release(this.lease);
     return { status: 'stopped', position: this.lease.position };
@@ -159,13 +176,24 @@ class ShardReading {
     const { position, epoch, of: shard } = this.lease;
     const batches = divideBlock(plan, { shard, position }, block, plan.columns);
     for (const { sequence, role, rows } of batches) {
+      const room = await this.#window.room();
       await this.#holdLease();
       const place = { shard, sequence, role, rows: rows.length, ...rowSpan(position, block) };
-      const body = this.#encoder.encode(block, rows, batchMetadata(this.#manifest, place));
-      await this.#trainer.putBatch({ epoch, shard, sequence }, body);
-      this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
+      const body = this.#encoder.encode(block, rows, batchMetadata(this.#manifest, place), room);
+      this.#window.start(body, async () => {
+        await this.#trainer.putBatch({ epoch, shard, sequence }, body);
+        this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
+      });
     }
-    this.lease = await this.#tools.leases.save(this.lease, positionAfter(plan, position, block, batches.length));
+    this.#settled = this.#save(positionAfter(plan, position, block, batches.length));
+    // It is waited for when the next block is there.
+    this.#settled.catch(() => {});
+  }
+
+  /** The position is one that no batch before is missing at. */
+  async #save(position: Position): Promise<void> {
+    await this.#window.drain();
+    this.lease = await this.#tools.leases.save(this.lease, position);
   }
 
   /** Before each batch: one that slept past its lease finds out here that another has taken over, and sends nothing. */

@@ -1,18 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PubSub } from '@google-cloud/pubsub';
-import type { Producer, RecordMetadata } from 'kafkajs';
+import type { Kafka, Producer, RecordMetadata } from 'kafkajs';
 import { identities } from '../../deploy/cli/stack/identities.ts';
 import { localProject } from '../../deploy/local/project.ts';
 import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
 import type { PublishedRecord } from './history.ts';
 import type { Random } from './random.ts';
-import { recordSource, type SentRecord } from './record-source.ts';
+import { type RecordOptions, recordSource, type SentRecord } from './record-source.ts';
 import { chaosTopic, pushAudience, pushSubscription, type SinkRig } from './sink-rig.ts';
+import { waitUntil } from './wait-until.ts';
 
 const PUSH_KEYS = 64;
 const DUPLICATE_SHARE = 0.05;
 const PUSH_POISON_SHARE = 0.01;
-const DEFAULT_POISON_SHARE = 0.012;
+const DEFAULT_SHARES = { poisonShare: 0.012, childShare: 0.6 };
 const TICK_MS = 50;
 const RETRY_MS = 200;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -30,6 +31,8 @@ export interface Load {
   send(records: number): Promise<void>;
   /** Sends records in a transaction that ends so; while it is open, nobody may read beyond its first record. */
   transact(records: number, end: 'commit' | 'abort', openMs: number): Promise<void>;
+  /** Adds a partition to the topic; from now on some records go there. */
+  grow(): Promise<void>;
   /** Publishes this many messages, some of which are then pushed once more. */
   publish(messages: number, pushUrl: string): Promise<void>;
   /** Sends until the signal; a rate of 0 messages publishes none. */
@@ -46,32 +49,39 @@ export interface Load {
 export async function openLoad(
   rig: SinkRig,
   random: Random,
-  { poisonShare = DEFAULT_POISON_SHARE }: { readonly poisonShare?: number } = {},
+  shares: Partial<Pick<RecordOptions, 'poisonShare' | 'childShare'>> = {},
 ): Promise<Load> {
   const brokers = [...rig.brokers];
   const kafka = kafkajsClient({ clientId: 'penstock-chaos', brokers, requestTimeout: REQUEST_TIMEOUT_MS });
   const pubsub = new PubSub({ projectId: localProject });
   const publisher = pubsub.topic(pushSubscription, { batching: { maxMessages: 20, maxMilliseconds: 5 } });
   const published = new Map<string, PublishedRecord>();
-  const nextRecord = recordSource(random, { prefix: 'key', poisonShare });
-  const nextTransacted = recordSource(random, { prefix: 'transacted', poisonShare });
+  const nextTransacted = inPartitions(
+    recordSource(random, { prefix: 'transacted', ...DEFAULT_SHARES, ...shares }),
+    rig.partitions,
+  );
   const nextMessage = messageSource(random);
   const last = Array.from({ length: rig.partitions }, () => -1);
   let producer: Producer | undefined;
 
-  const messagesOf = (records: readonly SentRecord[]) => {
-    const messages = records.map(({ key, value, headers, place }) => {
-      return { key, value, headers: { ...headers }, partition: place % rig.partitions };
+  const firstSource = inPartitions(
+    recordSource(random, { prefix: 'key', ...DEFAULT_SHARES, ...shares }),
+    rig.partitions,
+  );
+  const sources = [firstSource];
+  const messagesOf = (records: readonly PlacedRecord[]) => {
+    const messages = records.map(({ key, value, headers, partition }) => {
+      return { key, value, headers: { ...headers }, partition };
     });
     return { topic: chaosTopic, acks: -1, messages };
   };
-  const note = (records: readonly SentRecord[], answers: readonly RecordMetadata[]): void => {
+  const note = (records: readonly PlacedRecord[], answers: readonly RecordMetadata[]): void => {
     for (const { partition, baseOffset } of answers) {
-      const count = records.filter(({ place }) => place % rig.partitions === partition).length;
+      const count = records.filter((record) => record.partition === partition).length;
       last[partition] = Math.max(last[partition] ?? -1, Number(baseOffset) + count - 1);
     }
   };
-  const sendUntilTaken = async (records: readonly SentRecord[]): Promise<void> => {
+  const sendUntilTaken = async (records: readonly PlacedRecord[]): Promise<void> => {
     for (;;) {
       try {
         producer ??= await connected(kafka.producer({ idempotent: true, maxInFlightRequests: 1 }));
@@ -98,7 +108,8 @@ export async function openLoad(
       }),
     );
   };
-  const take = (count: number): SentRecord[] => Array.from({ length: count }, nextRecord);
+  const take = (count: number): PlacedRecord[] =>
+    Array.from({ length: count }, (_, n) => (sources[n % sources.length] ?? firstSource)());
 
   return {
     topic: chaosTopic,
@@ -114,7 +125,8 @@ export async function openLoad(
       await transactional.connect();
       try {
         const transaction = await transactional.transaction();
-        const records = end === 'commit' ? Array.from({ length: count }, nextTransacted) : strangers(count);
+        const records =
+          end === 'commit' ? Array.from({ length: count }, nextTransacted) : strangers(count, rig.partitions);
         const answers = await transaction.send(messagesOf(records));
         await delay(openMs);
         await transaction[end]();
@@ -122,6 +134,13 @@ export async function openLoad(
       } finally {
         await transactional.disconnect();
       }
+    },
+    async grow() {
+      const added = last.length;
+      await addPartition(kafka, added + 1);
+      last.push(-1);
+      const next = recordSource(random, { prefix: `grown-${added}`, ...DEFAULT_SHARES, ...shares });
+      sources.push(() => ({ ...next(), partition: added }));
     },
     publish,
     async run({ recordsPerSecond, messagesPerSecond, pushUrl, signal }) {
@@ -146,12 +165,46 @@ export async function openLoad(
   };
 }
 
+interface PlacedRecord extends SentRecord {
+  readonly partition: number;
+}
+
+function inPartitions(next: () => SentRecord, count: number): () => PlacedRecord {
+  return () => {
+    const record = next();
+    return { ...record, partition: record.place % count };
+  };
+}
+
 /** Records that may never be seen: any of them would be a row, a count or a letter too many. */
-function strangers(count: number): SentRecord[] {
+function strangers(count: number, partitions: number): PlacedRecord[] {
   return Array.from({ length: count }, (_, n) => {
     const value = `{"sequence":${n},"amount":1,"version":1,"slot":0,"at":"2026-01-01T00:00:00.000Z","token":"aborted-${n}"}`;
-    return { key: `aborted-${n}`, value, headers: { version: '1', type: 'parent' }, place: n };
+    return {
+      key: `aborted-${n}`,
+      value,
+      headers: { version: '1', type: 'parent' },
+      place: n,
+      partition: n % partitions,
+    };
   });
+}
+
+async function addPartition(kafka: Kafka, count: number): Promise<void> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    await admin.createPartitions({ topicPartitions: [{ topic: chaosTopic, count }] });
+    // Until it has a leader, asking for its offsets fails.
+    const isServed = (): Promise<boolean> =>
+      admin.fetchTopicOffsets(chaosTopic).then(
+        ({ length }) => length === count,
+        () => false,
+      );
+    await waitUntil(`partition ${count - 1} is served`, isServed);
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 async function connected(producer: Producer): Promise<Producer> {

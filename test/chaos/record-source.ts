@@ -6,7 +6,6 @@ const KEYS = 64;
 const ORPHANS = 4;
 const DUPLICATE_SHARE = 0.05;
 const TOMBSTONE_SHARE = 0.03;
-const CHILD_SHARE = 0.6;
 /** Spanner takes no key of more bytes than 8,192. */
 const OVERLONG_KEY = 'k'.repeat(9_000);
 const SLOTS = 8;
@@ -30,6 +29,16 @@ interface KeyState {
   hasParent: boolean;
 }
 
+/** What a source gives. */
+export interface RecordOptions {
+  /** Of the keys; two sources of the same keys would disturb each other's order. */
+  readonly prefix: string;
+  /** Records that some table must refuse. */
+  readonly poisonShare: number;
+  /** Of the records of a key whose parent is there. */
+  readonly childShare: number;
+}
+
 /** Values that no pipeline can take. */
 const BROKEN = ['{"sequence": 1', '{"other": 1}', '{"sequence": "many"}'] as const;
 type Flaw = 'broken' | 'overlong-key' | 'negative' | 'same-token' | 'orphan' | 'unrouted';
@@ -38,13 +47,8 @@ const FLAWS = ['broken', 'overlong-key', 'negative', 'same-token', 'orphan', 'un
 /**
  * Records of 64 keys: sequences that grow, versions that come out of order and twice, tombstones, parents before their
  * children; and now and then one that some table must refuse.
- *
- * @param options.prefix of the keys; two sources of the same keys would disturb each other's order
  */
-export function recordSource(
-  random: Random,
-  { prefix, poisonShare }: { readonly prefix: string; readonly poisonShare: number },
-): () => SentRecord {
+export function recordSource(random: Random, { prefix, poisonShare, childShare }: RecordOptions): () => SentRecord {
   const states = Array.from({ length: KEYS }, (): KeyState => ({ sequence: 0, version: 0, hasParent: false }));
   let serial = 0;
   const valueText = (state: KeyState, changes: { readonly amount?: number; readonly token?: string } = {}): string => {
@@ -69,7 +73,7 @@ export function recordSource(
       return { key: name, value, headers: { version: String(version), type }, place };
     };
     const ordinary = (): SentRecord['headers']['type'] => {
-      if (state.hasParent && random.next() < CHILD_SHARE) return 'child';
+      if (state.hasParent && random.next() < childShare) return 'child';
       state.hasParent = true;
       return 'parent';
     };

@@ -22,7 +22,7 @@ const MAX_PAUSE_MS = 300;
 /** Each of them comes before one comes again. */
 const FAULTS: readonly Fault[] = [
   ...Array.from({ length: 12 }, () => 'kill' as const),
-  ...(['zombie', 'move', 'kill-push', 'restart-broker', 'restart-spanner', 'transactions'] as const),
+  ...(['zombie', 'move', 'kill-push', 'restart-broker', 'restart-spanner', 'transactions', 'grow'] as const),
 ];
 
 /** How long to attack, and how hard. */
@@ -108,7 +108,7 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
 }
 
 function noFaults(): FaultCounts {
-  return { kills: 0, zombies: 0, moves: 0, brokerRestarts: 0, spannerRestarts: 0, transactions: 0 };
+  return { kills: 0, zombies: 0, moves: 0, brokerRestarts: 0, spannerRestarts: 0, transactions: 0, partitionsAdded: 0 };
 }
 
 function startLoad(

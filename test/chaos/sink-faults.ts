@@ -16,6 +16,7 @@ const MAX_OUTAGE_MS = 1_500;
 const MAX_OPEN_MS = 1_500;
 const TRANSACTED = 20;
 const MAX_SALVOS = 4;
+const MAX_ADDED = 3;
 const MAX_SALVO_PAUSE_MS = 1_200;
 
 /** What has been done to the sinks. */
@@ -27,6 +28,7 @@ export interface FaultCounts {
   brokerRestarts: number;
   spannerRestarts: number;
   transactions: number;
+  partitionsAdded: number;
 }
 
 /** Who is attacked. */
@@ -40,7 +42,16 @@ export interface Attack {
   push: RunningFunction | undefined;
 }
 
-export type Fault = 'kill' | 'zombie' | 'move' | 'kill-push' | 'restart-broker' | 'restart-spanner' | 'transactions';
+export type Fault =
+  | 'kill'
+  | 'zombie'
+  | 'move'
+  | 'kill-push'
+  | 'restart-broker'
+  | 'restart-spanner'
+  | 'transactions'
+  /** The topic gets one more partition, a few times in a run. */
+  | 'grow';
 
 /** Does one fault, and waits until every pipeline has got on with its work. */
 export async function doFault(attack: Attack, fault: Fault): Promise<void> {
@@ -51,6 +62,7 @@ export async function doFault(attack: Attack, fault: Fault): Promise<void> {
   else if (fault === 'move') await movePartitions(attack);
   else if (fault === 'kill-push') await killPush(attack);
   else if (fault === 'transactions') await transact(attack);
+  else if (fault === 'grow') await grow(attack);
   else if (fault === 'restart-broker') {
     await rig.cloud.kafka.restart(outageMs);
     counts.brokerRestarts += 1;
@@ -114,6 +126,12 @@ async function killPush(attack: Attack): Promise<void> {
   await attack.push.ended;
   attack.counts.kills += 1;
   attack.push = await attack.rig.startPushSink();
+}
+
+async function grow({ load, counts }: Attack): Promise<void> {
+  if (counts.partitionsAdded === MAX_ADDED) return;
+  await load.grow();
+  counts.partitionsAdded += 1;
 }
 
 /** One transaction is committed and one aborted; while they are open, readers must wait before them. */

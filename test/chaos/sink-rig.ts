@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Database } from '@google-cloud/spanner';
+import kafkajs from 'kafkajs';
 import { createTopic } from '../../deploy/cli/stack/create-topic.ts';
 import { identities } from '../../deploy/cli/stack/identities.ts';
 import { openLocalDatabase } from '../../deploy/cli/stack/open-local-database.ts';
@@ -13,6 +14,8 @@ import { type ChaosCloud, type ChaosKafka, openChaosCloud } from './chaos-cloud.
 import type { Random } from './random.ts';
 import { waitUntil } from './wait-until.ts';
 
+const { ConfigResourceTypes } = kafkajs;
+
 /** Where records and messages come from. */
 export const chaosTopic = 'chaos';
 export const pushSubscription = 'chaos-pushed';
@@ -20,6 +23,7 @@ export const pushSubscription = 'chaos-pushed';
 export const pushAudience = 'https://pubsub-sink.penstock.localhost';
 
 const SESSION_MS = 1_200;
+const MAX_MESSAGE_BYTES = 1024 * 1024;
 const GONE_TIMEOUT_MS = 15_000;
 
 const TABLES = `
@@ -169,6 +173,8 @@ export interface SinkRigOptions {
   readonly random: Random;
   /** Brokers to use instead of the laptop's. */
   readonly kafka?: ChaosKafka;
+  /** Settings of the topic. */
+  readonly topicSettings?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -182,7 +188,7 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
   const own = { env: { ...cloud.env, SPANNER_EMULATOR_HOST: cloud.spanner.address } };
   const database = await openLocalDatabase(own, writeDeclaration(cloud, dir, 1).database, TABLES);
   const { partitions } = options;
-  await makeTopic(brokers, partitions);
+  await makeTopic(brokers, options);
   const env = {
     ...cloud.env,
     PENSTOCK_IDENTITY: identities.kafkaSink,
@@ -226,7 +232,7 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
       }
       return sink;
     },
-    recreateTopic: () => makeTopic(brokers, partitions),
+    recreateTopic: () => makeTopic(brokers, options),
     isClosed: () => closed,
     async close() {
       closed = true;
@@ -239,7 +245,10 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
   };
 }
 
-async function makeTopic(brokers: readonly string[], partitions: number): Promise<void> {
+async function makeTopic(
+  brokers: readonly string[],
+  { partitions, topicSettings = {} }: SinkRigOptions,
+): Promise<void> {
   const admin = kafkajsClient({ clientId: 'penstock-chaos', brokers: [...brokers] }).admin();
   await admin.connect();
   try {
@@ -248,10 +257,15 @@ async function makeTopic(brokers: readonly string[], partitions: number): Promis
       await admin.deleteTopics({ topics: [chaosTopic] });
       await waitUntil(`topic ${chaosTopic} is gone`, isGone, GONE_TIMEOUT_MS);
     }
+    await createTopic(brokers, { name: chaosTopic, partitions, maxMessageBytes: MAX_MESSAGE_BYTES });
+    const configEntries = Object.entries(topicSettings).map(([name, value]) => ({ name, value }));
+    if (configEntries.length > 0) {
+      const resources = [{ type: ConfigResourceTypes.TOPIC, name: chaosTopic, configEntries }];
+      await admin.alterConfigs({ validateOnly: false, resources });
+    }
   } finally {
     await admin.disconnect();
   }
-  await createTopic(brokers, { name: chaosTopic, partitions, maxMessageBytes: 1024 * 1024 });
 }
 
 function writeDeclaration(cloud: ChaosCloud, dir: string, maxRows: number): { path: string; database: string } {

@@ -32,9 +32,10 @@ test('sinks lose nothing and double nothing while everything around them fails',
   });
   assert.deepEqual(report.damages, []);
   assert.deepEqual(report.crashLines, []);
-  const { kills, zombies, moves, brokerRestarts, spannerRestarts, transactions, unknownCommits } = report;
+  const { kills, zombies, moves, brokerRestarts, spannerRestarts, transactions, partitionsAdded, unknownCommits } =
+    report;
   assert.ok(kills >= 30, `only ${kills} kills`);
-  const faults = [zombies, moves, brokerRestarts, spannerRestarts, transactions, unknownCommits];
+  const faults = [zombies, moves, brokerRestarts, spannerRestarts, transactions, partitionsAdded, unknownCommits];
   assert.ok(
     faults.every((count) => count > 0),
     JSON.stringify(report),

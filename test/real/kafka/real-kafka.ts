@@ -19,6 +19,8 @@ export interface RealKafka {
   readonly brokers: readonly string[];
   /** `127.0.0.1:port` of the further listeners, by name. */
   readonly addresses: Readonly<Record<string, string>>;
+  /** Kills the broker with -9, and starts it again on the same ports and folder after so long. */
+  restart(outageMs: number): Promise<void>;
   /** Runs one of Kafka's own command line tools to its end, with this text as its input. */
   runTool(main: string, args: readonly string[], input?: string): Promise<void>;
   /** Ends the broker and removes its folder. */
@@ -52,25 +54,36 @@ export async function openRealKafka(options: RealKafkaOptions = {}): Promise<Rea
   const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
   for (const user of options.scramUsers ?? []) format.push('--add-scram', user);
   execFileSync('java', ['-cp', classPath, ...format], { stdio: 'ignore' });
-  const child = spawn('java', ['-Xmx512m', '-cp', classPath, 'kafka.Kafka', properties], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const printed = keepOutput(child);
   const brokers = [`127.0.0.1:${broker}`];
+  const start = (): ChildProcess =>
+    spawn('java', ['-Xmx512m', '-cp', classPath, 'kafka.Kafka', properties], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let child = start();
   const close = async (): Promise<void> => {
     await stop(child);
     rmSync(dir, { recursive: true, force: true });
   };
-  try {
-    await untilItAnswers(child, brokers);
-  } catch (cause) {
-    await close();
-    throw new Error(`Kafka did not start:\n${printed()}`, { cause });
-  }
+  const answering = async (): Promise<void> => {
+    const printed = keepOutput(child);
+    try {
+      await untilItAnswers(child, brokers);
+    } catch (cause) {
+      await close();
+      throw new Error(`Kafka did not start:\n${printed()}`, { cause });
+    }
+  };
+  await answering();
   const addresses = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `127.0.0.1:${port}`]));
   return {
     brokers,
     addresses,
+    async restart(outageMs) {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+      await delay(outageMs);
+      child = start();
+      await answering();
+    },
     async runTool(main, args, input = '') {
       const tool = spawn('java', ['-Xmx256m', '-cp', classPath, main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
       const said = keepOutput(tool);

@@ -1,4 +1,5 @@
 import type { Cell } from './cell.ts';
+import type { EncodedChange } from './encoded-change.ts';
 import type { PoisonClass } from './poison.ts';
 import type { EncodedRow } from './row-bytes.ts';
 
@@ -14,8 +15,7 @@ export interface RowKey {
 /** What one record asks of the table. */
 export type Change =
   | { readonly kind: 'write'; readonly key: RowKey; readonly row: Row }
-  /** A write of every column that the pipeline writes, already in the protocol's bytes; `keyText` as in `RowKey`. */
-  | { readonly kind: 'encoded'; readonly keyText: string; readonly row: EncodedRow }
+  | EncodedChange
   /** `version` is the guard's cell; undefined when the record carries none. */
   | { readonly kind: 'delete'; readonly key: RowKey; readonly version: Cell | undefined }
   /** For mode `aggregate`: one input a function, undefined for `count`. */

@@ -58,7 +58,7 @@ export function resolveBatch(
     const { change, target } = item;
     const { place, family, upsertBlindly } = (target && places.get(target)) ?? {};
     if (change.kind === 'encoded' && place && upsertBlindly) {
-      upsertBlindly(change.keyText, change.row, place.writer);
+      upsertBlindly(change, place.writer);
       rowCount++;
     } else if (change.kind === 'poison') dead.push({ at, poison: change.poison, reason: change.reason });
     else if (change.kind === 'none' || !place || !family) skippedAt.push(at);

@@ -1,8 +1,10 @@
 import type { Cell } from './cell.ts';
 import type { Row, RowKey, TableMutation } from './change.ts';
+import type { EncodedChange } from './encoded-change.ts';
 import { keyText } from './key-text.ts';
 import type { EncodedRow } from './row-bytes.ts';
 import type { RowPlace } from './row-states.ts';
+import { RowsByKey } from './rows-by-key.ts';
 import type { TableWriter, WrittenTable } from './written-tables.ts';
 
 /** How a row is written. */
@@ -25,7 +27,7 @@ type Write = Exclude<Operation, { operation: 'delete' }>;
 export interface FamilyOperations {
   push(place: RowPlace, operation: Operation): void;
   /** Pushes the upsert of a whole row by its key's text alone: the way of most records. Only where a table is alone. */
-  readonly upsertEncoded?: (text: string, encoded: EncodedRow, writer: TableWriter) => void;
+  readonly upsertEncoded?: (change: EncodedChange, writer: TableWriter) => void;
   /** What the database must do, in this order. */
   mutations(): TableMutation[];
 }
@@ -42,28 +44,26 @@ export function familyOperations(family: readonly WrittenTable[]): FamilyOperati
  */
 function loneOperations([written]: readonly WrittenTable[]): FamilyOperations {
   const byKey = new Map<string, Operation>();
-  const rows = new Map<string, EncodedRow>();
-  let rowsWriter: TableWriter | undefined;
+  let whole: { readonly byKey: RowsByKey; readonly writer: TableWriter } | undefined;
   const push = (text: string, later: Operation): void => {
-    if (rowsWriter) {
-      for (const [key, encoded] of rows) byKey.set(key, { operation: 'upsert', encoded, writer: rowsWriter });
-      rows.clear();
-      rowsWriter = undefined;
+    for (const encoded of whole?.byKey.rows ?? []) {
+      if (whole) byKey.set(encoded.keyText, { operation: 'upsert', encoded, writer: whole.writer });
     }
+    whole = undefined;
     const earlier = byKey.get(text);
     if (earlier) byKey.delete(text);
     byKey.set(text, earlier ? follow(earlier, later) : later);
   };
   return {
     push: ({ text }, later) => push(text, later),
-    upsertEncoded(text, encoded, writer) {
-      if (byKey.size === 0) rowsWriter ??= writer;
-      if (rowsWriter === writer) rows.set(text, encoded);
-      else push(text, { operation: 'upsert', encoded, writer });
+    upsertEncoded(encoded, writer) {
+      if (byKey.size === 0) whole ??= { byKey: new RowsByKey(encoded.arena), writer };
+      if (whole?.writer === writer && whole.byKey.set(encoded)) return;
+      push(encoded.keyText, { operation: 'upsert', encoded, writer });
     },
     mutations() {
       if (!written) return [];
-      return rowsWriter ? [upsertOf(rowsWriter, [...rows.values()])] : mutationsOf(written, byKey.values());
+      return whole ? [upsertOf(whole.writer, whole.byKey.rows)] : mutationsOf(written, byKey.values());
     },
   };
 }

@@ -62,7 +62,7 @@ function write({ states, operations }: FamilyBatch, { written, writer }: ChangeP
   }
   if (mode === 'replace') states.remove(at);
   const operation = writeKind(mode);
-  const item = change.kind === 'encoded' ? { encoded: change.row, writer } : { row: row ?? [] };
+  const item = change.kind === 'encoded' ? { encoded: change, writer } : { row: row ?? [] };
   operations.push(at, { operation, ...item });
   return 'taken';
 }

@@ -3,6 +3,7 @@ import { noSchemas, type SchemaBook } from '../../formats/schema-book.ts';
 import type { Cell } from '../cell.ts';
 import type { Change } from '../change.ts';
 import type { PlannedColumn } from '../column-plan.ts';
+import { EncodedChange } from '../encoded-change.ts';
 import type { RawRecord } from '../raw-record.ts';
 import { WHOLE_DOCUMENT } from '../read-source.ts';
 import type { WireWriter } from '../row-bytes.ts';
@@ -12,7 +13,7 @@ import { type ScannerChoice, scannerChoice } from './scanner-choice.ts';
 import { type StraightColumn, straightColumn } from './straight-column.ts';
 import { INTEGER, KIND_COUNT, LONG } from './value-kind.ts';
 import { CELL_HEAD_BYTES, LOOP_BYTES } from './write-cells.ts';
-import { writtenKeyText } from './written-key-text.ts';
+import { isShortText, SHORT_TEXT_HEAD, writtenKeyText } from './written-key-text.ts';
 
 /**
  * Writes a record's row into the writer; undefined for a record that is not plain, which the general path then maps, and
@@ -103,14 +104,28 @@ class StraightRows {
     const needed = room.fixed + ofRecord + room.fieldCount * scanner.maxSourceBytes;
     writer.reserve(needed);
     const row = writer.beginRow();
-    const keyText = this.writeCells(record, value, scanner, writer, needed)
-      ? writtenKeyText(writer.bytes, this.keyStarts)
-      : undefined;
-    if (keyText === undefined) {
-      writer.dropRow(row);
-      return undefined;
+    if (this.writeCells(record, value, scanner, writer, needed)) {
+      const change = this.closeRow(writer, row);
+      if (change) return change;
     }
-    return { kind: 'encoded', keyText, row: writer.endRow(row) };
+    writer.dropRow(row);
+    return undefined;
+  }
+
+  /** @returns undefined for a key that is too large */
+  private closeRow(writer: WireWriter, row: number): EncodedChange | undefined {
+    const { keyStarts } = this;
+    const { bytes, at } = writer;
+    const start = keyStarts[0] ?? 0;
+    if (keyStarts.length === 1 && isShortText(bytes, start)) {
+      // Closing a row may move it: its end stays where its cells end.
+      const back = at - (start + SHORT_TEXT_HEAD);
+      const encoded = writer.endRow(row);
+      const keyFrom = encoded.to - back;
+      return new EncodedChange(encoded, keyFrom, keyFrom + (bytes[start + SHORT_TEXT_HEAD - 1] ?? 0));
+    }
+    const text = writtenKeyText(bytes, keyStarts);
+    return text === undefined ? undefined : new EncodedChange(writer.endRow(row), -1, -1, text);
   }
 
   /** @returns false where the general path must look */

@@ -5,6 +5,14 @@ import { keyText } from '../key-text.ts';
 /** What Spanner counts for a key's cell that is no text. */
 const SCALAR_BYTES = 8;
 
+/** What stands before a short text: element tag, length, string tag, length. */
+export const SHORT_TEXT_HEAD = 4;
+
+/** Whether the cell that begins here is a text of less than 126 bytes. */
+export function isShortText(out: Buffer, start: number): boolean {
+  return (out[start + 1] ?? 0) < 0x80 && out[start + 2] === 0x1a;
+}
+
 /**
  * The text of a row's key, as `keyText` makes it of the cells.
  *
@@ -12,14 +20,6 @@ const SCALAR_BYTES = 8;
  * @returns undefined for a key that is too large
  */
 export function writtenKeyText(out: Buffer, starts: Int32Array): string | undefined {
-  if (starts.length === 1) {
-    const at = starts[0] ?? 0;
-    // A short string: element tag, length, string tag, length.
-    const length = out[at + 3] ?? 0;
-    if ((out[at + 1] ?? 0) < 0x80 && out[at + 2] === 0x1a) {
-      return textAt(out, at + 4, length);
-    }
-  }
   const cells: Cell[] = [];
   let bytes = 0;
   for (const start of starts) {
@@ -28,36 +28,6 @@ export function writtenKeyText(out: Buffer, starts: Int32Array): string | undefi
     bytes += typeof cell === 'string' ? Buffer.byteLength(cell) : SCALAR_BYTES;
   }
   return bytes > maxKeyBytes ? undefined : keyText(cells);
-}
-
-/** Up to this length, two short texts and their sum cost less than a call into the engine. */
-const SHORT_TEXT = 12;
-const HALF = 8;
-
-function textAt(out: Buffer, from: number, length: number): string {
-  let high = 0;
-  if (length <= SHORT_TEXT) for (let at = from; at < from + length; at++) high |= out[at] ?? 0;
-  if (length > SHORT_TEXT || high >= 0x80) return out.toString('utf8', from, from + length);
-  return length <= HALF
-    ? asciiAt(out, from, length)
-    : asciiAt(out, from, HALF) + asciiAt(out, from + HALF, length - HALF);
-}
-
-/** Up to eight ASCII characters. */
-function asciiAt(out: Buffer, at: number, length: number): string {
-  const [a, b, c, d] = [out[at] ?? 0, out[at + 1] ?? 0, out[at + 2] ?? 0, out[at + 3] ?? 0];
-  if (length < 4) return ascii3(a, b, c, length);
-  if (length === 4) return String.fromCharCode(a, b, c, d);
-  const [e, f, g, h] = [out[at + 4] ?? 0, out[at + 5] ?? 0, out[at + 6] ?? 0, out[at + 7] ?? 0];
-  if (length === 8) return String.fromCharCode(a, b, c, d, e, f, g, h);
-  if (length === 7) return String.fromCharCode(a, b, c, d, e, f, g);
-  return length === 6 ? String.fromCharCode(a, b, c, d, e, f) : String.fromCharCode(a, b, c, d, e);
-}
-
-function ascii3(a: number, b: number, c: number, length: number): string {
-  if (length === 0) return '';
-  if (length === 1) return String.fromCharCode(a);
-  return length === 2 ? String.fromCharCode(a, b) : String.fromCharCode(a, b, c);
 }
 
 /** Reads a scalar cell back. */

@@ -62,10 +62,10 @@ function agree(record: RawRecord, ours: Mapped, theirs: NonNullable<Mapped>, wri
     return cell;
   });
   const wanted = encodeRow(new WireWriter(), row);
-  const bytes = ours.row.arena.bytes.subarray(ours.row.from, ours.row.to);
+  const bytes = ours.arena.bytes.subarray(ours.from, ours.to);
   assert.equal(hexOf(bytes), hexOf(wanted.arena.bytes.subarray(0, wanted.to)), shown);
   assert.equal(ours.keyText, theirs.key.text);
-  assert.equal(ours.row.to, before);
+  assert.equal(ours.to, before);
   return true;
 }
 

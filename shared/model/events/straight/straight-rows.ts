@@ -120,9 +120,10 @@ class StraightRows {
     if (keyStarts.length === 1 && isShortText(bytes, start)) {
       // Closing a row may move it: its end stays where its cells end.
       const back = at - (start + SHORT_TEXT_HEAD);
+      const length = bytes[start + SHORT_TEXT_HEAD - 1] ?? 0;
       const encoded = writer.endRow(row);
       const keyFrom = encoded.to - back;
-      return new EncodedChange(encoded, keyFrom, keyFrom + (bytes[start + SHORT_TEXT_HEAD - 1] ?? 0));
+      return new EncodedChange(encoded, keyFrom, keyFrom + length);
     }
     const text = writtenKeyText(bytes, keyStarts);
     return text === undefined ? undefined : new EncodedChange(writer.endRow(row), -1, -1, text);

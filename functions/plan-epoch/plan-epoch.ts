@@ -1,7 +1,8 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EpochStore, maxShards, type StoredEpoch } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { PinnedSnapshot } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
-import { PenstockError } from '../../shared/base/errors.ts';
+import { ReadRefusedError } from '../../shared/adapters/spanner/reader/reader-error.ts';
+import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
 import { maxBatchBytes } from '../../shared/base/limits.ts';
 import type { Declaration, Feed } from '../../shared/model/config/declaration.ts';
 import { batchesPerBlock, shardOrder } from '../../shared/model/epochs/cut-block.ts';
@@ -93,8 +94,12 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     columns,
     types: pinned.types,
     keyLength: pinned.key.length,
+    filter: feed.where === undefined ? undefined : { where: feed.where, key: pinned.key },
+    options: feed.read,
     readTimestamp: pinned.readTimestamp,
     signal: tools.signal,
+  }).catch((error: unknown) => {
+    throw conditionRefused(feed, error) ?? error;
   });
   const manifest = buildManifest({
     epoch,
@@ -104,6 +109,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     rowCount: survey.rowCount,
     plan: makePlan(feed, columns, pinned, survey, tools.versions),
     checkpoints: pinned.checkpoints,
+    ...(feed.read && { read: feed.read }),
   });
   checkBatchBytes(feed, manifest);
   return manifest;
@@ -123,6 +129,7 @@ function makePlan(
     table: feed.table,
     columns,
     key: pinned.key,
+    ...(feed.where !== undefined && { where: feed.where }),
     transforms: survey.transforms,
     split: fitSplit(feed) ?? null,
     seed: feed.seed,
@@ -150,6 +157,14 @@ function readableUntilOf({ readTimestamp, retentionMs }: PinnedSnapshot, roomMs:
     });
   }
   return new Date(Date.parse(readTimestamp) + retentionMs).toISOString();
+}
+
+/** The first query says what Spanner thinks of the condition. */
+function conditionRefused({ name, where }: Feed, error: unknown): ConfigError | undefined {
+  if (where === undefined || !(error instanceof ReadRefusedError)) return undefined;
+  const message = `is refused by Spanner: ${messageOf(error.cause)}`;
+  const remedy = 'Write a GoogleSQL condition on the table’s columns';
+  return new ConfigError([{ path: `feeds.${name}.where`, message, remedy }]);
 }
 
 function checkBatchBytes(feed: Feed, { tensors }: Manifest): void {

@@ -1,9 +1,10 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
-import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import { type RangeRead, readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import type { Feed } from '../../shared/model/config/declaration.ts';
 import type { Key } from '../../shared/model/epochs/key.ts';
 import { keyAt } from '../../shared/model/epochs/key-at.ts';
 import { type KeySampler, keySampler } from '../../shared/model/epochs/key-sampler.ts';
+import type { ReadOptions } from '../../shared/model/epochs/read-options.ts';
 import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
 import { fitTransforms } from '../../shared/model/tensors/fit-transforms.ts';
 import type { FittedTransform } from '../../shared/model/tensors/fitted.ts';
@@ -37,6 +38,8 @@ export async function surveyTable(
     /** Of the table's columns as Spanner spells them, by lower-case name. */
     readonly types: ReadonlyMap<string, string>;
     readonly keyLength: number;
+    readonly filter: RangeRead['filter'];
+    readonly options: ReadOptions | undefined;
     readonly readTimestamp: string;
     readonly signal: AbortSignal;
   },

@@ -2,19 +2,13 @@ import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import type { EpochStore, StoredShard } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Position } from '../../shared/model/epochs/cut-block.ts';
 import { divideBlock, positionAfter, rowSpan } from '../../shared/model/epochs/divide-block.ts';
-import {
-  announcementOf,
-  batchMetadata,
-  blockRows,
-  type Manifest,
-  shardRanges,
-  type Versions,
-} from '../../shared/model/epochs/manifest.ts';
+import { announcementOf, batchMetadata, type Manifest, type Versions } from '../../shared/model/epochs/manifest.ts';
 import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
 import { type BatchEncoder, batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
 import { checkVersions } from './check-versions.ts';
@@ -156,19 +150,10 @@ class ShardReading {
   }
 
   #blocks(): AsyncGenerator<ColumnBlock, void, undefined> {
-    const { plan, readTimestamp } = this.#manifest;
-    const range = shardRanges(plan)[this.lease.of];
-    if (range === undefined) throw notPlanned(this.lease.epoch, this.lease.shard);
-    return readRange(this.#tools.channel, {
-      table: plan.table,
-      columns: plan.columns,
-      keyLength: plan.key.length,
-      range,
-      afterKey: this.lease.position.afterKey,
-      readTimestamp,
-      blockRows: blockRows(plan),
-      signal: this.#tools.signal,
-    });
+    const { of: shard, position } = this.lease;
+    const { columns } = this.#manifest.plan;
+    const { channel, signal } = this.#tools;
+    return readRange(channel, shardRead(this.#manifest, { shard, columns, afterKey: position.afterKey, signal }));
   }
 
   async #deliver(block: ColumnBlock): Promise<void> {

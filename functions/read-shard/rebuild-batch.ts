@@ -1,16 +1,11 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { PenstockError } from '../../shared/base/errors.ts';
-import { startPosition } from '../../shared/model/epochs/cut-block.ts';
+import { type Position, startPosition } from '../../shared/model/epochs/cut-block.ts';
 import { divideBlock, rowSpan } from '../../shared/model/epochs/divide-block.ts';
-import {
-  batchMetadata,
-  blockRows,
-  type Manifest,
-  shardRanges,
-  type Versions,
-} from '../../shared/model/epochs/manifest.ts';
+import { batchMetadata, type Manifest, shardRanges, type Versions } from '../../shared/model/epochs/manifest.ts';
 import { batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
 import { checkVersions } from './check-versions.ts';
 import { refuseWhenPast } from './refuse-when-past.ts';
@@ -81,20 +76,11 @@ async function findBlock(
   throw noBatch(manifest.epoch, shard, sequence, batches);
 }
 
-async function readBlock({ plan, ...manifest }: Manifest, shard: number, from: BlockSpan['from'], tools: RebuildTools) {
-  const range = shardRanges(plan)[shard] ?? { from: undefined, to: undefined };
-  const blocks = readRange(tools.channel, {
-    table: plan.table,
-    columns: plan.columns,
-    keyLength: plan.key.length,
-    range,
-    afterKey: from.afterKey,
-    readTimestamp: manifest.readTimestamp,
-    blockRows: blockRows(plan),
-    signal: tools.signal,
-  });
-  for await (const block of blocks) return block;
-  throw new TypeError(`Shard ${shard} of ${manifest.epoch} has no rows behind its row ${from.rows}`);
+async function readBlock(manifest: Manifest, shard: number, { afterKey, rows }: Position, tools: RebuildTools) {
+  const { columns } = manifest.plan;
+  const read = shardRead(manifest, { shard, columns, afterKey, signal: tools.signal });
+  for await (const block of readRange(tools.channel, read)) return block;
+  throw new TypeError(`Shard ${shard} of ${manifest.epoch} has no rows behind its row ${rows}`);
 }
 
 function noBatch(epoch: string, shard: number, sequence: number, batches: number): PenstockError {

@@ -1,3 +1,5 @@
+import { checkCondition } from '../epochs/check-condition.ts';
+import type { ReadOptions, Replica } from '../epochs/read-options.ts';
 import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
 import type { Finding, Report } from './finding.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
@@ -97,6 +99,10 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
   if (written.shards !== undefined && written.shardRows !== undefined) {
     report([...path, 'shardRows'], 'is given beside `shards`', 'Keep one of the two');
   }
+  const wrong = written.where === undefined ? undefined : checkCondition(written.where);
+  if (wrong !== undefined) {
+    report([...path, 'where'], wrong, 'Write one condition on the table’s columns, the same whenever it is asked');
+  }
   if (Object.keys(written.transforms).length === 0) report([...path, 'transforms'], 'is empty', 'Declare a tensor');
   if (written.label && 'label' in written.transforms) {
     report([...path, 'transforms', 'label'], 'has the name of the label tensor', 'Choose another name');
@@ -104,6 +110,8 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
   return {
     name,
     table: written.table,
+    where: written.where,
+    read: written.read && readOptions(written.read),
     transforms: Object.entries(written.transforms).map(([tensor, transform]) =>
       transformSettings(tensor, transform, { path: [...path, 'transforms', tensor], report }),
     ),
@@ -120,6 +128,17 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
       audience: written.trainer.audience ?? written.trainer.url,
     },
   };
+}
+
+function readOptions({ priority, tag, replicas }: NonNullable<WrittenFeed['read']>): ReadOptions {
+  const chosen = replicas && 'include' in replicas ? { include: replicas.include.map(replicaOf) } : undefined;
+  const left = replicas && 'exclude' in replicas ? { exclude: replicas.exclude.map(replicaOf) } : undefined;
+  const directed = chosen ?? left;
+  return { ...(priority && { priority }), ...(tag !== undefined && { tag }), ...(directed && { replicas: directed }) };
+}
+
+function replicaOf({ location, type }: { location?: string | undefined; type?: Replica['type'] | undefined }): Replica {
+  return { ...(location !== undefined && { location }), ...(type && { type }) };
 }
 
 function mapEntries<V, W>(

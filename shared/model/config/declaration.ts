@@ -1,3 +1,4 @@
+import type { ReadOptions } from '../epochs/read-options.ts';
 import type { Transform } from './transform.ts';
 
 /**
@@ -183,6 +184,9 @@ export interface Aggregate {
 export interface Feed {
   readonly name: string;
   readonly table: string;
+  /** A GoogleSQL condition on the table's columns; undefined takes every row. */
+  readonly where?: string | undefined;
+  readonly read?: ReadOptions | undefined;
   readonly transforms: readonly Transform[];
   readonly label: Label | undefined;
   /** Rows go to `evaluate` and `test` by a hash of this column; shares in [0, 1). */

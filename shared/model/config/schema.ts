@@ -175,8 +175,34 @@ const transform = z.strictObject({
     .describe('`mean`, or what NULL is taken for'),
 });
 
+const replica = z
+  .strictObject({
+    location: z
+      .string()
+      .regex(/^[a-z0-9-]{1,63}$/, 'must be a region, as us-east1')
+      .optional(),
+    type: z.enum(['read-write', 'read-only']).optional(),
+  })
+  .refine(({ location, type }) => location !== undefined || type !== undefined, 'must name a location or a type');
+const replicas = z.array(replica).min(1).max(10);
+
+const feedRead = z.strictObject({
+  priority: z.enum(['low', 'medium', 'high']).optional().describe('low unless given'),
+  tag: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_-]{0,49}$/, 'must be up to 50 letters, digits, `_` or `-`')
+    .optional()
+    .describe('Spanner’s statistics show the reads under it'),
+  replicas: z
+    .union([z.strictObject({ include: replicas }), z.strictObject({ exclude: replicas })])
+    .optional()
+    .describe('Which replicas serve the reads'),
+});
+
 export const feedSchema = z.strictObject({
   table: identifier,
+  where: z.string().optional().describe('A GoogleSQL condition on the table’s columns: only rows that meet it'),
+  read: feedRead.optional().describe('How Spanner serves the reads; changes no row'),
   transforms: z.record(z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be a tensor name'), transform),
   label: z.strictObject({ column: identifier, greaterThan: z.number().optional() }).optional(),
   split: z.strictObject({ by: identifier, evaluate: percent }).optional(),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FittedSplit, type FittedTransform, type TensorSpec, tensorSpecs } from '../tensors/fitted.ts';
 import type { Key, KeyColumn } from './key.ts';
 import type { KeyRange } from './key-range.ts';
+import type { ReadOptions } from './read-options.ts';
 
 /** What can change the bytes of a batch from outside of the plan. */
 export interface Versions {
@@ -28,6 +29,8 @@ export interface Plan {
   /** Columns that are read: those of the key first, in its order, so that any row can be resumed after. */
   readonly columns: readonly string[];
   readonly key: readonly KeyColumn[];
+  /** Only rows that meet this GoogleSQL condition; absent for all. */
+  readonly where?: string;
   /** Fitted; the label's is the last. */
   readonly transforms: readonly FittedTransform[];
   readonly split: FittedSplit | null;
@@ -53,6 +56,8 @@ export interface Manifest {
   /** Rows at the read timestamp. */
   readonly rowCount: number;
   readonly plan: Plan;
+  /** How Spanner serves the reads; not of the plan, since it changes no byte. */
+  readonly read?: ReadOptions;
   readonly tensors: readonly TensorSpec[];
   readonly checkpoints: readonly ContainedOffsets[];
 }

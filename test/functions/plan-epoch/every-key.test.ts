@@ -121,10 +121,11 @@ function keysOf(shape: readonly KeyShape[]): fc.Arbitrary<KeyPart[]> {
 
 let plans = 0;
 
-async function plan(table: string, shards: number): Promise<Manifest> {
+async function plan(table: string, shards: number, where?: string): Promise<Manifest> {
   const planned: Feed = {
     ...feed,
     table,
+    where,
     shards,
     label: undefined,
     split: undefined,
@@ -159,6 +160,7 @@ async function readKeys({ plan, readTimestamp }: Manifest, range: KeyRange, afte
     readTimestamp,
     blockRows: 7,
     afterKey,
+    filter: plan.where === undefined ? undefined : { where: plan.where, key: plan.key },
   };
   for await (const block of readRange(channel, read)) {
     for (let row = 0; row < block.rowCount; row += 1) keys.push(keyAt(block, plan.key.length, row));
@@ -201,17 +203,22 @@ test('planEpoch() puts every row into exactly one shard, for every key type, ord
     const rows =
       fc.sample(fc.array(keysOf(shape), { minLength: 25, maxLength: 40 }), { numRuns: 1, seed: table })[0] ?? [];
     const columns = shape.map((_, at) => `K${at}`);
-    const inserted = rows.map((key) =>
+    const inserted = rows.map((key, row) =>
       Object.fromEntries([
         ...key.map((part, at) => [columns[at], typeof part === 'number' ? Spanner.float(part) : part]),
-        ['V', '1'],
+        ['V', String(row % 2)],
       ]),
     );
     // A key that comes twice is one row.
     await opened.database.table(`T${table}`).upsert(inserted);
-    const distinct = new Set(rows.map((key) => JSON.stringify(key.map((part) => (Object.is(part, -0) ? 0 : part)))));
-    const manifest = await plan(`T${table}`, 1 + (table % 6));
-    await assertCovered(manifest, distinct.size, wire);
+    const values = new Map(
+      rows.map((key, row) => [JSON.stringify(key.map((part) => (Object.is(part, -0) ? 0 : part))), row % 2]),
+    );
+    await assertCovered(await plan(`T${table}`, 1 + (table % 6)), values.size, wire);
+    // The laptop’s evaluator of GoogleSQL has no UUID to cast to.
+    if (shape.some(({ code }) => code === 'UUID')) continue;
+    const odd = [...values.values()].filter((value) => value === 1).length;
+    await assertCovered(await plan(`T${table}`, 3, 'V = 1 OR V > 5'), odd, `${wire} where`);
   }
 });
 

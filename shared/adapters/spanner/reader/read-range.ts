@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Key } from '../../../model/epochs/key.ts';
+import type { Key, KeyColumn } from '../../../model/epochs/key.ts';
 import { keyAt } from '../../../model/epochs/key-at.ts';
 import type { KeyRange } from '../../../model/epochs/key-range.ts';
+import type { ReadOptions } from '../../../model/epochs/read-options.ts';
 import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
 import type { SpannerChannel } from '../channel.ts';
-import { encodeKeySet, encodeRead as encodeReadRequest, selectTimestamp } from '../request-bytes.ts';
 import { isLostSession } from '../spanner-errors.ts';
 import { type ResultDecoder, resultDecoder } from './decoder.ts';
+import { rangeRequest } from './range-request.ts';
 import { DecodeError, ReadRefusedError, ReadUnavailableError } from './reader-error.ts';
 
 /** UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE: the same read may succeed. */
@@ -31,6 +32,9 @@ export interface RangeRead {
   /** Rows of each block but the last. */
   readonly blockRows: number;
   readonly signal?: AbortSignal;
+  /** Only rows that meet a GoogleSQL condition; `key` is the table's. */
+  readonly filter?: { readonly where: string; readonly key: readonly KeyColumn[] } | undefined;
+  readonly options?: ReadOptions | undefined;
 }
 
 /**
@@ -97,7 +101,8 @@ async function* messages(
 ): AsyncGenerator<Buffer, void, undefined> {
   const { signal } = read;
   signal?.throwIfAborted();
-  const call = channel.stream('StreamingRead', encodeRead(read, session), { session });
+  const { method, bytes } = rangeRequest(read, session);
+  const call = channel.stream(method, bytes, { session });
   const cancel = (): void => call.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
   let timer = setTimeout(cancel, SILENCE_MS);
@@ -130,29 +135,4 @@ async function pauseOrThrow(read: RangeRead, error: unknown, tries: number): Pro
 function codeOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'number' ? error.code : undefined;
-}
-
-function encodeRead(read: RangeRead, session: string): Buffer {
-  return encodeReadRequest({
-    session,
-    selector: selectTimestamp(wireTimestamp(read.readTimestamp)),
-    table: read.table,
-    columns: read.columns,
-    keySet: keySetOf(read),
-    priority: 'low',
-  });
-}
-
-function keySetOf({ range, afterKey }: RangeRead): Buffer {
-  if (range.from === undefined && range.to === undefined && afterKey === undefined) return encodeKeySet('all');
-  const isOpen = afterKey !== undefined;
-  return encodeKeySet({
-    from: { key: afterKey ?? range.from ?? [], open: isOpen },
-    to: { key: range.to ?? [], open: range.to !== undefined },
-  });
-}
-
-function wireTimestamp(text: string): { seconds: number; nanos: number } {
-  const fraction = /\.(\d{1,9})Z$/.exec(text)?.[1] ?? '';
-  return { seconds: Date.parse(`${text.slice(0, 19)}Z`) / 1000, nanos: Number(fraction.padEnd(9, '0')) };
 }

@@ -1,0 +1,63 @@
+import { rangeQuery } from '../../../model/epochs/range-query.ts';
+import type { DirectedRead, ReadOptions, Replica } from '../../../model/epochs/read-options.ts';
+import { encodeKeySet, encodeQuery, encodeRead, selectTimestamp } from '../request-bytes.ts';
+import { bytesField, numberField, textField, wireMessage } from '../wire-fields.ts';
+import type { RangeRead } from './read-range.ts';
+
+/** Numbers of `google.spanner.v1`: request options in both requests, directed reads in each. */
+const REQUEST_OPTIONS = 11;
+const READ_DIRECTED = 14;
+const QUERY_DIRECTED = 15;
+const priorities = { low: 1, medium: 2, high: 3 } as const;
+
+/** A call that gives the rows of a key range: a plain read, or a query where rows are filtered. */
+export interface RangeRequest {
+  readonly method: 'StreamingRead' | 'ExecuteStreamingSql';
+  readonly bytes: Buffer;
+}
+
+/** Encodes the call for the rows of `read`. */
+export function rangeRequest(read: RangeRead, session: string): RangeRequest {
+  const selector = selectTimestamp(wireTimestamp(read.readTimestamp));
+  const { table, columns, range, afterKey, filter, options = {} } = read;
+  // A message is a row of fields in any order: the options go behind what all calls have.
+  if (filter) {
+    const { sql, parameters } = rangeQuery({ table, columns, ...filter, range, afterKey });
+    const query = encodeQuery({ session, selector, sql, parameters });
+    return { method: 'ExecuteStreamingSql', bytes: Buffer.concat([query, optionFields(options, QUERY_DIRECTED)]) };
+  }
+  const plain = encodeRead({ session, selector, table, columns, keySet: keySetOf(read) });
+  return { method: 'StreamingRead', bytes: Buffer.concat([plain, optionFields(options, READ_DIRECTED)]) };
+}
+
+function optionFields({ priority = 'low', tag, replicas }: ReadOptions, directedField: number): Buffer {
+  return wireMessage(
+    bytesField(REQUEST_OPTIONS, wireMessage(numberField(1, priorities[priority]), textField(2, tag))),
+    replicas && bytesField(directedField, directedRead(replicas)),
+  );
+}
+
+/** `DirectedReadOptions`. */
+function directedRead({ include, exclude }: DirectedRead): Buffer {
+  const selections = (replicas: readonly Replica[]): Buffer =>
+    wireMessage(...replicas.map((replica) => bytesField(1, replicaSelection(replica))));
+  return wireMessage(include && bytesField(1, selections(include)), exclude && bytesField(2, selections(exclude)));
+}
+
+function replicaSelection({ location, type }: Replica): Buffer {
+  return wireMessage(textField(1, location), numberField(2, type && { 'read-write': 1, 'read-only': 2 }[type]));
+}
+
+function keySetOf({ range, afterKey }: RangeRead): Buffer {
+  if (range.from === undefined && range.to === undefined && afterKey === undefined) return encodeKeySet('all');
+  const isOpen = afterKey !== undefined;
+  return encodeKeySet({
+    from: { key: afterKey ?? range.from ?? [], open: isOpen },
+    to: { key: range.to ?? [], open: range.to !== undefined },
+  });
+}
+
+function wireTimestamp(text: string): { seconds: number; nanos: number } {
+  const fraction = /\.(\d{1,9})Z$/.exec(text)?.[1] ?? '';
+  return { seconds: Date.parse(`${text.slice(0, 19)}Z`) / 1000, nanos: Number(fraction.padEnd(9, '0')) };
+}

@@ -1,0 +1,33 @@
+import type { Key } from '../../../model/epochs/key.ts';
+import { blockRows, type Manifest, shardRanges } from '../../../model/epochs/manifest.ts';
+import type { RangeRead } from './read-range.ts';
+
+/**
+ * The read of a planned shard's rows, or of those behind a key, in its blocks.
+ *
+ * @throws {RangeError} when the epoch has no such shard
+ */
+export function shardRead(
+  { epoch, plan, readTimestamp, read }: Manifest,
+  wanted: {
+    readonly shard: number;
+    readonly columns: readonly string[];
+    readonly afterKey: Key | undefined;
+    readonly signal: AbortSignal;
+  },
+): RangeRead {
+  const range = shardRanges(plan)[wanted.shard];
+  if (range === undefined) throw new RangeError(`There is no shard ${wanted.shard} of ${epoch}`);
+  return {
+    table: plan.table,
+    columns: wanted.columns,
+    keyLength: plan.key.length,
+    range,
+    afterKey: wanted.afterKey,
+    readTimestamp,
+    blockRows: blockRows(plan),
+    signal: wanted.signal,
+    filter: plan.where === undefined ? undefined : { where: plan.where, key: plan.key },
+    options: read,
+  };
+}

@@ -1,6 +1,6 @@
 import type { KafkaDriver, Subscription, TopicSource } from '../../shared/adapters/kafka/driver.ts';
 import { KafkaAuthError } from '../../shared/adapters/kafka/kafka-errors.ts';
-import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
+import type { EventStore, TopicIdentity } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { KafkaSource } from '../../shared/model/config/declaration.ts';
@@ -59,14 +59,15 @@ export async function consumePipeline(context: ConsumeContext): Promise<void> {
 }
 
 /** By topic, where each partition that is not empty ended at the start, by `partitionName`. */
-type Targets = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
+type Targets = ReadonlyMap<string, { readonly topicId: string; readonly ends: ReadonlyMap<string, bigint> }>;
 
 async function findTargets(driver: KafkaDriver, source: KafkaSource): Promise<Targets> {
-  const targets = new Map<string, ReadonlyMap<string, bigint>>();
+  const targets: Map<string, NonNullable<ReturnType<Targets['get']>>> = new Map();
   for (const topic of await driver.findTopics(topicsOf(source))) {
-    const partitions = (await driver.describeTopic(topic))?.partitions ?? [];
-    const ends = partitions.filter(({ earliest, end }) => end > earliest);
-    targets.set(topic, new Map(ends.map(({ partition, end }) => [partitionName({ topic, partition }), end])));
+    const { topicId = '', partitions = [] } = (await driver.describeTopic(topic)) ?? {};
+    const filled = partitions.filter(({ earliest, end }) => end > earliest);
+    const ends = new Map(filled.map(({ partition, end }) => [partitionName({ topic, partition }), end]));
+    targets.set(topic, { topicId, ends });
   }
   return targets;
 }
@@ -116,15 +117,18 @@ async function consumeOnce(context: ConsumeContext, targets: Targets): Promise<b
   }
 }
 
-/** Resolves when every partition has reached its target, ours by position, others' by checkpoint. */
+/**
+ * Resolves when every partition has reached its target, ours by position, others' by checkpoint: one of the very topic
+ * that is there now, or a topic that was made anew with fewer records would count as read.
+ */
 async function watch(
   { store, compiled }: ConsumeContext,
   owner: PartitionOwner,
   targets: Targets,
   signal: AbortSignal,
 ): Promise<void> {
-  const ends = [...targets].flatMap(([topic, partitions]) =>
-    [...partitions].map(([name, end]) => ({ topic, name, end })),
+  const ends = [...targets].flatMap(([topic, { topicId, ends: byName }]) =>
+    [...byName].map(([name, end]) => ({ topic, topicId, name, end })),
   );
   while (!signal.aborted) {
     const positions = owner.positions();
@@ -132,7 +136,7 @@ async function watch(
     if (behind.length === 0) return;
     const oursAreDone = behind.every(({ name }) => !positions.has(name));
     if (oursAreDone) {
-      const others = await checkpoints(store, compiled.pipeline.name, new Set(behind.map(({ topic }) => topic)));
+      const others = await checkpoints(store, compiled.pipeline.name, behind);
       if (behind.every(({ name, end }) => (others.get(name) ?? -1n) >= end)) return;
     }
     await pause(oursAreDone ? OTHERS_EVERY_MS : CAUGHT_UP_EVERY_MS, signal);
@@ -142,11 +146,11 @@ async function watch(
 async function checkpoints(
   store: EventStore,
   pipeline: string,
-  topics: ReadonlySet<string>,
+  behind: readonly TopicIdentity[],
 ): Promise<ReadonlyMap<string, bigint>> {
   const found = new Map<string, bigint>();
-  for (const topic of topics) {
-    const offsets = await store.nextOffsets(pipeline, topic);
+  for (const [topic, topicId] of new Map(behind.map((one) => [one.topic, one.topicId]))) {
+    const offsets = await store.nextOffsets(pipeline, { topic, topicId });
     for (const [partition, offset] of offsets) found.set(partitionName({ topic, partition }), offset);
   }
   return found;

@@ -66,6 +66,12 @@ export interface BatchOutcome {
   readonly knownCount: number;
 }
 
+/** A topic: one that is made again under its name has another id. */
+export interface TopicIdentity {
+  readonly topic: string;
+  readonly topicId: string;
+}
+
 /** The Spanner side of ingest: the transactions on which exactly-once stands. */
 export interface EventStore {
   readonly database: string;
@@ -96,8 +102,8 @@ export interface EventStore {
    * @throws {StoreUnavailableError} when it is not known whether they were: take the same events again
    */
   takeEvents(takings: readonly EventTaking[], watch?: CommitWatch): Promise<readonly EventOutcome[]>;
-  /** Where the partitions of a pipeline's topic stand. */
-  nextOffsets(pipeline: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  /** Where the partitions of a pipeline's topic stand; those of an earlier topic of this name do not count. */
+  nextOffsets(pipeline: string, topic: TopicIdentity): Promise<ReadonlyMap<number, bigint>>;
   close(): Promise<void>;
 }
 
@@ -141,7 +147,7 @@ export function openEventStore(
       }),
     takeEvents: (takings, watch) =>
       takeEvents(channel, takings, { ...watch, deadlineMs, now: options.now ?? systemClock }),
-    nextOffsets: (pipeline, topic) => readNextOffsets(channel, { pipeline, topic, deadlineMs }),
+    nextOffsets: (pipeline, topic) => readNextOffsets(channel, { pipeline, ...topic, deadlineMs }),
     close: async () => channel.close(),
   };
 }
@@ -234,10 +240,11 @@ function lastEventAtMs(mapped: readonly MappedRecord[]): number | undefined {
 
 async function readNextOffsets(
   channel: SpannerChannel,
-  { pipeline, topic, deadlineMs }: { readonly pipeline: string; readonly topic: string; readonly deadlineMs: number },
+  { pipeline, topic, topicId, deadlineMs }: TopicIdentity & { readonly pipeline: string; readonly deadlineMs: number },
 ): Promise<ReadonlyMap<number, bigint>> {
   const call = { attempted: `read the checkpoints of pipeline ${pipeline}`, table: CHECKPOINTS, deadlineMs };
-  const sql = 'SELECT PartitionId, NextOffset FROM PenstockCheckpoints WHERE Pipeline = @pipeline AND Topic = @topic';
-  const rows = await readSnapshot(channel, call, (query) => query(sql, { pipeline, topic }));
+  const sql = `SELECT PartitionId, NextOffset FROM PenstockCheckpoints
+    WHERE Pipeline = @pipeline AND Topic = @topic AND TopicId = @topicId`;
+  const rows = await readSnapshot(channel, call, (query) => query(sql, { pipeline, topic, topicId }));
   return new Map(rows.map(({ PartitionId, NextOffset }) => [Number(PartitionId), BigInt(String(NextOffset))]));
 }

@@ -102,6 +102,7 @@ function buildProgram(): Command {
 
   addEpochCommands(program);
   addDeadLetterCommands(program);
+  addCheckpointCommands(program);
 
   addLineageCommand(program);
   addRebuildCommand(program);
@@ -173,6 +174,35 @@ function addEpochCommands(program: Command): void {
     .addOption(json())
     .action(async (id, options) =>
       (await import('./commands/epoch.ts')).showEpoch({ ...options, id }, openOutput(Boolean(options.json))),
+    );
+}
+
+function addCheckpointCommands(program: Command): void {
+  const checkpoints = program.command('checkpoints').description('where the partitions of pipelines stand');
+  checkpoints
+    .command('list')
+    .argument('[pipeline]', 'of this pipeline alone')
+    .addOption(config())
+    .addOption(json())
+    .action(async (pipeline, options) =>
+      (await import('./commands/checkpoints.ts')).listCheckpoints(
+        { ...options, pipeline },
+        openOutput(Boolean(options.json)),
+      ),
+    );
+  checkpoints
+    .command('accept')
+    .description('read a topic that was made anew, or has lost unread records, from where its log begins now')
+    .argument('<pipeline>')
+    .argument('<topic>')
+    .option('--yes', 'do it; without this, what would be done is printed')
+    .addOption(config())
+    .addOption(json())
+    .action(async (pipeline, topic, options) =>
+      (await import('./commands/checkpoints.ts')).acceptCheckpoints(
+        { ...options, pipeline, topic },
+        openOutput(Boolean(options.json)),
+      ),
     );
 }
 

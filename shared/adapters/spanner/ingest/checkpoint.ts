@@ -32,8 +32,7 @@ export class TopicRecreatedError extends PenstockError {
       `Cannot read ${describePartition(partition)}: the checkpoint is of topic id ${held}, but the topic's id is ${found}`,
       {
         code: 'TOPIC_RECREATED',
-        remedy:
-          'If the new topic is meant, delete the rows of this pipeline and topic from PenstockCheckpoints: it is then read from its start',
+        remedy: `If the new topic is meant, move its rows of PenstockCheckpoints to its start: ${acceptCommand(partition)}`,
         retryable: false,
       },
     );
@@ -47,12 +46,15 @@ export class OffsetGapError extends PenstockError {
       `Cannot read ${describePartition(partition)}: the checkpoint stands at offset ${expected}, but the log begins at ${found}`,
       {
         code: 'OFFSET_GAP',
-        remedy:
-          "Retention deleted records that were not read yet; to accept the loss, set NextOffset of this partition in PenstockCheckpoints to the log's beginning",
+        remedy: `Retention deleted records that were not read yet; to accept the loss: ${acceptCommand(partition)}`,
         retryable: false,
       },
     );
   }
+}
+
+function acceptCommand({ pipeline, topic }: PipelinePartition): string {
+  return `npx penstock checkpoints accept ${pipeline} ${topic}`;
 }
 
 /** A partition as messages name it. */

@@ -9,7 +9,7 @@ export interface TensorSpec {
   dtype: Dtype;
   /** Values in a row: undefined for one (`[rows]`), n for `[rows, n]`. */
   width: number | undefined;
-  role: 'feature' | 'label';
+  role: 'feature' | 'label' | 'weight';
   /** Of an id tensor: its values are 0 to categories-1. */
   categories: number | undefined;
 }
@@ -51,7 +51,7 @@ const tensorSchema = z.object({
     return z.NEVER;
   }),
   shape: z.array(z.int().min(1).max(MAX_WIDTH)).max(1, 'a row of a tensor is a scalar [] or a list [n]'),
-  role: z.enum(['feature', 'label']).optional(),
+  role: z.enum(['feature', 'label', 'weight']).optional(),
   categories: z.int().min(1).max(MAX_CATEGORIES).optional(),
 });
 
@@ -103,7 +103,12 @@ function tensorMistakes(tensors: readonly TensorSpec[]): string[] {
   if (labels.some(({ width, categories }) => width !== undefined || categories !== undefined)) {
     mistakes.push('tensors: the label is one value of 0 or 1 in a row, shape [], without categories');
   }
-  if (labels.length === tensors.length) mistakes.push('tensors: there is no feature to learn from');
+  const weights = tensors.filter(({ role }) => role === 'weight');
+  if (weights.length > 1) mistakes.push(`tensors: at most one has role weight, given are ${weights.length}`);
+  if (weights.some(({ dtype, width }) => dtype !== 'F32' || width !== undefined)) {
+    mistakes.push('tensors: the weight is one float32 in a row, shape []');
+  }
+  if (labels.length + weights.length === tensors.length) mistakes.push('tensors: there is no feature to learn from');
   for (const { name, dtype, width, categories } of tensors) {
     if (categories === undefined) continue;
     if (dtype !== 'I32' && dtype !== 'I64')

@@ -13,7 +13,7 @@ export interface BatchPlace {
 /** A batch that agrees with its address and its epoch. */
 export interface CheckedBatch {
   rowCount: number;
-  role: 'train' | 'evaluate';
+  role: 'train' | 'evaluate' | 'test';
   tensors: ReadonlyMap<string, Tensor>;
 }
 
@@ -31,7 +31,7 @@ export function checkBatch(body: Uint8Array, announced: Announcement, place: Bat
   checkTimestamp(announced.readTimestamp, metadata.get('readTimestamp'));
   const rowCount = checkRows(metadata, announced.batchRows);
   const role = metadata.get('role');
-  if (role !== 'train' && role !== 'evaluate') differ('role', 'train or evaluate', role);
+  if (role !== 'train' && role !== 'evaluate' && role !== 'test') differ('role', 'train, evaluate or test', role);
   checkColumns(metadata.get('columns'));
   checkTensors(tensors, announced.tensors, rowCount);
   return { rowCount, role, tensors };
@@ -89,6 +89,7 @@ function checkTensors(tensors: ReadonlyMap<string, Tensor>, specs: readonly Tens
     }
     if (spec.categories !== undefined) checkRange(spec.name, tensor, spec.categories);
     if (spec.role === 'label') checkRange(spec.name, tensor, 2);
+    if (spec.role === 'weight') checkWeights(spec.name, tensor);
   }
   if (tensors.size === specs.length) return;
   const stranger = [...tensors.keys()].find((name) => !specs.some((spec) => spec.name === name));
@@ -103,6 +104,16 @@ function checkRange(name: string, tensor: Tensor, below: number): void {
     const value = readItem(view, tensor, row);
     if (Number.isInteger(value) && value >= 0 && value < below) continue;
     throw refusal(`Tensor ${quote(name)} has ${value} in row ${row}; wanted are whole numbers from 0 to ${below - 1}`);
+  }
+}
+
+/** A negative weight would teach the opposite of what a row says. */
+function checkWeights(name: string, tensor: Tensor): void {
+  const view = new DataView(tensor.bytes.buffer, tensor.bytes.byteOffset, tensor.bytes.byteLength);
+  for (let row = 0; row < (tensor.shape[0] ?? 0); row += 1) {
+    const value = readItem(view, tensor, row);
+    if (Number.isFinite(value) && value >= 0) continue;
+    throw refusal(`Tensor ${quote(name)} has ${value} in row ${row}; wanted are finite numbers from 0`);
   }
 }
 

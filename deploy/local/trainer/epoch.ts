@@ -5,7 +5,8 @@ export interface StoredBatch {
   shard: number;
   sequence: number;
   rowCount: number;
-  role: 'train' | 'evaluate';
+  /** Rows of test are kept for whoever tests the finished model: no pass uses them. */
+  role: 'train' | 'evaluate' | 'test';
   /** SHA-256 of the body, hexadecimal. */
   digest: string;
   bytes: number;

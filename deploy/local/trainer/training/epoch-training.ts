@@ -112,7 +112,8 @@ export class EpochTraining {
       losses: this.#curve.points,
       evaluations: this.#evaluations,
       baselineAuc: this.#baselineAuc,
-      waitShare: this.#trainedMs > 0 ? this.#waitedMs / this.#trainedMs : 0,
+      // What was waited is known at once, what was trained at the next batch.
+      waitShare: this.#trainedMs > 0 ? Math.min(1, this.#waitedMs / this.#trainedMs) : 0,
     };
   }
 

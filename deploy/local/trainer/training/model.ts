@@ -14,7 +14,7 @@ export interface Weight {
 
 /** A binary classifier: id tensors are embedded, joined with the dense features, and pass two hidden layers. */
 export interface Model {
-  /** One step of Adam on these rows; `step` counts from 1. @returns the mean cross-entropy before the step */
+  /** One step of Adam on these rows; `step` counts from 1. @returns the mean (weighted) cross-entropy before the step */
   learn(rows: Rows, step: number, learningRate: number): number;
   /** The logit of each row. */
   score(rows: Rows): Float32Array;
@@ -85,7 +85,8 @@ export function openModel(tf: Tensorflow, layout: Layout, weights: readonly Weig
         const labels = tf.tensor1d(rows.labels);
         const crossEntropy = (): Scalar => {
           const logits = score(rows);
-          return tf.mean(tf.sub(tf.softplus(logits), tf.mul(logits, labels)));
+          const losses = tf.sub(tf.softplus(logits), tf.mul(logits, labels));
+          return tf.mean(rows.weights ? tf.mul(losses, tf.tensor1d(rows.weights)) : losses);
         };
         const { value, grads } = tf.variableGrads(crossEntropy, variables);
         for (const slot of slots) {

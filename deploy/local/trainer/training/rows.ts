@@ -8,6 +8,8 @@ export interface Layout {
   denseWidth: number;
   ids: readonly { name: string; categories: number }[];
   label: string;
+  /** The tensor of sample weights; undefined when all rows weigh the same. */
+  weight: string | undefined;
 }
 
 /** Rows as the model takes them. */
@@ -18,6 +20,8 @@ export interface Rows {
   /** One list of `count` for each id tensor of the layout. */
   ids: readonly Int32Array[];
   labels: Float32Array;
+  /** Undefined when all rows weigh 1. */
+  weights: Float32Array | undefined;
 }
 
 export function layoutOf({ tensors }: Announcement): Layout {
@@ -30,6 +34,7 @@ export function layoutOf({ tensors }: Announcement): Layout {
     denseWidth: dense.reduce((sum, { width }) => sum + width, 0),
     ids: features.flatMap(({ name, categories }) => (categories === undefined ? [] : [{ name, categories }])),
     label: tensors.find(({ role }) => role === 'label')?.name ?? '',
+    weight: tensors.find(({ role }) => role === 'weight')?.name,
   };
 }
 
@@ -45,7 +50,8 @@ export function decodeRows(tensors: ReadonlyMap<string, Tensor>, layout: Layout,
     column += width;
   }
   const ids = layout.ids.map(({ name }) => Int32Array.from(decodeItems(tensors, name)));
-  return { count, dense, ids, labels: decodeItems(tensors, layout.label) };
+  const weights = layout.weight === undefined ? undefined : decodeItems(tensors, layout.weight);
+  return { count, dense, ids, labels: decodeItems(tensors, layout.label), weights };
 }
 
 /** Picks rows by number. */
@@ -59,6 +65,7 @@ export function pickRows(rows: Rows, picked: Uint32Array): Rows {
     dense,
     ids: rows.ids.map((values) => Int32Array.from(picked, (row) => values[row] ?? 0)),
     labels: Float32Array.from(picked, (row) => rows.labels[row] ?? 0),
+    weights: rows.weights && Float32Array.from(picked, (row) => rows.weights?.[row] ?? 0),
   };
 }
 

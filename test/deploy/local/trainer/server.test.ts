@@ -164,7 +164,7 @@ for (const [key, value, detail] of [
   ['sequence', '5', /sequence must be 0/],
   ['planDigest', 'sha256:other', /planDigest must be sha256:abc/],
   ['readTimestamp', '2026-11-21T07:00:00.123456788Z', /readTimestamp must be/],
-  ['role', 'test', /role must be train or evaluate/],
+  ['role', 'held-out', /role must be train, evaluate or test/],
   ['columns', '[', /columns must be JSON/],
   ['rows', '5', /at most 4/],
   ['rows', '-1', /whole number/],

@@ -144,6 +144,26 @@ test('an epoch without held-out rows, with an empty batch, or with one label amo
   assert.ok(Number.isFinite(training.evaluations[0]?.loss));
 });
 
+test('rows of test and rows of weight 0 leave the weights as they would be without them', async (t) => {
+  const { client } = await start(t, { training: { passes: 2 } });
+  const weighted = {
+    ...smallAnnouncement,
+    tensors: [...smallAnnouncement.tensors, { name: 'weight', dtype: 'float32', shape: [], role: 'weight' }],
+  };
+  const batch = (epoch: string, sequence: number, role: string, weights: number[], label: number[]) =>
+    smallBatch({ epoch, sequence, metadata: { role }, tensors: { weight: float32(weights), label: uint8(label) } });
+  const curveOf = async (epoch: string, labels: number[]) => {
+    await client.announce(epoch, weighted);
+    await client.putBatch(epoch, 0, 0, batch(epoch, 0, 'train', [1, 2, 0, 0.5], [0, 1, labels[0] ?? 0, 1]));
+    await client.putBatch(epoch, 0, 1, batch(epoch, 1, 'test', [1, 1, 1, 1], labels));
+    await client.endShard(epoch, 0, { batches: 2, rows: 8 });
+    await client.endShard(epoch, 1, { batches: 0, rows: 0 });
+    await client.endEpoch(epoch);
+    return (await client.until(epoch, ({ state }) => state === 'trained')).training.lastLoss;
+  };
+  assert.equal(await curveOf('zeros', [0, 0, 0, 0]), await curveOf('ones', [1, 1, 1, 1]));
+});
+
 test('a batch whose bytes change under the training fails the epoch, and is asked for again after a restart', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'training-'));
   const epoch = flightsEpoch({ id: 'e', shards: 1, limit: 300 });

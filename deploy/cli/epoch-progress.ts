@@ -1,4 +1,5 @@
 import type { Database } from '@google-cloud/spanner';
+import { readPart, type ShardPart, timeOf } from '../../shared/adapters/spanner/epochs/epoch-rows.ts';
 
 /** One row as the official client gives it. */
 type Row = Readonly<Record<string, unknown>>;
@@ -14,11 +15,14 @@ export async function query(
 }
 
 /** A shard as its row says. */
-export interface ShardProgress {
+export interface ShardProgress extends ShardPart {
   readonly shard: number;
   readonly state: string;
   readonly rows: number;
   readonly batches: number;
+  readonly startedAtMs: number | undefined;
+  /** When its row was written last. */
+  readonly updatedAtMs: number;
 }
 
 /** An epoch as its row says. */
@@ -37,7 +41,7 @@ export async function epochProgress(database: Database, id: string): Promise<Epo
   const [epoch] = await query(database, epochSql, { id });
   if (!epoch) return undefined;
   const shardSql =
-    'SELECT ShardId, State, RowCount, BatchCount FROM PenstockShards WHERE EpochId = @id ORDER BY ShardId';
+    'SELECT ShardId, State, RowCount, BatchCount, KeyRange, StartedAt, UpdatedAt FROM PenstockShards WHERE EpochId = @id ORDER BY ShardId';
   const shards = await query(database, shardSql, { id });
   return {
     id,
@@ -46,9 +50,12 @@ export async function epochProgress(database: Database, id: string): Promise<Epo
     error: epoch.Error === null ? undefined : String(epoch.Error),
     shards: shards.map((row) => ({
       shard: Number(row.ShardId),
+      ...readPart(row.KeyRange, Number(row.ShardId)),
       state: String(row.State),
       rows: Number(row.RowCount),
       batches: Number(row.BatchCount),
+      startedAtMs: timeOf(row, 'StartedAt'),
+      updatedAtMs: timeOf(row, 'UpdatedAt') ?? 0,
     })),
   };
 }

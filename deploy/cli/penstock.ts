@@ -170,10 +170,11 @@ function addEpochCommands(program: Command): void {
     .command('show')
     .description('where an epoch and its shards stand')
     .argument('<id>')
+    .option('--watch', 'live, until it is delivered or has failed')
     .addOption(config())
     .addOption(json())
     .action(async (id, options) =>
-      (await import('./commands/epoch.ts')).showEpoch({ ...options, id }, openOutput(Boolean(options.json))),
+      (await import('./commands/show-epoch.ts')).showEpoch({ ...options, id }, openOutput(Boolean(options.json))),
     );
 }
 

@@ -2,26 +2,31 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type PlannedEpoch, planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
 import { readShard } from '../../../functions/read-shard/read-shard.ts';
+import { relieveEpoch } from '../../../functions/read-shard/relieve-epoch.ts';
 import { trainerOfFeed } from '../../../functions/read-shard/trainer-of-feed.ts';
 import { openShardJobs, type ShardJobs } from '../../../shared/adapters/pubsub/shard-jobs.ts';
+import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
+import { cutShard } from '../../../shared/adapters/spanner/epochs/cut-shard.ts';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { openShardLeases } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
-import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import type { Position } from '../../../shared/model/epochs/cut-block.ts';
 import { type Versions, versionsOf } from '../../../shared/model/epochs/manifest.ts';
 import { commandTokens } from '../command-tokens.ts';
-import { type EpochProgress, epochProgress } from '../epoch-progress.ts';
+import { epochProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
-import { bar, count } from '../screen.ts';
+import { count } from '../screen.ts';
 
 const SECTIONS = ['spanner', 'kafka', 'feeds'];
 const LEASE_MS = 60_000;
 const ROOM_MS = 1_800_000;
 const POLL_MS = 500;
+/** A shard that needs so long is shared with a reader that is free. */
+const SPLIT_AFTER_MS = 60_000;
 
 /** What `penstock epoch start` takes. */
 export interface StartOptions {
@@ -64,34 +69,6 @@ export async function startEpoch(options: StartOptions, output: Output): Promise
     await jobs?.close();
     await open.close();
     channel.close();
-  }
-}
-
-/** Prints where an epoch and its shards stand. */
-export async function showEpoch(
-  options: { readonly config: string; readonly id: string },
-  output: Output,
-): Promise<void> {
-  const { declaration } = await readConfig(options.config, ['spanner']);
-  const open = openDatabase(declaration.spanner.database);
-  try {
-    const [progress, stored] = await Promise.all([
-      epochProgress(open.database, options.id),
-      openEpochStore(open.database).find(options.id),
-    ]);
-    if (!progress || !stored) throw unknownEpoch(options.id);
-    const { manifest } = stored;
-    const json = {
-      ...progress,
-      feed: manifest.plan.feed,
-      planDigest: manifest.planDigest,
-      plannedBy: manifest.plannedBy,
-      rowCount: manifest.rowCount,
-      offsets: manifest.checkpoints,
-    };
-    output.result(json, describe(progress, manifest.rowCount));
-  } finally {
-    await open.close();
   }
 }
 
@@ -145,8 +122,24 @@ async function readHere(session: Session, planned: PlannedEpoch, readers: number
     },
   };
   const waiting = [...planned.shards];
+  const relief = {
+    ...tools,
+    cut: (epoch: string, shard: number, at: Position) => cutShard(open.database, epoch, shard, at),
+    splitAfterMs: SPLIT_AFTER_MS,
+  };
+  // Two that are free at once would both be given the same rest.
+  let relieving: Promise<unknown> = Promise.resolve();
+  const next = async (): Promise<number | undefined> => {
+    if (waiting.length === 0) {
+      relieving = relieving.then(async () => {
+        if (waiting.length === 0) waiting.push(...(await relieveEpoch(planned.epoch, relief)));
+      });
+      await relieving;
+    }
+    return waiting.shift();
+  };
   const work = async (): Promise<void> => {
-    for (let shard = waiting.shift(); shard !== undefined; shard = waiting.shift()) {
+    for (let shard = await next(); shard !== undefined; shard = await next()) {
       const outcome = await readShard(planned.epoch, shard, tools);
       if (outcome.status === 'stopped') throw stopped(planned.epoch);
       output.progress(`shard ${shard} ${outcome.status}  ${count(rows)} of ${count(planned.manifest.rowCount)} rows`);
@@ -182,20 +175,6 @@ async function waitUntilDelivered({ open, signal }: Session, epoch: string, outp
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
   throw stopped(epoch);
-}
-
-function describe({ id, state, readTimestamp, error, shards }: EpochProgress, rowCount: number): string {
-  const most = Math.max(1, ...shards.map(({ rows }) => rows), rowCount / Math.max(1, shards.length));
-  const lines = shards.map(
-    ({ shard, state: shardState, rows, batches }) =>
-      `  shard ${String(shard).padStart(4)} ${bar(shardState === 'done' ? 1 : rows / most, 1)} ${count(rows).padStart(10)} rows ${String(batches).padStart(6)} batches  ${shardState}`,
-  );
-  const rows = shards.reduce((sum, shard) => sum + shard.rows, 0);
-  return [
-    `${id}  ${state}, read at ${readTimestamp}${error === undefined ? '' : `  ${JSON.stringify(error)}`}`,
-    ...lines,
-    `  ${count(rows)} of ${count(rowCount)} rows delivered`,
-  ].join('\n');
 }
 
 function projectOf({ name }: OpenDatabase): string {

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
-import { type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
+import { canonicalJson, type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
 import { epochProgress, type ShardProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
@@ -22,9 +23,11 @@ export async function lineage(options: LineageOptions, output: Output): Promise<
   try {
     const stored = await openEpochStore(open.database).find(options.epoch);
     const progress = await epochProgress(open.database, options.epoch);
-    const shard = progress?.shards.find(({ shard: number }) => number === options.shard);
     if (!stored || !progress) throw unknownEpoch(options.epoch);
-    refuseUnknownBatch(options, shard);
+    refuseUnknownBatch(
+      options,
+      progress.shards.filter(({ of }) => of === options.shard),
+    );
     const account = accountOf(stored.manifest, options);
     output.result(account, describe(account, stored.manifest));
   } finally {
@@ -32,9 +35,12 @@ export async function lineage(options: LineageOptions, output: Output): Promise<
   }
 }
 
-function refuseUnknownBatch({ epoch, shard, sequence }: LineageOptions, found: ShardProgress | undefined): void {
-  if (found && (found.state !== 'done' || sequence < found.batches)) return;
-  const what = found ? `${found.batches} batches in shard ${shard}` : `no shard ${shard}`;
+/** @param parts of the planned shard: itself, and what was cut off it */
+function refuseUnknownBatch({ epoch, shard, sequence }: LineageOptions, parts: readonly ShardProgress[]): void {
+  const batches = parts.reduce((sum, part) => sum + part.batches, 0);
+  const isKnown = parts.length > 0;
+  if (isKnown && (parts.some(({ state }) => state !== 'done') || sequence < batches)) return;
+  const what = isKnown ? `${batches} batches in shard ${shard}` : `no shard ${shard}`;
   throw new PenstockError(`Epoch ${epoch} has ${what}, and so no batch ${sequence} there`, {
     code: 'NOT_FOUND',
     remedy: `Look at its shards: npx penstock epoch show ${epoch}`,
@@ -53,7 +59,9 @@ function accountOf({ plan, ...manifest }: Manifest, { epoch, shard, sequence }: 
     readableUntil: manifest.readableUntil,
     keyRange: shardRanges(plan)[shard],
     columns: plan.columns,
+    where: plan.where,
     tensors: manifest.tensors.map(({ name }) => name),
+    transformDigest: `sha256:${createHash('sha256').update(canonicalJson(plan.transforms)).digest('hex')}`,
     planDigest: manifest.planDigest,
     plannedBy: manifest.plannedBy,
     versions: plan.versions,
@@ -67,8 +75,10 @@ function describe(account: ReturnType<typeof accountOf>, { checkpoints }: Manife
     `Batch ${account.sequence} of shard ${account.shard} of ${account.epoch}`,
     `  table          ${account.table} at ${account.readTimestamp}`,
     `  keys           from ${account.keyRange?.from === undefined ? 'the start' : key(account.keyRange.from)} to ${key(account.keyRange?.to)}`,
+    ...(account.where === undefined ? [] : [`  where          ${account.where}`]),
     `  columns        ${account.columns.join(', ')}`,
     `  tensors        ${account.tensors.join(', ')}`,
+    `  transforms     ${account.transformDigest}`,
     `  plan           ${account.planDigest}`,
     `  planned by     ${account.plannedBy}`,
     `  made the same  until ${account.readableUntil}, by Node ${account.versions.node}`,

@@ -9,7 +9,7 @@ import { batchesPerBlock, shardOrder } from '../../shared/model/epochs/cut-block
 import { type EpochTick, epochId } from '../../shared/model/epochs/epoch-id.ts';
 import { cutKeyRange } from '../../shared/model/epochs/key-range.ts';
 import { buildManifest, type Manifest, type Plan, type Versions } from '../../shared/model/epochs/manifest.ts';
-import { fitSplit } from '../../shared/model/tensors/fit-transforms.ts';
+import { fitBalance, fitSplit } from '../../shared/model/tensors/fit-transforms.ts';
 import { rowBytes } from '../../shared/model/tensors/safetensors.ts';
 import { checkFeed } from './check-feed.ts';
 import { type Survey, surveyTable } from './survey-table.ts';
@@ -123,6 +123,7 @@ function makePlan(
   versions: Versions,
 ): Plan {
   const wanted = feed.shards ?? Math.ceil(survey.rowCount / (feed.shardRows ?? Math.max(1, survey.rowCount)));
+  const balance = fitBalance(feed);
   const ranges = cutKeyRange(survey.samples, Math.min(maxShards, Math.max(1, wanted)));
   return {
     feed: feed.name,
@@ -132,6 +133,7 @@ function makePlan(
     ...(feed.where !== undefined && { where: feed.where }),
     transforms: survey.transforms,
     split: fitSplit(feed) ?? null,
+    ...(balance === undefined ? {} : { balance }),
     seed: feed.seed,
     batchRows: feed.batchRows,
     batchesPerBlock,

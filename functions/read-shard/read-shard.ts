@@ -6,7 +6,7 @@ import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
-import type { Position } from '../../shared/model/epochs/cut-block.ts';
+import { deliveredRows, type Position } from '../../shared/model/epochs/cut-block.ts';
 import { divideBlock, positionAfter, rowSpan } from '../../shared/model/epochs/divide-block.ts';
 import { announcementOf, batchMetadata, type Manifest, type Versions } from '../../shared/model/epochs/manifest.ts';
 import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
@@ -123,7 +123,7 @@ class ShardReading {
     const { epoch, shard, of, cut, position } = this.lease;
     const isWhole = shard === of && cut === undefined;
     if (isWhole) {
-      await this.#trainer.endShard(epoch, of, { rows: position.rows, batches: position.nextSequence });
+      await this.#trainer.endShard(epoch, of, { rows: deliveredRows(position), batches: position.nextSequence });
       return;
     }
     const parts = (await this.#tools.store.shards(epoch)).filter((part) => part.of === of);
@@ -170,7 +170,7 @@ class ShardReading {
         this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
       });
     }
-    this.#settled = this.#save(positionAfter(plan, position, block, batches.length));
+    this.#settled = this.#save(positionAfter(plan, position, block, batches));
     // It is waited for when the next block is there.
     this.#settled.catch(() => {});
   }
@@ -204,7 +204,7 @@ async function endWhenComplete(manifest: Manifest, trainer: TrainerClient, { sto
 
 /** Counts of a planned shard, whose parts are all read: the part at its end knows them, for positions count from its start. */
 function countsOf(parts: readonly StoredShard[]): { rows: number; batches: number } {
-  const rows = Math.max(...parts.map(({ position }) => position.rows));
+  const rows = Math.max(...parts.map(({ position }) => deliveredRows(position)));
   return { rows, batches: Math.max(...parts.map(({ position }) => position.nextSequence)) };
 }
 

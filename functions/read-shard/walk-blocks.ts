@@ -31,7 +31,7 @@ export async function* walkBlocks(
   let from = walk.from;
   for await (const block of blocks) {
     const batches = divideBlock(plan, { shard, position: from }, block, columns);
-    const to = positionAfter(plan, from, block, batches.length);
+    const to = positionAfter(plan, from, block, batches);
     yield { from, to };
     from = to;
   }

@@ -3,9 +3,10 @@ import type { ReadOptions, Replica } from '../epochs/read-options.ts';
 import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
 import type { Finding, Report } from './finding.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
+import { samplingSettings } from './sampling-settings.ts';
 import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry } from './schema.ts';
 import { transformSettings } from './transform-settings.ts';
-import { parseMs, parseShare } from './units.ts';
+import { parseMs } from './units.ts';
 import { usesRegistry } from './uses-registry.ts';
 
 const DEFAULT_BATCH_ROWS = 1024;
@@ -116,7 +117,7 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
       transformSettings(tensor, transform, { path: [...path, 'transforms', tensor], report }),
     ),
     label: written.label && { column: written.label.column, greaterThan: written.label.greaterThan },
-    split: written.split && { by: written.split.by, evaluateShare: parseShare(written.split.evaluate) },
+    ...samplingSettings(written, path, report),
     batchRows: written.batchRows ?? DEFAULT_BATCH_ROWS,
     shards: written.shards ?? (written.shardRows === undefined ? DEFAULT_SHARDS : undefined),
     shardRows: written.shardRows,

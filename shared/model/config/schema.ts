@@ -199,13 +199,29 @@ const feedRead = z.strictObject({
     .describe('Which replicas serve the reads'),
 });
 
+/** A label's value as a name. */
+const labelValue = z.string().regex(/^-?\d+(\.\d+)?$/, 'must be a value of the label, like 1');
+
 export const feedSchema = z.strictObject({
   table: identifier,
   where: z.string().optional().describe('A GoogleSQL condition on the table’s columns: only rows that meet it'),
   read: feedRead.optional().describe('How Spanner serves the reads; changes no row'),
   transforms: z.record(z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be a tensor name'), transform),
   label: z.strictObject({ column: identifier, greaterThan: z.number().optional() }).optional(),
-  split: z.strictObject({ by: identifier, evaluate: percent }).optional(),
+  split: z.strictObject({ by: identifier, evaluate: percent, test: percent.optional() }).optional(),
+  weight: z
+    .union([
+      z.strictObject({ column: identifier }),
+      z.strictObject({ classes: z.union([z.literal('balanced'), z.record(labelValue, z.number().min(0).max(1e9))]) }),
+    ])
+    .optional()
+    .describe('The tensor `weight`: a column, or by the label’s value'),
+  balance: z.record(labelValue, percent).optional().describe('Shares of the training rows kept, by the label’s value'),
+  fitFrom: z
+    .string()
+    .regex(/^[\w.:-]{1,128}$/, 'must be an epoch’s id')
+    .optional()
+    .describe('The epoch whose fitted transforms are taken'),
   batchRows: z.int().min(1).max(65_536).optional(),
   shards: z.int().min(1).max(10_000).optional(),
   shardRows: z.int().min(1).optional(),

@@ -5,7 +5,7 @@ import { permutation, seededDraw } from './random.ts';
 export const batchesPerBlock = 8;
 
 /** What a batch is for. */
-export type Role = 'train' | 'evaluate';
+export type Role = 'train' | 'evaluate' | 'test';
 
 /** Rows of one block that make one batch, in order. */
 export interface CutBatch {
@@ -36,22 +36,24 @@ export interface Position {
   readonly nextSequence: number;
   /** Rows read before. */
   readonly rows: number;
+  /** How many of them no batch holds, where the feed balances its classes. */
+  readonly leftOut?: number;
 }
 
 /** Where a shard starts. */
 export const startPosition: Position = { block: 0, afterKey: undefined, nextSequence: 0, rows: 0 };
 
 /**
- * Cuts one block's rows into batches: permuted by (seed, shard, block), those of training first, then those of evaluation.
+ * Cuts one block's rows into batches: permuted by (seed, shard, block), those of training first, then those of evaluation, then
+ * those of test.
  *
- * @param isEvaluate tells a row's role by its index in the block
- * @returns batches of at most `batchRows` rows that hold every row once; only the last of each role may be smaller
+ * @param roleAt tells a row's role by its index in the block; undefined leaves it out
+ * @returns batches of at most `batchRows` rows that hold every row with a role once; only the last of each role may be smaller
  */
-export function cutBlock(place: BlockPlace, isEvaluate: (row: number) => boolean): CutBatch[] {
+export function cutBlock(place: BlockPlace, roleAt: (row: number) => Role | undefined): CutBatch[] {
   const order = permutation(place.rowCount, seededDraw([place.seed, place.shard, place.block]));
-  const { train, evaluate } = divide(order, isEvaluate);
   const batches: CutBatch[] = [];
-  for (const [role, rows] of [['train', train] as const, ['evaluate', evaluate] as const]) {
+  for (const { role, rows } of divide(order, roleAt)) {
     for (let from = 0; from < rows.length; from += place.batchRows) {
       const sequence = place.firstSequence + batches.length;
       batches.push({ role, sequence, rows: rows.subarray(from, from + place.batchRows) });
@@ -60,18 +62,31 @@ export function cutBlock(place: BlockPlace, isEvaluate: (row: number) => boolean
   return batches;
 }
 
+/** Rows of a position that batches hold. */
+export function deliveredRows({ rows, leftOut = 0 }: Position): number {
+  return rows - leftOut;
+}
+
 /** Asks once for each row: what it costs is a hash. */
-function divide(order: Int32Array, isEvaluate: (row: number) => boolean) {
+function divide(order: Int32Array, roleAt: (row: number) => Role | undefined) {
   const train = new Int32Array(order.length);
   const evaluate = new Int32Array(order.length);
+  const test = new Int32Array(order.length);
   let trainCount = 0;
   let evaluateCount = 0;
+  let testCount = 0;
   for (let at = 0; at < order.length; at += 1) {
     const row = order[at] ?? 0;
-    if (isEvaluate(row)) evaluate[evaluateCount++] = row;
-    else train[trainCount++] = row;
+    const role = roleAt(row);
+    if (role === 'train') train[trainCount++] = row;
+    else if (role === 'evaluate') evaluate[evaluateCount++] = row;
+    else if (role === 'test') test[testCount++] = row;
   }
-  return { train: train.subarray(0, trainCount), evaluate: evaluate.subarray(0, evaluateCount) };
+  return [
+    { role: 'train', rows: train.subarray(0, trainCount) },
+    { role: 'evaluate', rows: evaluate.subarray(0, evaluateCount) },
+    { role: 'test', rows: test.subarray(0, testCount) },
+  ] as const;
 }
 
 /** The order in which an epoch's shards are handed out. */

@@ -1,6 +1,7 @@
+import { balanceRows } from '../tensors/balance-rows.ts';
 import type { ColumnBlock } from '../tensors/column-vector.ts';
 import { splitRows } from '../tensors/split-rows.ts';
-import { type CutBatch, cutBlock, type Position } from './cut-block.ts';
+import { type CutBatch, cutBlock, type Position, type Role } from './cut-block.ts';
 import { keyAt } from './key-at.ts';
 import type { Plan } from './manifest.ts';
 
@@ -8,9 +9,9 @@ import type { Plan } from './manifest.ts';
  * The columns that say how a shard's rows fall into batches: those of the key first. Fewer than the plan's, so that a place
  * behind many rows is found without reading what is in them.
  */
-export function divisionColumns({ key, split }: Pick<Plan, 'key' | 'split'>): string[] {
-  const columns = key.map(({ name }) => name);
-  return split ? [...new Set([...columns, split.by])] : columns;
+export function divisionColumns({ key, split, balance }: Pick<Plan, 'key' | 'split' | 'balance'>): string[] {
+  const columns = [...key.map(({ name }) => name), split?.by, balance?.column];
+  return [...new Set(columns.filter((column) => column !== undefined))];
 }
 
 /**
@@ -26,7 +27,6 @@ export function divideBlock(
   columns: readonly string[],
 ): CutBatch[] {
   const { shard, position } = at;
-  const vector = plan.split ? block.columns[columns.indexOf(plan.split.by)] : undefined;
   const place = {
     seed: plan.seed,
     shard,
@@ -35,16 +35,38 @@ export function divideBlock(
     batchRows: plan.batchRows,
     firstSequence: position.nextSequence,
   };
-  return cutBlock(place, plan.split && vector ? splitRows(plan.split, vector) : () => false);
+  return cutBlock(place, roleOf(plan, block, columns));
+}
+
+function roleOf(plan: Plan, block: ColumnBlock, columns: readonly string[]): (row: number) => Role | undefined {
+  const { split, balance } = plan;
+  const vector = split ? block.columns[columns.indexOf(split.by)] : undefined;
+  const roleAt = split && vector ? splitRows(split, vector) : (): Role => 'train';
+  const labels = balance ? block.columns[columns.indexOf(balance.column)] : undefined;
+  if (!balance || !labels) return roleAt;
+  const { seed, key } = plan;
+  const isKept = balanceRows(balance, labels, (row) => JSON.stringify([seed, ...keyAt(block, key.length, row)]));
+  return (row) => {
+    const role = roleAt(row);
+    return role === 'train' && !isKept(row) ? undefined : role;
+  };
 }
 
 /** Where the next block starts. */
-export function positionAfter(plan: Plan, position: Position, block: ColumnBlock, batches: number): Position {
+export function positionAfter(
+  plan: Plan,
+  position: Position,
+  block: ColumnBlock,
+  batches: readonly CutBatch[],
+): Position {
+  const inBatches = batches.reduce((sum, { rows }) => sum + rows.length, 0);
+  const leftOut = (position.leftOut ?? 0) + block.rowCount - inBatches;
   return {
     block: position.block + 1,
     afterKey: keyAt(block, plan.key.length, block.rowCount - 1),
-    nextSequence: position.nextSequence + batches,
+    nextSequence: position.nextSequence + batches.length,
     rows: position.rows + block.rowCount,
+    ...(leftOut === 0 ? {} : { leftOut }),
   };
 }
 

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type FittedSplit, type FittedTransform, type TensorSpec, tensorSpecs } from '../tensors/fitted.ts';
+import {
+  type FittedBalance,
+  type FittedSplit,
+  type FittedTransform,
+  type TensorSpec,
+  tensorSpecs,
+} from '../tensors/fitted.ts';
 import type { Key, KeyColumn } from './key.ts';
 import type { KeyRange } from './key-range.ts';
 import type { ReadOptions } from './read-options.ts';
@@ -34,6 +40,8 @@ export interface Plan {
   /** Fitted; the label's is the last. */
   readonly transforms: readonly FittedTransform[];
   readonly split: FittedSplit | null;
+  /** Absent where all training rows are kept. */
+  readonly balance?: FittedBalance;
   readonly seed: number;
   readonly batchRows: number;
   readonly batchesPerBlock: number;

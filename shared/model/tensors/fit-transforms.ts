@@ -73,7 +73,9 @@ export function learnersOf(feed: Feed, types: ReadonlyMap<string, string>): Lear
     learners.push(fixed({ tensor: 'weight', column: weight.column, kind: 'weight', classes: null }, [weight.column]));
   }
   if (label && weight?.kind === 'classes') {
-    const classes: ClassWeights = { greaterThan: label.greaterThan ?? null, weights: weight.weights };
+    // As the label's tensor has them: float32.
+    const weights = weight.weights.map(([value, of]) => [Math.fround(value), of] as const);
+    const classes: ClassWeights = { greaterThan: label.greaterThan ?? null, weights };
     learners.push(fixed({ tensor: 'weight', column: label.column, kind: 'weight', classes }, [label.column]));
   }
   if (label && weight?.kind === 'balanced') learners.push(classLearner(label));
@@ -92,7 +94,7 @@ export function fitSplit(feed: Feed): FittedSplit | undefined {
 /** Resolves which rows of each class a feed trains on; undefined when it is all of them. */
 export function fitBalance({ balance, label }: Feed): FittedBalance | undefined {
   if (!balance || !label) return undefined;
-  const keepBelow = balance.map(([value, share]) => [value, Math.round(share * balanceParts)] as const);
+  const keepBelow = balance.map(([value, share]) => [Math.fround(value), Math.round(share * balanceParts)] as const);
   return { column: label.column, greaterThan: label.greaterThan ?? null, keepBelow };
 }
 

@@ -5,16 +5,19 @@ import { type FittedSplit, splitParts } from './fitted.ts';
 /**
  * Makes the division of a block's rows: by a hash of a column, so that a row never changes sides. NULL is for training.
  *
- * @returns a function from a row's index to whether it is for evaluation
+ * @returns a function from a row's index to what it is for
  * @throws {TypeError} for a column whose CAST to STRING is not what travels: only text and INT64 are
  */
-export function splitRows(split: FittedSplit, vector: ColumnVector): (row: number) => boolean {
-  const { evaluateBelow } = split;
+export function splitRows(split: FittedSplit, vector: ColumnVector): (row: number) => 'train' | 'evaluate' | 'test' {
+  const { evaluateBelow, testBelow = 0 } = split;
   const { bytes, offsets } = asText(vector);
   const { nulls } = vector;
-  return (row) =>
-    nulls[row] !== 1 &&
-    fingerprintModuloAt(bytes, offsets[row] ?? 0, offsets[row + 1] ?? 0, splitParts) < evaluateBelow;
+  return (row) => {
+    if (nulls[row] === 1) return 'train';
+    const part = fingerprintModuloAt(bytes, offsets[row] ?? 0, offsets[row + 1] ?? 0, splitParts);
+    if (part < evaluateBelow) return 'evaluate';
+    return part < testBelow ? 'test' : 'train';
+  };
 }
 
 /** A column's values as CAST to STRING gives them, NULL as an empty text. */

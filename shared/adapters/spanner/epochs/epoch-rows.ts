@@ -35,11 +35,13 @@ export function isManifest(value: unknown): value is Manifest {
 export function readPosition(value: unknown): Position | undefined {
   const afterKey = fieldOf(value, 'afterKey');
   if (!Array.isArray(afterKey)) return undefined;
+  const leftOut = numberOf(value, 'leftOut');
   return {
     block: numberOf(value, 'block'),
     afterKey,
     nextSequence: numberOf(value, 'nextSequence'),
     rows: numberOf(value, 'rows'),
+    ...(leftOut === 0 ? {} : { leftOut }),
   };
 }
 

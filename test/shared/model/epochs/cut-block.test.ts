@@ -25,7 +25,7 @@ function read(
   for (let block = fromBlock; block * size < given.rowCount; block += 1) {
     const rowCount = Math.min(size, given.rowCount - block * size);
     const place = { ...given, block, rowCount, firstSequence: next };
-    const batches = cutBlock(place, (row) => (block * size + row) % given.every === 0);
+    const batches = cutBlock(place, (row) => ((block * size + row) % given.every === 0 ? 'evaluate' : 'train'));
     for (const { sequence, role, rows } of batches) {
       texts.push(`${sequence} ${role} ${Array.from(rows, (row) => block * size + row).join(' ')}`);
     }

@@ -161,7 +161,10 @@ test('batchEncoder() casts exactly, makes labels, and refuses what does not fit'
   const bytes = tensors.get('int64')?.bytes ?? new Uint8Array(24);
   assert.equal(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(8, true), wide);
   assert.deepEqual(numbersOf(tensors.get('label') as Tensor), [1, 1, 0]);
-  assert.throws(() => encode(feedOf([cast('int32')]), ['a'], block), /Tensor int32 of column a: .* is not of type int32/);
+  assert.throws(
+    () => encode(feedOf([cast('int32')]), ['a'], block),
+    /Tensor int32 of column a: .* is not of type int32/,
+  );
   assert.throws(() => encode(feedOf([cast('float32')]), ['a'], blockOf(floats([1, null]))), TensorError);
   assert.deepEqual(encode(feedOf([cast('bool', 0)]), ['a'], blockOf(floats([2, null]))).get('bool_mask'), [1, 0]);
 });
@@ -170,9 +173,9 @@ test('splitRows() sends about the declared share to evaluation, always the same 
   const values = Array.from({ length: 20_000 }, (_, row) => `row-${row}`);
   const split = fitSplit(feedOf([]));
   assert.ok(split);
-  const isEvaluate = splitRows(split, texts(values));
-  const share = values.filter((_, row) => isEvaluate(row)).length / values.length;
+  const roleAt = splitRows(split, texts(values));
+  const share = values.filter((_, row) => roleAt(row) === 'evaluate').length / values.length;
   assert.ok(share > 0.24 && share < 0.26, String(share));
   const shuffled = splitRows(split, texts(values.toReversed()));
-  assert.ok(values.every((_, row) => isEvaluate(row) === shuffled(values.length - 1 - row)));
+  assert.ok(values.every((_, row) => roleAt(row) === shuffled(values.length - 1 - row)));
 });

@@ -200,19 +200,31 @@ function asPoison(
 }
 
 /** Before a record is blamed, the table must be the one it was mapped for. */
-async function refuseChangedTable({ store, compiled }: CommitContext): Promise<void> {
-  if (await tablesChanged(store, compiled)) throw new TableChangedError(tableNames(compiled));
+async function refuseChangedTable(context: CommitContext): Promise<void> {
+  const { store, compiled } = context;
+  if (await untilSpannerAnswers(context, () => tablesChanged(store, compiled))) {
+    throw new TableChangedError(tableNames(compiled));
+  }
 }
 
 /** Commits until Spanner says what became of it, or the worker is to end. */
-async function commitOnce(context: CommitContext, run: MappedRun): Promise<BatchOutcome> {
-  const { store, compiled, size, topicId, fence, signal, log, keepAlive } = context;
+function commitOnce(context: CommitContext, run: MappedRun): Promise<BatchOutcome> {
+  const { store, compiled, size, topicId, fence } = context;
+  const stops = compiled.pipeline.onPoison === 'stop' ? { admit: refuseAny } : {};
+  const batch = { ...run, ...stops, pipeline: compiled.pipeline.name, compiled, topicId, fence };
+  const onRepeat = (why: string): void => void (why === 'aborted' && size.aborted());
+  return untilSpannerAnswers(context, () => store.commit({ ...batch, onRepeat }));
+}
+
+/** Repeats what Spanner does not answer now, for as long as the partition is ours. */
+async function untilSpannerAnswers<R>(
+  { signal, log, keepAlive }: CommitContext,
+  attempt: () => Promise<R>,
+): Promise<R> {
   const delays = retryDelays();
   for (;;) {
     try {
-      const stops = compiled.pipeline.onPoison === 'stop' ? { admit: refuseAny } : {};
-      const batch = { ...run, ...stops, pipeline: compiled.pipeline.name, compiled, topicId, fence };
-      return await store.commit({ ...batch, onRepeat: (why) => void (why === 'aborted' && size.aborted()) });
+      return await attempt();
     } catch (error) {
       if (!(error instanceof StoreUnavailableError) || signal.aborted) throw error;
       const delayMs = delays.next().value;

@@ -22,7 +22,7 @@ export async function refuseRecreated(rig: SinkRig, load: Load): Promise<string 
   if (!(await becomesTrue(() => code !== undefined, END_TIMEOUT_MS))) return 'a sink went on with a recreated topic';
   const printed = sink.lastLines().join('\n');
   if (code !== 1) return `a sink ended with ${String(code)} at a recreated topic:\n${printed}`;
-  for (const word of ['TOPIC_RECREATED', 'PenstockCheckpoints']) {
+  for (const word of ['TOPIC_RECREATED', 'penstock checkpoints accept']) {
     if (!printed.includes(word)) return `a sink refused a recreated topic without naming ${word}:\n${printed}`;
   }
   const after = await places(rig);

@@ -5,38 +5,52 @@ import { type Bench, benchResult, type Figures, figureOf, gained, type Round, sa
 import { type BuiltSides, buildSides } from './build-sides.ts';
 import { startCloud } from './cloud-process.ts';
 import { type Recording, record } from './feed/recording.ts';
-import { type Replay, startReplay } from './feed/start-replay.ts';
+import { type ReplayAddresses, startServer } from './feed/start-server.ts';
 import { runChild } from './run-child.ts';
 
 const ROWS = 200_000;
 const ROUNDS = 3;
 /** Reads that count, after one that warms up: so many that each side takes seconds. */
-const PASSES = { ours: 6, raw: 6, peer: 1 };
-const PIPELINE_PASSES = { ours: 3, peer: 1 };
+const PASSES = { ours: 8, raw: 8, peer: 1 };
+const PIPELINE_PASSES = { ours: 8, peer: 1 };
+const MIB = 1024 * 1024;
+/** The round trip to Spanner in the same region, or to another one nearby, with the window that a careful client takes. */
+const ONE_WAY_MS = 5;
+const FAR_WINDOW_BYTES = MIB;
+const NEAR_WINDOW_BYTES = 16 * MIB;
 const scripts = join(import.meta.dirname, 'feed');
 
 /**
  * read-shard's way from Spanner's bytes to delivered batches against the official client's, over 200,000 real flights.
  *
  * A StreamingRead of the laptop's Spanner is recorded once and replayed from memory by a third process, so that no server
- * limits either side. Both have a flow-control window of 16 MiB.
+ * limits either side. Both have the same flow-control window: 16 MiB, and 1 MiB where a proxy makes the round trip 10 ms.
  */
 export const benchFeed: Bench = async ({ rounds: wanted = ROUNDS, progress }) => {
-  const built = await buildSides(scripts, ['replay-server', 'read-side', 'encode-side', 'pipeline-side']);
+  const built = await buildSides(scripts, [
+    'replay-server',
+    'delay-server',
+    'read-side',
+    'encode-side',
+    'pipeline-side',
+  ]);
   const dir = mkdtempSync(join(tmpdir(), 'penstock-bench-'));
   try {
     progress(`loading ${ROWS} flights and recording their read`);
     const recording = await recordOnce(dir);
-    const replay = await startReplay(built.path('replay-server'), recording.frames);
+    const replay = await startServer<ReplayAddresses>(built.path('replay-server'), [recording.frames]);
+    const args = [replay.addresses.spanner, String(ONE_WAY_MS)];
+    const far = await startServer<{ address: string }>(built.path('delay-server'), args);
     try {
       const rounds: Round[] = [];
       for (let at = 1; at <= wanted; at += 1) {
-        const round = await runRound(built, recording, replay);
+        const round = await runRound(built, recording, { ...replay.addresses, far: far.addresses.address });
         progress(`round ${at} of ${wanted}: ${rate(round.ours)} rows/s, peer ${rate(round.peer)} rows/s`);
         rounds.push(round);
       }
       return benchResult('feed', rounds, ratios);
     } finally {
+      await far.stop();
       await replay.stop();
     }
   } finally {
@@ -48,7 +62,9 @@ export const benchFeed: Bench = async ({ rounds: wanted = ROUNDS, progress }) =>
 const ratios = {
   readCpu: saved('cpuSecondsPerMillionRows'),
   rowsPerSecond: gained('rowsPerSecond'),
-  shareOfRawGrpc: ({ ours }: Round) => figureOf(ours, 'rowsPerSecond') / figureOf(ours, 'rawGrpcRowsPerSecond'),
+  shareOfRawGrpc: ({ ours }: Round) => figureOf(ours, 'farRowsPerSecond') / figureOf(ours, 'farRawGrpcRowsPerSecond'),
+  shareOfRawGrpcNear: ({ ours }: Round) => figureOf(ours, 'rowsPerSecond') / figureOf(ours, 'rawGrpcRowsPerSecond'),
+  farRowsPerSecond: gained('farRowsPerSecond'),
   encode: ({ ours }: Round) => figureOf(ours, 'encodeYardstickMs') / figureOf(ours, 'encodeMs'),
   endToEnd: gained('endToEndRowsPerSecond'),
   endToEndCpu: saved('endToEndCpuSecondsPerMillionRows'),
@@ -64,21 +80,32 @@ async function recordOnce(dir: string): Promise<Recording> {
   }
 }
 
-async function runRound(built: BuiltSides, { frames, manifest }: Recording, replay: Replay): Promise<Round> {
-  const env = { SPANNER_EMULATOR_HOST: replay.spanner };
-  const read = (side: 'ours' | 'peer' | 'raw') =>
-    runChild(built.path('read-side'), [side, manifest, String(PASSES[side])], { env });
+interface Places extends ReplayAddresses {
+  /** The replay behind a round trip of 10 ms. */
+  readonly far: string;
+}
+
+async function runRound(built: BuiltSides, { frames, manifest }: Recording, places: Places): Promise<Round> {
+  const env = { SPANNER_EMULATOR_HOST: places.spanner };
+  const read = (side: 'ours' | 'peer' | 'raw', host = places.spanner, windowBytes = NEAR_WINDOW_BYTES) =>
+    runChild(built.path('read-side'), [side, manifest, String(PASSES[side]), String(windowBytes)], {
+      env: { SPANNER_EMULATOR_HOST: host },
+    });
+  const readFar = async (side: 'ours' | 'peer' | 'raw') =>
+    figureOf(await read(side, places.far, FAR_WINDOW_BYTES), 'rowsPerSecond');
   const deliver = (side: 'ours' | 'peer') =>
-    runChild(built.path('pipeline-side'), [side, manifest, replay.trainer, String(PIPELINE_PASSES[side])], { env });
+    runChild(built.path('pipeline-side'), [side, manifest, places.trainer, String(PIPELINE_PASSES[side])], { env });
   const { delays: ourDelays, ...ours } = await read('ours');
   const { delays: peerDelays, ...peer } = await read('peer');
   if (ourDelays !== peerDelays) throw new Error(`The delays add up to ${ourDelays}, and to ${peerDelays} for the peer`);
-  const raw = await read('raw');
+  const rawGrpcRowsPerSecond = figureOf(await read('raw'), 'rowsPerSecond');
+  const farRowsPerSecond = await readFar('ours');
+  const farRawGrpcRowsPerSecond = await readFar('raw');
   const encode = await runChild(built.path('encode-side'), [manifest, frames]);
-  const rawGrpcRowsPerSecond = figureOf(raw, 'rowsPerSecond');
+  const far = { farRowsPerSecond, farRawGrpcRowsPerSecond };
   return {
-    ours: { ...ours, rawGrpcRowsPerSecond, ...encode, ...(await deliver('ours')) },
-    peer: { ...peer, ...(await deliver('peer')) },
+    ours: { ...ours, rawGrpcRowsPerSecond, ...far, ...encode, ...(await deliver('ours')) },
+    peer: { ...peer, farRowsPerSecond: await readFar('peer'), ...(await deliver('peer')) },
   };
 }
 

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http2';
-import type { OnAttempt } from '../../base/audit.ts';
 import type { Environment } from '../../base/environment.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { googleCredentials } from './google-credentials.ts';
-import { openGrpcConnection } from './grpc-connection.ts';
+import { type ConnectionOptions, openGrpcConnection } from './grpc-connection.ts';
 import { GrpcError } from './grpc-error.ts';
 import type { GrpcCall } from './open-call.ts';
 import { encodeCreateSession } from './request-bytes.ts';
@@ -76,19 +75,20 @@ export interface MessageStream extends AsyncIterable<Buffer> {
  * @param database `projects/P/instances/I/databases/D`
  * @param options.now milliseconds since 1970
  * @param options.onAttempt is told of each connection that is attempted
+ * @param options.windowBytes of flow control; by default the round trip decides
  * @throws {ConfigError} for a name of another form
  */
 export function openSpannerChannel(
   database: string,
   env: Environment,
-  { now = Date.now, onAttempt }: { readonly now?: () => number; readonly onAttempt?: OnAttempt } = {},
+  { now = Date.now, ...options }: ConnectionOptions & { readonly now?: () => number } = {},
 ): SpannerChannel {
   if (!NAME.test(database)) {
     const message = `is ${JSON.stringify(database)}, no name of a database`;
     throw new ConfigError([{ path: 'spanner.database', message, remedy: 'Write projects/P/instances/I/databases/D' }]);
   }
   const emulator = env.SPANNER_EMULATOR_HOST;
-  const connection = openGrpcConnection(emulator ? `http://${emulator}` : ADDRESS, onAttempt);
+  const connection = openGrpcConnection(emulator ? `http://${emulator}` : ADDRESS, options);
   const credentials = emulator ? undefined : googleCredentials(`${ADDRESS}/`);
   const headers = headersOf(database);
   const start = async (method: string, request: Uint8Array, routing: string, options: Omit<CallOptions, 'session'>) => {

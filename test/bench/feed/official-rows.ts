@@ -1,8 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Spanner } from '@google-cloud/spanner';
 
-const WINDOW_BYTES = 16 * 1024 * 1024;
-
 /** A row of flights as `json: true` gives it. */
 export interface OfficialRow {
   readonly FlightId: string;
@@ -13,10 +11,10 @@ export interface OfficialRow {
   readonly Destination: string;
 }
 
-/** The official client with the same flow-control window as ours. */
-export function openOfficialClient(columns: readonly string[]) {
+/** The official client with a flow-control window of its own. */
+export function openOfficialClient(columns: readonly string[], windowBytes: number) {
   // Channel options pass through the client; its types do not say so.
-  const options = { projectId: 'p', 'grpc-node.flow_control_window': WINDOW_BYTES };
+  const options = { projectId: 'p', 'grpc-node.flow_control_window': windowBytes };
   const spanner = new Spanner(options);
   const database = spanner.instance('i').database('d');
   return {

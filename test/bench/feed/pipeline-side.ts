@@ -11,6 +11,8 @@ import { type OfficialRow, openOfficialClient } from './official-rows.ts';
 import { peerEncoder, putBatch } from './peer-batches.ts';
 
 const LEASE_MS = 600_000;
+/** Of the official client; ours sizes its own. */
+const PEER_WINDOW_BYTES = 16 * 1024 * 1024;
 
 /** Delivers the whole epoch; returns how many rows it sent. */
 type Deliver = () => Promise<number>;
@@ -77,7 +79,7 @@ function memoryLeases(): ShardLeases {
 
 /** The official client's pipeline: rows, plain arrays, batches of the same size, one PUT after the other. */
 function official(manifest: Manifest, trainer: string): { deliver: Deliver; close: () => Promise<void> } {
-  const client = openOfficialClient(manifest.plan.columns);
+  const client = openOfficialClient(manifest.plan.columns, PEER_WINDOW_BYTES);
   const encode = peerEncoder(manifest);
   const deliver = async (): Promise<number> => {
     let rows: OfficialRow[] = [];

@@ -22,8 +22,8 @@ type Read = () => Promise<Found>;
 const database = 'projects/p/instances/i/databases/d';
 
 /** Our reader: typed columns, in blocks. */
-function ours({ plan, readTimestamp }: Manifest): { read: Read; close: () => void } {
-  const channel = openSpannerChannel(database, process.env);
+function ours({ plan, readTimestamp }: Manifest, windowBytes: number): { read: Read; close: () => void } {
+  const channel = openSpannerChannel(database, process.env, { windowBytes });
   const source = { table: plan.table, columns: plan.columns, keyLength: plan.key.length, readTimestamp };
   const at = plan.columns.indexOf('DelayMinutes');
   const read = async (): Promise<Found> => {
@@ -42,8 +42,8 @@ function ours({ plan, readTimestamp }: Manifest): { read: Read; close: () => voi
 }
 
 /** The official client's rows as objects, counted where they arrive. */
-function official({ plan }: Manifest): { read: Read; close: () => Promise<void> } {
-  const client = openOfficialClient(plan.columns);
+function official({ plan }: Manifest, windowBytes: number): { read: Read; close: () => Promise<void> } {
+  const client = openOfficialClient(plan.columns, windowBytes);
   const read = async (): Promise<Found> => {
     const found = { rows: 0, delays: 0 };
     const stream = client.rows();
@@ -58,8 +58,8 @@ function official({ plan }: Manifest): { read: Read; close: () => Promise<void> 
 }
 
 /** gRPC alone: the messages' bytes, which nobody looks at. */
-function raw({ plan, rowCount }: Manifest): { read: Read; close: () => void } {
-  const channel = openSpannerChannel(database, process.env);
+function raw({ plan, rowCount }: Manifest, windowBytes: number): { read: Read; close: () => void } {
+  const channel = openSpannerChannel(database, process.env, { windowBytes });
   const read = async (): Promise<Found> => {
     const session = await channel.session();
     const request = ReadRequest.encode({ session, table: plan.table, columns: [...plan.columns] }).finish();
@@ -72,11 +72,16 @@ function raw({ plan, rowCount }: Manifest): { read: Read; close: () => void } {
 const sides = { ours, peer: official, raw };
 
 /** Measures one side: one read to warm up, then so many that count. */
-async function measure([which = '', manifestPath = '', passes = '']: readonly string[]): Promise<void> {
+async function measure([
+  which = '',
+  manifestPath = '',
+  passes = '',
+  windowBytes = '',
+]: readonly string[]): Promise<void> {
   const manifest: Manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
   const open = which === 'ours' || which === 'peer' || which === 'raw' ? sides[which] : undefined;
   if (!open) throw new Error(`There is no side ${which}`);
-  const { read, close } = open(manifest);
+  const { read, close } = open(manifest, Number(windowBytes));
   await read();
   const cpuFrom = ownCpuSeconds();
   const from = performance.now();

@@ -160,6 +160,7 @@ function addEpochCommands(program: Command): void {
     .argument('<feed>')
     .addOption(config())
     .option('--wait', 'end when every shard is delivered')
+    .option('--fit-from <epoch>', 'take the fitted transforms of an earlier epoch')
     .option('--here', "plan and read in this command's own process")
     .option('--readers <n>', 'shards read at once, with --here', wholeNumber(1, 64), 2)
     .addOption(json())

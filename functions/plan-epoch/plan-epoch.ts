@@ -10,6 +10,8 @@ import { type EpochTick, epochId } from '../../shared/model/epochs/epoch-id.ts';
 import { cutKeyRange } from '../../shared/model/epochs/key-range.ts';
 import { buildManifest, type Manifest, type Plan, type Versions } from '../../shared/model/epochs/manifest.ts';
 import { fitBalance, fitSplit } from '../../shared/model/tensors/fit-transforms.ts';
+import type { FittedTransform } from '../../shared/model/tensors/fitted.ts';
+import { pinTransforms } from '../../shared/model/tensors/pin-transforms.ts';
 import { rowBytes } from '../../shared/model/tensors/safetensors.ts';
 import { checkFeed } from './check-feed.ts';
 import { type Survey, surveyTable } from './survey-table.ts';
@@ -89,8 +91,10 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
   const pinned = await tools.pin(feed.table, pipelinesInto(declaration, feed.table));
   const readableUntil = readableUntilOf(pinned, tools.roomMs);
   const columns = checkFeed(feed, pinned);
+  const fitted = await earlierFit(feed, pinned, tools.store);
   const survey = await surveyTable(tools.channel, feed, {
     table: feed.table,
+    fitted,
     columns,
     types: pinned.types,
     keyLength: pinned.key.length,
@@ -101,7 +105,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
   }).catch((error: unknown) => {
     throw conditionRefused(feed, error) ?? error;
   });
-  const manifest = buildManifest({
+  const described = {
     epoch,
     readTimestamp: pinned.readTimestamp,
     readableUntil,
@@ -110,9 +114,26 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     plan: makePlan(feed, columns, pinned, survey, tools.versions),
     checkpoints: pinned.checkpoints,
     ...(feed.read && { read: feed.read }),
-  });
+  };
+  const manifest = buildManifest(described, feed.fitFrom ?? null);
   checkBatchBytes(feed, manifest);
   return manifest;
+}
+
+/** What the declared earlier epoch learned; undefined when this one is to learn for itself. */
+async function earlierFit(
+  feed: Feed,
+  { types }: PinnedSnapshot,
+  store: EpochStore,
+): Promise<readonly FittedTransform[] | undefined> {
+  if (feed.fitFrom === undefined) return undefined;
+  const earlier = await store.find(feed.fitFrom);
+  if (earlier) return pinTransforms(feed, types, { epoch: feed.fitFrom, transforms: earlier.manifest.plan.transforms });
+  throw new PenstockError(`There is no epoch ${JSON.stringify(feed.fitFrom)} whose fit feed ${feed.name} could take`, {
+    code: 'NOT_FOUND',
+    remedy: 'Name an epoch that was planned in this database, or fit anew without fitFrom',
+    retryable: false,
+  });
 }
 
 function makePlan(

@@ -27,7 +27,7 @@ export interface Survey {
  * It costs one scan of those columns, by one stream, in bounded memory. Exact counts and exactly fitted state are worth it:
  * both belong to the plan, and a shard then holds the rows that it was planned to hold.
  *
- * @param columns those of the key first
+ * @param source its columns: those of the key first
  */
 export async function surveyTable(
   channel: SpannerChannel,
@@ -37,6 +37,8 @@ export async function surveyTable(
     readonly columns: readonly string[];
     /** Of the table's columns as Spanner spells them, by lower-case name. */
     readonly types: ReadonlyMap<string, string>;
+    /** Taken from an earlier epoch: then the keys alone are read. */
+    readonly fitted?: readonly FittedTransform[] | undefined;
     readonly keyLength: number;
     readonly filter: RangeRead['filter'];
     readonly options: ReadOptions | undefined;
@@ -45,13 +47,15 @@ export async function surveyTable(
   },
 ): Promise<Survey> {
   const sampler = keySampler(MAX_SAMPLES);
-  const fit = fitTransforms(feed, source.columns, source.types);
+  const { fitted } = source;
+  const columns = fitted === undefined ? source.columns : source.columns.slice(0, source.keyLength);
+  const fit = fitted === undefined ? fitTransforms(feed, columns, source.types) : undefined;
   const range = { from: undefined, to: undefined };
-  for await (const block of readRange(channel, { ...source, range, blockRows: BLOCK_ROWS })) {
-    fit.add(block);
+  for await (const block of readRange(channel, { ...source, columns, range, blockRows: BLOCK_ROWS })) {
+    fit?.add(block);
     sampleKeys(sampler, block, source.keyLength);
   }
-  return { rowCount: sampler.rowCount, samples: sampler.samples(), transforms: fit.finish() };
+  return { rowCount: sampler.rowCount, samples: sampler.samples(), transforms: fitted ?? fit?.finish() ?? [] };
 }
 
 function sampleKeys(sampler: KeySampler, block: ColumnBlock, keyLength: number): void {

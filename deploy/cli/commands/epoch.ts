@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly wait?: boolean;
   readonly here?: boolean;
   readonly readers: number;
+  /** An earlier epoch, whose fitted transforms are taken; instead of the declared one. */
+  readonly fitFrom?: string;
 }
 
 interface Session {
@@ -47,7 +49,8 @@ interface Session {
 
 /** Plans an epoch; its shards are read by the functions, or here. Prints its id as soon as it is planned. */
 export async function startEpoch(options: StartOptions, output: Output): Promise<void> {
-  const { declaration } = await readConfig(options.config, SECTIONS);
+  const declared = await readConfig(options.config, SECTIONS);
+  const declaration = withFit(declared.declaration, options);
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const open = openDatabase(declaration.spanner.database);
@@ -79,6 +82,12 @@ export function unknownEpoch(id: string): PenstockError {
     remedy: 'Start one: npx penstock epoch start FEED',
     retryable: false,
   });
+}
+
+function withFit(declaration: Declaration, { feed: name, fitFrom }: StartOptions): Declaration {
+  const feed = Object.hasOwn(declaration.feeds, name) ? declaration.feeds[name] : undefined;
+  if (fitFrom === undefined || !feed) return declaration;
+  return { ...declaration, feeds: { ...declaration.feeds, [name]: { ...feed, fitFrom } } };
 }
 
 function plan(

@@ -66,6 +66,8 @@ export interface Manifest {
   readonly plan: Plan;
   /** How Spanner serves the reads; not of the plan, since it changes no byte. */
   readonly read?: ReadOptions;
+  /** Of the transforms with all that they learned; `from` is the epoch that learned it, null for this one. Absent in older epochs. */
+  readonly fit?: { readonly digest: string; readonly from: string | null };
   readonly tensors: readonly TensorSpec[];
   readonly checkpoints: readonly ContainedOffsets[];
 }
@@ -83,12 +85,25 @@ export function planDigest(plan: Plan): string {
   return `sha256:${createHash('sha256').update(canonicalJson(plan)).digest('hex')}`;
 }
 
-/** Builds a manifest. */
-export function buildManifest(given: Omit<Manifest, 'version' | 'planDigest' | 'tensors'>): Manifest {
+/** The digest of fitted transforms, of the same form: equal wherever training and serving apply the same. */
+export function fitDigest(transforms: readonly FittedTransform[]): string {
+  return `sha256:${createHash('sha256').update(canonicalJson(transforms)).digest('hex')}`;
+}
+
+/**
+ * Builds a manifest.
+ *
+ * @param fitFrom the epoch whose fit it takes; null when it was fitted for this one
+ */
+export function buildManifest(
+  given: Omit<Manifest, 'version' | 'planDigest' | 'tensors' | 'fit'>,
+  fitFrom: string | null = null,
+): Manifest {
   return {
     version: 1,
     ...given,
     planDigest: planDigest(given.plan),
+    fit: { digest: fitDigest(given.plan.transforms), from: fitFrom },
     tensors: tensorSpecs(given.plan.transforms),
   };
 }

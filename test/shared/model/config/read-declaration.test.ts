@@ -29,7 +29,12 @@ test('readDeclaration() reads the example with units, variables and defaults res
   assert.equal(declaration.spanner.database, 'projects/p/instances/main/databases/flights');
   assert.deepEqual(declaration.kafka?.brokers, ['a:1', 'b:2']);
   const flights = declaration.pipelines.flights;
-  assert.deepEqual(flights?.source, { kind: 'kafka', topics: ['flights'], pattern: undefined, group: 'penstock-flights' });
+  assert.deepEqual(flights?.source, {
+    kind: 'kafka',
+    topics: ['flights'],
+    pattern: undefined,
+    group: 'penstock-flights',
+  });
   assert.deepEqual(flights?.batch, { maxRows: 5000, maxBytes: 4 * 1024 * 1024, lingerMs: 50 });
   assert.deepEqual(declaration.pipelines['delays-by-origin']?.targets[0]?.aggregate?.into, [
     { column: 'FlightCount', function: 'count', field: undefined, by: undefined },

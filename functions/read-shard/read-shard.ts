@@ -12,6 +12,7 @@ import { announcementOf, batchMetadata, type Manifest, type Versions } from '../
 import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
 import { type BatchEncoder, batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
 import { checkVersions } from './check-versions.ts';
+import { type ReadingStopwatch, type ReadingTime, readingStopwatch } from './reading-time.ts';
 import { refuseWhenPast } from './refuse-when-past.ts';
 import { sendWindow } from './send-window.ts';
 
@@ -38,13 +39,13 @@ export interface ReadTools {
 
 /** What became of a shard job. */
 export type ShardOutcome =
-  | { readonly status: 'done'; readonly rows: number; readonly batches: number }
+  | { readonly status: 'done'; readonly rows: number; readonly batches: number; readonly time?: ReadingTime }
   /** It was done before; an epoch that was left without its end has it now. */
   | { readonly status: 'done-before' }
   /** Another reader is at it until then, unless it renews. */
   | { readonly status: 'leased'; readonly expiresAtMs: number }
   /** Stopped at `signal`: the remainder is for the next reader. */
-  | { readonly status: 'stopped'; readonly position: Position };
+  | { readonly status: 'stopped'; readonly position: Position; readonly time?: ReadingTime };
 
 /**
  * Reads one shard at the epoch's timestamp and delivers its batches, from where the reader before stopped.
@@ -86,6 +87,7 @@ class ShardReading {
   readonly #tools: ReadTools;
   readonly #encoder: BatchEncoder;
   readonly #window = sendWindow(MAX_UNDER_WAY, MAX_BYTES_UNDER_WAY);
+  readonly #watch: ReadingStopwatch;
   /** The block before: its batches are answered for, and its end is saved. */
   #settled: Promise<void> = Promise.resolve();
   lease: ShardLease;
@@ -95,6 +97,7 @@ class ShardReading {
     this.#trainer = trainer;
     this.#tools = tools;
     this.#encoder = batchEncoder(manifest.plan.transforms, manifest.plan.columns, manifest.plan.key.length);
+    this.#watch = readingStopwatch(tools.clock);
     this.lease = lease;
   }
 
@@ -102,20 +105,20 @@ class ShardReading {
     refuseWhenPast(this.#manifest, this.#tools.clock());
     await this.#trainer.announce(this.lease.epoch, announcementOf(this.#manifest));
     if (!this.#isAtCut()) {
-      for await (const block of this.#blocks()) {
-        await this.#settled;
+      for await (const block of this.#watch.rows(this.#blocks())) {
+        await this.#watch.trainer(this.#settled);
         if (this.#isAtCut()) break;
         if (this.#tools.signal.aborted) return await this.stop();
         await this.#deliver(block);
       }
-      await this.#settled;
+      await this.#watch.trainer(this.#settled);
     }
     await this.#endShard();
     await this.#tools.leases.finish(this.lease);
     await endWhenComplete(this.#manifest, this.#trainer, this.#tools);
     const { position, start } = this.lease;
     const batches = position.nextSequence - start.nextSequence;
-    return { status: 'done', rows: position.rows - start.rows, batches };
+    return { status: 'done', rows: position.rows - start.rows, batches, time: this.#watch.time() };
   }
 
   /** The last reader of a planned shard tells the trainer; of two that are last at once none does, but whoever ends the epoch. */
@@ -146,7 +149,7 @@ class ShardReading {
 
   async stop(): Promise<ShardOutcome> {
     await this.#tools.leases.release(this.lease);
-    return { status: 'stopped', position: this.lease.position };
+    return { status: 'stopped', position: this.lease.position, time: this.#watch.time() };
   }
 
   #blocks(): AsyncGenerator<ColumnBlock, void, undefined> {
@@ -161,7 +164,7 @@ class ShardReading {
     const { position, epoch, of: shard } = this.lease;
     const batches = divideBlock(plan, { shard, position }, block, plan.columns);
     for (const { sequence, role, rows } of batches) {
-      const room = await this.#window.room();
+      const room = await this.#watch.trainer(this.#window.room());
       await this.#holdLease();
       const place = { shard, sequence, role, rows: rows.length, ...rowSpan(position, block) };
       const body = this.#encoder.encode(block, rows, batchMetadata(this.#manifest, place), room);

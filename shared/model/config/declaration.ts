@@ -44,7 +44,7 @@ export interface SchemaRegistry {
   readonly url: string;
   readonly auth: /** The secret holds `{"username", "password"}`. */
     | { readonly kind: 'basic'; readonly secret: string }
-    /** The secret is the token. */
+    /** The secret holds `{"token"}`. */
     | { readonly kind: 'bearer'; readonly secret: string }
     /** Access tokens of the function's own service account. */
     | { readonly kind: 'google' }

@@ -7,6 +7,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   ingest: async () => (await import('./ingest.ts')).benchIngest,
   feed: async () => (await import('./feed.ts')).benchFeed,
   coldstart: async () => (await import('./coldstart.ts')).benchColdstart,
+  scale: async () => (await import('./scale.ts')).benchScale,
 };
 
 const MAX_ROUNDS = 100;

@@ -188,7 +188,7 @@ async function writeBatch(reads: TransactionReads, batch: BatchCommit, options: 
     };
     return { mutations: [], result: known };
   }
-  const fresh = batch.mapped.filter(({ record }) => record.offset >= countsFrom);
+  const fresh = freshFrom(batch.mapped, countsFrom);
   const resolution = await resolve(reads, compiled, fresh);
   const letters = deadLetters(compiled.pipeline, fresh, resolution);
   batch.admit?.({ recordCount: fresh.length, dead: poisonFound(resolution, letters) });
@@ -206,6 +206,13 @@ async function writeBatch(reads: TransactionReads, batch: BatchCommit, options: 
   ];
   const result = { nextOffset: batch.toOffset, ...counts, knownCount: batch.mapped.length - fresh.length };
   return { mutations, result };
+}
+
+/** Records are in the order of their offsets: only a batch that comes again has some that count no more. */
+function freshFrom(mapped: readonly MappedRecord[], countsFrom: bigint): readonly MappedRecord[] {
+  const [first] = mapped;
+  if (first && first.record.offset >= countsFrom) return mapped;
+  return mapped.filter(({ record }) => record.offset >= countsFrom);
 }
 
 async function resolve(

@@ -26,6 +26,8 @@ import { trainerOfFeed } from './trainer-of-feed.ts';
 // A machine with much memory lets garbage pile up: 310 MB at 200,000 rows, about 200 MB with this.
 setFlagsFromString('--optimize-for-size');
 
+const log = jsonLog('read-shard');
+
 const settings = {
   issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
   audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
@@ -33,6 +35,7 @@ const settings = {
   project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
   topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
   subscription: text('PENSTOCK_SHARD_SUBSCRIPTION', 'Set it to the push subscription', 'penstock-shards'),
+  identity: text('PENSTOCK_IDENTITY', 'Set it to this function’s service account', 'ask'),
   deadlineMs: wholeNumber('PENSTOCK_SHARD_DEADLINE_MS', { min: 1_000, max: 590_000, fallback: 540_000 }),
   // Two at once keep the process below 250 MB: each holds a 16 MiB window and its blocks.
   concurrency: wholeNumber('PENSTOCK_SHARD_CONCURRENCY', { min: 1, max: 64, fallback: 2 }),
@@ -44,6 +47,8 @@ async function open() {
   const given = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
   const database = openDatabase(declaration.spanner.database);
+  const ids = openIdTokens();
+  const identity = given.identity === 'ask' ? await ids.email() : given.identity;
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   const jobs = openShardJobs(given.topic, given.project);
   const tools = {
@@ -54,9 +59,10 @@ async function open() {
       clock: Date.now,
     }),
     channel,
-    trainerOf: trainerOfFeed(declaration, openIdTokens()),
+    trainerOf: trainerOfFeed(declaration, ids),
     versions: versionsOf(process.versions),
     clock: Date.now,
+    access: { identity, log },
     renewWithinMs: given.leaseMs / 2,
   };
   const relief = {
@@ -82,7 +88,7 @@ async function open() {
 
 const opened = openAtRequest(open);
 const graceful = installGracefulShutdown(opened.close);
-const handle = readHandler(async () => (await opened.open()).door, jsonLog('read-shard'));
+const handle = readHandler(async () => (await opened.open()).door, log);
 
 ownRequests();
 http('read-shard', graceful.wrap(handle));

@@ -4,8 +4,10 @@ import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epoc
 import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
+import { audit } from '../../shared/base/audit.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
 import { deliveredRows, type Position } from '../../shared/model/epochs/cut-block.ts';
 import { divideBlock, positionAfter, rowSpan } from '../../shared/model/epochs/divide-block.ts';
 import { announcementOf, batchMetadata, type Manifest, type Versions } from '../../shared/model/epochs/manifest.ts';
@@ -33,6 +35,8 @@ export interface ReadTools {
   readonly renewWithinMs: number;
   /** Aborted when time runs out: the batch in hand is finished, the position saved, the lease given up. */
   readonly signal: AbortSignal;
+  /** As whom the rows are read, and where the audit lines go: one for each reading of a shard. */
+  readonly access?: { readonly identity: string; readonly log: Log };
   /** Told after each batch. */
   readonly onBatch?: (batch: { readonly shard: number; readonly sequence: number; readonly rows: number }) => void;
 }
@@ -71,9 +75,12 @@ export async function readShard(epoch: string, shard: number, tools: ReadTools):
   }
   const reading = new ShardReading(manifest, taken.lease, trainer, tools);
   try {
-    return await reading.run();
+    const outcome = await reading.run();
+    auditReading(reading.lease, manifest, tools);
+    return outcome;
   } catch (error) {
     await reading.quiet();
+    auditReading(reading.lease, manifest, tools, tools.signal.aborted ? undefined : error);
     if (tools.signal.aborted) return await reading.stop();
     await giveUp(reading.lease, error, tools);
     throw error;
@@ -209,6 +216,26 @@ async function endWhenComplete(manifest: Manifest, trainer: TrainerClient, { sto
 function countsOf(parts: readonly StoredShard[]): { rows: number; batches: number } {
   const rows = Math.max(...parts.map(({ position }) => deliveredRows(position)));
   return { rows, batches: Math.max(...parts.map(({ position }) => position.nextSequence)) };
+}
+
+/** Who read which columns of what, as of when; never which keys. */
+function auditReading(
+  lease: ShardLease,
+  { plan, readTimestamp }: Manifest,
+  { access }: ReadTools,
+  error?: unknown,
+): void {
+  if (!access) return;
+  const { epoch, shard, position } = lease;
+  const { table, columns, where } = plan;
+  const details = { epoch, shard, columns, where, readTimestamp, rows: position.rows };
+  audit(access.log, {
+    action: 'spanner.read',
+    identity: access.identity,
+    resource: table,
+    outcome: error === undefined ? 'done' : 'failed',
+    details: error === undefined ? details : { ...details, reason: messageOf(error) },
+  });
 }
 
 /** What another try cannot mend is recorded; all else is left for the next reader, at once. */

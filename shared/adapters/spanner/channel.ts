@@ -70,7 +70,8 @@ export interface MessageStream extends AsyncIterable<Buffer> {
 }
 
 /**
- * Opens a channel; nothing is sent yet. Follows SPANNER_EMULATOR_HOST, without credentials then.
+ * Opens a channel; nothing is sent yet. Follows SPANNER_EMULATOR_HOST, without credentials then; PENSTOCK_DATABASE_ROLE names the
+ * database role of its sessions.
  *
  * @param database `projects/P/instances/I/databases/D`
  * @param options.now milliseconds since 1970
@@ -103,7 +104,12 @@ export function openSpannerChannel(
   const sessions = sharedSession(now, async () => {
     const options = { deadlineAt: Date.now() + SESSION_TIMEOUT_MS, toLeader: true };
     const routing = `database=${encodeURIComponent(database)}`;
-    const call = await start('CreateSession', encodeCreateSession(database), routing, options);
+    const call = await start(
+      'CreateSession',
+      encodeCreateSession(database, env.PENSTOCK_DATABASE_ROLE),
+      routing,
+      options,
+    );
     return decodeSession(await onlyMessage(call));
   });
   return {

@@ -20,9 +20,10 @@ const NAME = /^projects\/([^/]+)\/instances\/([^/]+)\/databases\/([^/]+)$/;
  * Opens a database with the official client, which follows SPANNER_EMULATOR_HOST. Nothing is sent yet.
  *
  * @param name `projects/P/instances/I/databases/D`
+ * @param role database role of its sessions; PENSTOCK_DATABASE_ROLE unless given
  * @throws {ConfigError} for a name of another form
  */
-export function openDatabase(name: string): OpenDatabase {
+export function openDatabase(name: string, role = process.env.PENSTOCK_DATABASE_ROLE): OpenDatabase {
   const [, projectId = '', instance = '', id = ''] = NAME.exec(name) ?? [];
   if (id === '') {
     const message = `is ${JSON.stringify(name)}, no name of a database`;
@@ -30,7 +31,7 @@ export function openDatabase(name: string): OpenDatabase {
   }
   const options = { projectId, 'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS };
   const spanner = new Spanner(options);
-  const database = spanner.instance(instance).database(id);
+  const database = spanner.instance(instance).database(id, role ? { databaseRole: role } : {});
   // The client tells of a session that could not be made as an event too, and an unheard `error` ends the process.
   database.on('error', () => {});
   return {

@@ -49,9 +49,9 @@ export function encodeRollback(session: string, transactionId: Uint8Array): Buff
   return wireMessage(textField(1, session), bytesField(2, transactionId));
 }
 
-/** `CreateSessionRequest` of a multiplexed session. */
-export function encodeCreateSession(database: string): Buffer {
-  return wireMessage(textField(1, database), bytesField(2, wireMessage(numberField(6, true))));
+/** `CreateSessionRequest` of a multiplexed session, of a database role where one is named. */
+export function encodeCreateSession(database: string, role?: string): Buffer {
+  return wireMessage(textField(1, database), bytesField(2, wireMessage(textField(5, role), numberField(6, true))));
 }
 
 /** A read of rows of one table. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readSafetensors } from '../../../deploy/local/trainer/safetensors.ts';
-import { readShard } from '../../../functions/read-shard/read-shard.ts';
+import { type ReadTools, readShard } from '../../../functions/read-shard/read-shard.ts';
 import { LeaseLostError } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { TrainerRefusedError } from '../../../shared/adapters/trainer/trainer-error.ts';
 import { flight, openFeedStage, rowCount } from './feed-stage.ts';
@@ -51,16 +51,24 @@ test('readShard() goes on from the last saved block, and what it sends again has
   stage.trainer.forget();
   const { epoch } = await stage.plan('stopped');
   const controller = new AbortController();
+  const lines: unknown[] = [];
+  const access: ReadTools['access'] = { identity: 'reader@test', log: (_, __, fields) => lines.push(fields) };
   const outcome = await readShard(epoch, 1, {
     ...stage.readTools('first', controller.signal),
+    access,
     onBatch: ({ sequence }) => {
       if (sequence === 12) controller.abort();
     },
   });
   assert.ok(outcome.status === 'stopped' && outcome.position.block === 1 && outcome.position.rows === 256);
   const sentBefore = stage.trainer.batches.size;
-  const resumed = await readShard(epoch, 1, stage.readTools('next'));
+  const resumed = await readShard(epoch, 1, { ...stage.readTools('next'), access });
   assert.equal(resumed.status, 'done');
+  assert.equal(lines.length, 2, 'an audit line of each reading');
+  assert.match(
+    JSON.stringify(lines[1]),
+    /"action":"spanner.read","identity":"reader@test","resource":"Flights","outcome":"done",.*"columns":\["FlightId",.*"rows":750/,
+  );
   // The recording trainer refuses a batch that comes again with other bytes.
   assert.equal(
     stage.trainer.duplicates.length,

@@ -23,6 +23,12 @@ test('benchResult() pairs each ratio by round, so that higher is better for rate
   assert.deepEqual(result.ratios.cpu, { min: 2, median: 3, max: 4 });
 });
 
+test('benchResult() shows what was measured once beside the figures of the rounds', () => {
+  const { ours, peer } = benchResult('trial', rounds, {}, { eventToStateP99Ms: 80 });
+  assert.deepEqual(ours.eventToStateP99Ms, { min: 80, median: 80, max: 80 });
+  assert.deepEqual([Object.keys(ours).length, Object.keys(peer)], [4, ['rate', 'cpu']]);
+});
+
 test('benchResult() refuses a ratio of figures that a side did not measure', () => {
   assert.throws(() => benchResult('trial', rounds, { rss: saved('rssMb') }), /no figure rssMb among rate, cpu/);
 });

@@ -26,6 +26,10 @@ export interface BenchResult {
 /** Runs one benchmark. */
 export type Bench = (options: {
   readonly rounds: number | undefined;
+  /** Also what takes minutes: a long run that shows whether memory grows. */
+  readonly long?: boolean;
+  /** Also a run that is not counted, with V8's profiler; it keeps a report and a flame graph beside the results. */
+  readonly profile?: boolean;
   readonly progress: (line: string) => void;
 }) => Promise<BenchResult>;
 
@@ -33,11 +37,13 @@ export type Bench = (options: {
  * Sums the rounds up.
  *
  * @param ratios makes one round's ratio, by name
+ * @param once figures of ours that were measured once, outside the rounds
  */
 export function benchResult(
   name: string,
   rounds: readonly Round[],
   ratios: Readonly<Record<string, (round: Round) => number>>,
+  once: Figures = {},
 ): BenchResult {
   const [cpu] = cpus();
   return {
@@ -45,7 +51,7 @@ export function benchResult(
     date: new Date().toISOString(),
     node: process.version,
     cpu: `${cpus().length} × ${cpu?.model.trim() || 'unnamed'}`,
-    ours: spreads(rounds.map(({ ours }) => ours)),
+    ours: { ...spreads(rounds.map(({ ours }) => ours)), ...spreads([once]) },
     peer: spreads(rounds.map(({ peer }) => peer)),
     ratios: Object.fromEntries(Object.entries(ratios).map(([ratio, of]) => [ratio, spread(rounds.map(of))])),
   };

@@ -16,7 +16,12 @@ const results = join(import.meta.dirname, 'results');
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+    options: {
+      json: { type: 'boolean', default: false },
+      long: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+    },
   });
   const [name = ''] = positionals;
   const open = Object.hasOwn(benches, name) ? benches[name] : undefined;
@@ -25,16 +30,18 @@ async function main(): Promise<void> {
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1 && rounds <= MAX_ROUNDS)) {
     return usage(`--rounds is ${JSON.stringify(values.rounds)}; it must be a whole number from 1 to ${MAX_ROUNDS}.`);
   }
+  const { long, profile } = values;
+  if (name !== 'ingest' && (long || profile)) return usage(`${name} has neither --long nor --profile.`);
   const bench = await open();
-  const result = await bench({ rounds, progress: (line) => process.stderr.write(`${line}\n`) });
   mkdirSync(results, { recursive: true });
+  const result = await bench({ rounds, long, profile, progress: (line) => process.stderr.write(`${line}\n`) });
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `\n${formatResult(result)}`);
 }
 
 function usage(problem: string): void {
   const names = Object.keys(benches).join('|');
-  process.stderr.write(`${problem}\nUsage: npm run bench -- ${names} [--rounds N] [--json]\n`);
+  process.stderr.write(`${problem}\nUsage: npm run bench -- ${names} [--rounds N] [--long] [--profile] [--json]\n`);
   process.exitCode = 2;
 }
 

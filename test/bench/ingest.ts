@@ -3,27 +3,41 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Admin } from 'kafkajs';
 import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
-import { type Bench, benchResult, type Figures, gained, type Round, saved } from './bench-result.ts';
+import { type Bench, benchResult, type Figures, figureOf, gained, type Round, saved } from './bench-result.ts';
 import { type BuiltSides, buildSides } from './build-sides.ts';
 import { startCloud } from './cloud-process.ts';
+import { measureEventToState } from './ingest/event-to-state.ts';
 import { fillTopic, openTargets, type RunTarget } from './ingest/ingest-stage.ts';
+import { LONG_FLIGHTS, LONG_TIMES, measureLongRun } from './ingest/long-run.ts';
 import { measureSink } from './ingest/measure-sink.ts';
+import { profileSink } from './ingest/profile-sink.ts';
 import { sameRows } from './ingest/same-rows.ts';
 import { topic } from './ingest/topic.ts';
 import { runChild } from './run-child.ts';
+import { spread } from './statistics.ts';
 
-const EVENTS = 50_000;
+const EVENTS = 100_000;
 /** A fifth of the events warms each process up. */
 const COUNT_FROM = EVENTS / 5;
 const ROUNDS = 3;
+const STEADY_TOPIC = 'flights-steady';
+const LONG_TOPIC = 'flights-long';
+/** As many events as the start of the process is no longer most of the profile. */
+const PROFILED = { topic: 'flights-profiled', times: 4 };
 const scripts = join(import.meta.dirname, 'ingest');
+const results = join(import.meta.dirname, 'results');
 
 /**
- * kafka-sink as a built bundle against an at-least-once sink on the official client: 50,000 real flights in four partitions,
+ * kafka-sink as a built bundle against an at-least-once sink on the official client: 100,000 real flights in four partitions,
  * Kafka and Spanner in a third process. One pair is run beforehand and not counted; the rows of the last one are compared.
+ * Then ours alone: how long an event takes at half of that load, and, when asked for, a long run and a profile.
  */
-export const benchIngest: Bench = async ({ rounds: wanted = ROUNDS, progress }) => {
-  const built = await buildSides(scripts, ['peer-sink', 'time-commits', 'write-side'], ['kafka-sink']);
+export const benchIngest: Bench = async ({ rounds: wanted = ROUNDS, progress, ...extras }) => {
+  const built = await buildSides(
+    scripts,
+    ['peer-sink', 'time-commits', 'write-side', 'steady-producer'],
+    ['kafka-sink'],
+  );
   const dir = mkdtempSync(join(tmpdir(), 'penstock-bench-'));
   const cloud = await startCloud();
   const brokers = cloud.env.KAFKA_BROKERS ?? '';
@@ -31,7 +45,7 @@ export const benchIngest: Bench = async ({ rounds: wanted = ROUNDS, progress }) 
   const admin = kafkajsClient({ clientId: 'bench', brokers: [brokers] }).admin();
   try {
     progress(`filling ${topic} with ${EVENTS} flights`);
-    await fillTopic(brokers, EVENTS);
+    await fillTopic(brokers, topic, EVENTS);
     await admin.connect();
     const run = (side: Side, target: RunTarget, spare: RunTarget) =>
       runSide({ side, target, spare, built, admin, dir });
@@ -44,14 +58,8 @@ export const benchIngest: Bench = async ({ rounds: wanted = ROUNDS, progress }) 
       if (at > 0) rounds.push({ ours, peer });
       if (at === wanted) await sameRows(sides.ours.database, sides.peer.database, EVENTS);
     }
-    return benchResult('ingest', rounds, {
-      eventsPerCore: gained('rowsPerCpuSecond'),
-      writeCpu: saved('writeCpuMicros'),
-      jsonToMutation: saved('jsonToMutationMicros'),
-      avroToMutation: saved('avroToMutationMicros'),
-      rowsPerSecond: gained('rowsPerSecond'),
-      rss: saved('rssMb'),
-    });
+    const once = await runAlone({ targets, admin, built, dir, brokers, progress, rounds, ...extras });
+    return benchResult('ingest', rounds, ratios, once);
   } finally {
     await admin.disconnect();
     targets.close();
@@ -60,6 +68,56 @@ export const benchIngest: Bench = async ({ rounds: wanted = ROUNDS, progress }) 
     rmSync(dir, { recursive: true, force: true });
   }
 };
+
+const ratios = {
+  eventsPerCore: gained('rowsPerCpuSecond'),
+  writeCpu: saved('writeCpuMicros'),
+  jsonToMutation: saved('jsonToMutationMicros'),
+  avroToMutation: saved('avroToMutationMicros'),
+  rowsPerSecond: gained('rowsPerSecond'),
+  rss: saved('rssMb'),
+};
+
+/** What only our sink is asked. */
+async function runAlone(run: {
+  readonly targets: ReturnType<typeof openTargets>;
+  readonly admin: Admin;
+  readonly built: BuiltSides;
+  readonly dir: string;
+  readonly brokers: string;
+  readonly progress: (line: string) => void;
+  readonly rounds: readonly Round[];
+  readonly long?: boolean;
+  readonly profile?: boolean;
+}): Promise<Figures> {
+  const { targets, admin, built, dir, brokers, progress } = run;
+  const sinkOn = async (name: string) => {
+    const target = await targets.next(name);
+    return { ...ourSink(built, target), topic: name, group: target.group, database: target.database, dir };
+  };
+  progress('event to state at half of the load');
+  const maxRowsPerSecond = spread(run.rounds.map(({ ours }) => figureOf(ours, 'rowsPerSecond'))).median;
+  const producer = built.path('steady-producer');
+  const steady = { ...(await sinkOn(STEADY_TOPIC)), producer, brokers, maxRowsPerSecond };
+  const figures = await measureEventToState(admin, steady);
+  if (run.profile) {
+    progress('a profiled run, not counted');
+    await fillTopic(brokers, PROFILED.topic, EVENTS, PROFILED.times);
+    await profileSink(admin, { ...(await sinkOn(PROFILED.topic)), rows: EVENTS * PROFILED.times, results });
+  }
+  if (!run.long) return figures;
+  progress(`a long run: ${LONG_FLIGHTS} flights, ${LONG_TIMES} times`);
+  await fillTopic(brokers, LONG_TOPIC, LONG_FLIGHTS, LONG_TIMES);
+  return { ...figures, ...(await measureLongRun(admin, await sinkOn(LONG_TOPIC))) };
+}
+
+/** The built worker on the database of a run. */
+function ourSink(built: BuiltSides, target: RunTarget) {
+  return {
+    command: [join(built.dist, 'kafka-sink/worker.js')],
+    env: { PENSTOCK_DECLARATION: target.declarationPath, PENSTOCK_IDENTITY: 'sink@bench' },
+  };
+}
 
 type Side = 'ours' | 'peer';
 
@@ -74,11 +132,8 @@ async function runSide(run: {
   readonly dir: string;
 }): Promise<Figures> {
   const { side, target, spare, built, admin, dir } = run;
-  const env = { PENSTOCK_DECLARATION: target.declarationPath, PENSTOCK_IDENTITY: 'sink@bench' };
-  const command =
-    side === 'ours'
-      ? [join(built.dist, 'kafka-sink/worker.js')]
-      : [built.path('peer-sink'), target.name, topic, target.group];
+  const { env, command: ownCommand } = ourSink(built, target);
+  const command = side === 'ours' ? ownCommand : [built.path('peer-sink'), target.name, topic, target.group];
   const preload = built.path('time-commits');
   const counted = { group: target.group, countFrom: COUNT_FROM, countTo: EVENTS };
   const sink = await measureSink(admin, { command, preload, env, dir, ...counted });

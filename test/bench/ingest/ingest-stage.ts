@@ -7,9 +7,7 @@ import { sendFlights } from '../../../deploy/cli/demo/send-events.ts';
 import { createTopic } from '../../../deploy/cli/stack/create-topic.ts';
 import { controlSchema, createOnEmulator, migrate } from '../../../deploy/gcp/migrate.ts';
 import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
-import { topic } from './topic.ts';
-
-const PARTITIONS = 4;
+import { PARTITIONS, topic } from './topic.ts';
 
 /** A database of its own for one run of a sink, with the declaration that points at it. */
 export interface RunTarget {
@@ -20,13 +18,13 @@ export interface RunTarget {
 }
 
 /** The demo's pipeline of flights. */
-function declarationText(database: string, group: string): string {
+function declarationText(database: string, group: string, ofTopic: string): string {
   return `
 spanner: { database: ${database} }
 kafka: { brokers: "\${KAFKA_BROKERS}" }
 pipelines:
   flights:
-    source: { kafka: { topic: ${topic}, group: ${group} } }
+    source: { kafka: { topic: ${ofTopic}, group: ${group} } }
     format: json
     table: Flights
     mode: upsert
@@ -41,10 +39,10 @@ pipelines:
 `;
 }
 
-/** Fills the topic with real flights. */
-export async function fillTopic(brokers: string, events: number): Promise<void> {
-  await createTopic([brokers], { name: topic, partitions: PARTITIONS, maxMessageBytes: 1024 * 1024 });
-  await sendFlights([brokers], topic, readFlights(events), () => {});
+/** Fills a topic with real flights, as often as wanted. */
+export async function fillTopic(brokers: string, name: string, flights: number, times = 1): Promise<void> {
+  await createTopic([brokers], { name, partitions: PARTITIONS, maxMessageBytes: 1024 * 1024 });
+  for (let time = 0; time < times; time += 1) await sendFlights([brokers], name, readFlights(flights), () => {});
 }
 
 /** Makes databases of their own for each run, named one after the other. */
@@ -54,7 +52,7 @@ export function openTargets(env: Readonly<Record<string, string>>, dir: string) 
   const spanner = new Spanner({ projectId: project });
   let made = 0;
   return {
-    async next(): Promise<RunTarget> {
+    async next(ofTopic = topic): Promise<RunTarget> {
       made += 1;
       const name = `projects/${project}/instances/bench/databases/bench${made}`;
       const group = `bench-${made}`;
@@ -67,7 +65,7 @@ export function openTargets(env: Readonly<Record<string, string>>, dir: string) 
       await migrate(database, controlSchema);
       const { declaration } = readDeclaration({
         file: 'bench.yaml',
-        text: declarationText(name, group),
+        text: declarationText(name, group, ofTopic),
         env,
         sections: ['spanner', 'kafka', 'pipelines'],
       });

@@ -1,5 +1,6 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
-import { type RangeRead, readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import type { RangeRead } from '../../shared/adapters/spanner/reader/range-read.ts';
+import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
 import type { Feed } from '../../shared/model/config/declaration.ts';
 import type { Key } from '../../shared/model/epochs/key.ts';
 import { keyAt } from '../../shared/model/epochs/key-at.ts';

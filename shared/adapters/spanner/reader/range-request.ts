@@ -2,7 +2,7 @@ import { rangeQuery } from '../../../model/epochs/range-query.ts';
 import type { DirectedRead, ReadOptions, Replica } from '../../../model/epochs/read-options.ts';
 import { encodeKeySet, encodeQuery, encodeRead, selectTimestamp } from '../request-bytes.ts';
 import { bytesField, numberField, textField, wireMessage } from '../wire-fields.ts';
-import type { RangeRead } from './read-range.ts';
+import type { RangeRead } from './range-read.ts';
 
 /** Numbers of `google.spanner.v1`: request options in both requests, directed reads in each. */
 const REQUEST_OPTIONS = 11;

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Key, KeyColumn } from '../../../model/epochs/key.ts';
 import { keyAt } from '../../../model/epochs/key-at.ts';
-import type { KeyRange } from '../../../model/epochs/key-range.ts';
-import type { ReadOptions } from '../../../model/epochs/read-options.ts';
 import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { isLostSession } from '../spanner-errors.ts';
 import { type ResultDecoder, resultDecoder } from './decoder.ts';
+import type { RangeRead } from './range-read.ts';
 import { rangeRequest } from './range-request.ts';
 import { DecodeError, ReadRefusedError, ReadUnavailableError } from './reader-error.ts';
 
@@ -17,25 +15,6 @@ const MAX_FRUITLESS_TRIES = 6;
 const FIRST_PAUSE_MS = 50;
 /** A stream that gives nothing for so long is cut and opened again. */
 const SILENCE_MS = 60_000;
-
-/** Rows of a key range of a table, as of one timestamp, in key order. */
-export interface RangeRead {
-  readonly table: string;
-  /** Those of the primary key first, in its order. */
-  readonly columns: readonly string[];
-  readonly keyLength: number;
-  readonly range: KeyRange;
-  /** Only rows behind this one. */
-  readonly afterKey?: Key | undefined;
-  /** RFC 3339 with nanoseconds. */
-  readonly readTimestamp: string;
-  /** Rows of each block but the last. */
-  readonly blockRows: number;
-  readonly signal?: AbortSignal;
-  /** Only rows that meet a GoogleSQL condition; `key` is the table's. */
-  readonly filter?: { readonly where: string; readonly key: readonly KeyColumn[] } | undefined;
-  readonly options?: ReadOptions | undefined;
-}
 
 /**
  * Reads a key range in blocks of `blockRows` rows, straight from the bytes on the wire.

@@ -1,6 +1,6 @@
 import type { Key } from '../../../model/epochs/key.ts';
 import { blockRows, type Manifest, shardRanges } from '../../../model/epochs/manifest.ts';
-import type { RangeRead } from './read-range.ts';
+import type { RangeRead } from './range-read.ts';
 
 /**
  * The read of a planned shard's rows, or of those behind a key, in its blocks.

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protos } from '@google-cloud/spanner';
+import type { RangeRead } from '../../../../../shared/adapters/spanner/reader/range-read.ts';
 import { rangeRequest } from '../../../../../shared/adapters/spanner/reader/range-request.ts';
-import type { RangeRead } from '../../../../../shared/adapters/spanner/reader/read-range.ts';
 import type { KeyColumn } from '../../../../../shared/model/epochs/key.ts';
 
 const { ReadRequest, ExecuteSqlRequest } = protos.google.spanner.v1;

@@ -1,0 +1,22 @@
+import type { Key, KeyColumn } from '../../../model/epochs/key.ts';
+import type { KeyRange } from '../../../model/epochs/key-range.ts';
+import type { ReadOptions } from '../../../model/epochs/read-options.ts';
+
+/** Rows of a key range of a table, as of one timestamp, in key order. */
+export interface RangeRead {
+  readonly table: string;
+  /** Those of the primary key first, in its order. */
+  readonly columns: readonly string[];
+  readonly keyLength: number;
+  readonly range: KeyRange;
+  /** Only rows behind this one. */
+  readonly afterKey?: Key | undefined;
+  /** RFC 3339 with nanoseconds. */
+  readonly readTimestamp: string;
+  /** Rows of each block but the last. */
+  readonly blockRows: number;
+  readonly signal?: AbortSignal;
+  /** Only rows that meet a GoogleSQL condition; `key` is the table's. */
+  readonly filter?: { readonly where: string; readonly key: readonly KeyColumn[] } | undefined;
+  readonly options?: ReadOptions | undefined;
+}

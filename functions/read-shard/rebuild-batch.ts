@@ -57,7 +57,7 @@ export async function rebuildBatch(
   const { role, rows } = batch;
   const span = rowSpan(from, block);
   const metadata = batchMetadata(manifest, { shard, sequence, role, rows: rows.length, ...span });
-  const body = batchEncoder(plan.transforms, plan.columns).encode(block, rows, metadata);
+  const body = batchEncoder(plan.transforms, plan.columns, plan.key.length).encode(block, rows, metadata);
   return { body, role, rows: rows.length, block: from.block, ...span };
 }
 

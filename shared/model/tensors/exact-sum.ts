@@ -3,7 +3,11 @@ const LOWEST_EXPONENT = -1074;
 /** Of a square of a double. */
 const LOWEST_SQUARE_EXPONENT = 2 * LOWEST_EXPONENT;
 const LIMB_BITS = 32;
+const TWO_13 = 2 ** 13;
+const TWO_27 = 2 ** 27;
 const TWO_32 = 2 ** 32;
+/** Powers of two within a limb. */
+const POWERS = Float64Array.from({ length: LIMB_BITS }, (_, bit) => 2 ** bit);
 /** A limb is a double: exact below 2^53, and each sum adds less than 2^32 to it. */
 const MAX_PENDING = 2 ** 20;
 /** A square's 4,200 bits, and room to add up 2^53 of them. */
@@ -29,13 +33,13 @@ export class ExactSum {
   addSquare(value: number): void {
     const { mantissa, exponent } = parts(value);
     // (a · 2^27 + b)², each product below 2^53 after the middle one is halved once more by its factor 2.
-    const a = Math.floor(mantissa / 2 ** 27);
-    const b = mantissa - a * 2 ** 27;
+    const a = Math.floor(mantissa / TWO_27);
+    const b = mantissa - a * TWO_27;
     const at = 2 * exponent - LOWEST_SQUARE_EXPONENT;
     this.#addAt(a * a, at + 54, 1);
     this.#addAt(a * b, at + 28, 1);
-    const low = b % 2 ** 13;
-    const high = (b - low) / 2 ** 13;
+    const high = Math.floor(b / TWO_13);
+    const low = b - high * TWO_13;
     this.#addAt(high * high, at + 26, 1);
     this.#addAt(high * low, at + 14, 1);
     this.#addAt(low * low, at, 1);
@@ -77,11 +81,12 @@ export class ExactSum {
   /** Adds `sign · mantissa · 2^bit`, with a mantissa below 2^54. */
   #addAt(mantissa: number, bit: number, sign: number): void {
     const limb = Math.floor(bit / LIMB_BITS);
-    const factor = 2 ** (bit - limb * LIMB_BITS);
+    const factor = POWERS[bit - limb * LIMB_BITS] ?? 1;
     const limbs = this.#limbs;
     // Each half is below 2^32, and shifted below 2^64 as a double of 32 significant bits: nothing is rounded.
-    const low = (mantissa % TWO_32) * factor;
-    const high = Math.floor(mantissa / TWO_32) * factor;
+    const top = Math.floor(mantissa / TWO_32);
+    const low = (mantissa - top * TWO_32) * factor;
+    const high = top * factor;
     const lowCarry = Math.floor(low / TWO_32);
     const highCarry = Math.floor(high / TWO_32);
     limbs[limb] = (limbs[limb] ?? 0) + sign * (low - lowCarry * TWO_32);

@@ -9,7 +9,7 @@ import { waitUntil } from './wait-until.ts';
 import type { WorkerCrew } from './worker-crew.ts';
 
 /** Sinks must get on with their work within this time after any fault. */
-const PROGRESS_TIMEOUT_MS = 60_000;
+const PROGRESS_TIMEOUT_MS = 120_000;
 /** How long beyond its session a stopped worker sleeps. */
 const OVERSLEEP_MS = 500;
 const MAX_OUTAGE_MS = 1_500;

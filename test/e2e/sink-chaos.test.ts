@@ -28,6 +28,7 @@ test('sinks lose nothing and double nothing while everything around them fails',
       'kill',
       'restart-spanner',
       'transactions',
+      'grow',
     ],
   });
   assert.deepEqual(report.damages, []);

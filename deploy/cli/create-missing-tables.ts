@@ -1,5 +1,5 @@
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
-import type { PlannedTable } from '../../shared/model/events/plan-tables.ts';
+import type { PlannedTable } from '../../shared/model/events/tables/plan-tables.ts';
 
 const TABLES = `SELECT TABLE_NAME AS name FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = ''`;
 

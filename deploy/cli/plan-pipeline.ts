@@ -4,8 +4,8 @@ import { openCredentialSources } from '../../shared/connect/credential-sources.t
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
 import type { Declaration, Pipeline } from '../../shared/model/config/declaration.ts';
 import { usesRegistry } from '../../shared/model/config/uses-registry.ts';
-import { type PlannedTable, planTables } from '../../shared/model/events/plan-tables.ts';
-import { type NewestSchemas, newestSchemas, recordShapes } from '../../shared/model/events/record-shapes.ts';
+import { type PlannedTable, planTables } from '../../shared/model/events/tables/plan-tables.ts';
+import { type NewestSchemas, newestSchemas, recordShapes } from '../../shared/model/events/tables/record-shapes.ts';
 import type { Output } from './output.ts';
 
 /**

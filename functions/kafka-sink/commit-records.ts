@@ -4,11 +4,11 @@ import { tablesChanged } from '../../shared/adapters/spanner/ingest/open-pipelin
 import { ConstraintError, StoreUnavailableError } from '../../shared/adapters/spanner/spanner-errors.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
-import { prefixLength } from '../../shared/model/events/commit-cost.ts';
 import { type CompiledPipeline, tableNames } from '../../shared/model/events/compile-pipeline.ts';
-import type { MappedRecord } from '../../shared/model/events/mapped-record.ts';
-import type { BatchVerdict, PoisonFound } from '../../shared/model/events/poison-window.ts';
-import type { RawRecord } from '../../shared/model/events/raw-record.ts';
+import type { MappedRecord } from '../../shared/model/events/records/mapped-record.ts';
+import type { BatchVerdict, PoisonFound } from '../../shared/model/events/records/poison-window.ts';
+import type { RawRecord } from '../../shared/model/events/records/raw-record.ts';
+import { prefixLength } from '../../shared/model/events/resolve/commit-cost.ts';
 import type { BatchSize } from './batch-size.ts';
 import { pause, retryDelays } from './retry-delays.ts';
 

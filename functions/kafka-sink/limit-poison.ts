@@ -1,6 +1,6 @@
 import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
-import { type BatchVerdict, poisonWindow } from '../../shared/model/events/poison-window.ts';
+import { type BatchVerdict, poisonWindow } from '../../shared/model/events/records/poison-window.ts';
 
 /**
  * Holds a pipeline to its `poisonLimit`: a batch that would pass it is not committed.

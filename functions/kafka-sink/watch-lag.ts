@@ -1,6 +1,6 @@
 import type { PartitionBatch } from '../../shared/adapters/kafka/driver.ts';
 import type { IngestMeter } from '../../shared/adapters/telemetry/ingest-meter.ts';
-import type { RawRecord } from '../../shared/model/events/raw-record.ts';
+import type { RawRecord } from '../../shared/model/events/records/raw-record.ts';
 
 /** Tells the meter how far partitions are behind, as their batches come and are committed. */
 export interface LagWatch {

@@ -4,7 +4,7 @@ import { type BatchSpan, openBatchSpan } from '../../shared/adapters/telemetry/b
 import type { IngestMeter } from '../../shared/adapters/telemetry/ingest-meter.ts';
 import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
 import { type Log, traceFields } from '../../shared/base/log.ts';
-import type { PoisonClass } from '../../shared/model/events/poison.ts';
+import type { PoisonClass } from '../../shared/model/events/records/poison.ts';
 import type { LagWatch } from './watch-lag.ts';
 
 export interface StoreWatch {

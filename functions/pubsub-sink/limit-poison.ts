@@ -1,7 +1,7 @@
 import type { EventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import type { Pipeline } from '../../shared/model/config/declaration.ts';
-import { type BatchVerdict, PoisonShareError, poisonWindow } from '../../shared/model/events/poison-window.ts';
+import { type BatchVerdict, PoisonShareError, poisonWindow } from '../../shared/model/events/records/poison-window.ts';
 
 /** A stopped pipeline looks at messages again after this, with an empty window: what was wrong may have been mended. */
 const STOPPED_MS = 60_000;

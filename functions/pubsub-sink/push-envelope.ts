@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BadRequestError } from '../../shared/adapters/http/problem.ts';
 import { UnsupportedBodyError } from '../../shared/adapters/http/read-json.ts';
-import type { RawRecord, RecordHeader } from '../../shared/model/events/raw-record.ts';
+import type { RawRecord, RecordHeader } from '../../shared/model/events/records/raw-record.ts';
 
 /** A Pub/Sub message as push delivers it. Source: cloud.google.com/pubsub/docs/push#receive_push. */
 export interface PushMessage {

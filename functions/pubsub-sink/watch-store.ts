@@ -4,7 +4,7 @@ import { auditCommit } from '../../shared/adapters/telemetry/audit-commit.ts';
 import { type BatchSpan, openBatchSpan } from '../../shared/adapters/telemetry/batch-span.ts';
 import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
 import { type Log, traceFields } from '../../shared/base/log.ts';
-import type { PoisonClass } from '../../shared/model/events/poison.ts';
+import type { PoisonClass } from '../../shared/model/events/records/poison.ts';
 
 export interface StoreWatch {
   /** Who commits. */

@@ -7,7 +7,7 @@ import {
 } from '../../../shared/adapters/spanner/ingest/lineage-store.ts';
 import { ConfigError, PenstockError } from '../../../shared/base/errors.ts';
 import type { Declaration, Pipeline } from '../../../shared/model/config/declaration.ts';
-import { readTimestamp } from '../../../shared/model/events/timestamp.ts';
+import { readTimestamp } from '../../../shared/model/events/values/timestamp.ts';
 import type { Output } from '../output.ts';
 import { readConfig } from '../read-config.ts';
 

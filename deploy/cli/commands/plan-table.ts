@@ -1,6 +1,6 @@
 import { ConfigError } from '../../../shared/base/errors.ts';
 import type { Pipeline } from '../../../shared/model/config/declaration.ts';
-import type { PlannedTable } from '../../../shared/model/events/plan-tables.ts';
+import type { PlannedTable } from '../../../shared/model/events/tables/plan-tables.ts';
 import type { Output } from '../output.ts';
 import { planPipeline } from '../plan-pipeline.ts';
 import { readConfig } from '../read-config.ts';

@@ -1,4 +1,4 @@
-import type { RawRecord } from '../../model/events/raw-record.ts';
+import type { RawRecord } from '../../model/events/records/raw-record.ts';
 
 /** One partition of one topic. */
 export interface TopicPartition {

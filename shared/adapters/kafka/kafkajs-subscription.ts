@@ -1,5 +1,5 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
-import type { RawRecord, RecordHeader } from '../../model/events/raw-record.ts';
+import type { RawRecord, RecordHeader } from '../../model/events/records/raw-record.ts';
 import type {
   PartitionBatch,
   Subscription,

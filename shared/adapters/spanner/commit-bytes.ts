@@ -1,6 +1,6 @@
-import type { Cell } from '../../model/events/cell.ts';
-import type { TableMutation } from '../../model/events/change.ts';
+import type { TableMutation } from '../../model/events/resolve/change.ts';
 import { type EncodedRow, encodeRow, type RowArena, WireWriter } from '../../model/events/row-bytes.ts';
+import type { Cell } from '../../model/events/values/cell.ts';
 import {
   bytesField,
   fieldBytes,

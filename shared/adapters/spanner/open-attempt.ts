@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pipeline } from '../../model/config/declaration.ts';
-import type { Cell } from '../../model/events/cell.ts';
-import type { TableMutation } from '../../model/events/change.ts';
+import type { TableMutation } from '../../model/events/resolve/change.ts';
+import type { Cell } from '../../model/events/values/cell.ts';
 import type { CallOptions, SpannerChannel } from './channel.ts';
 import { encodeCommit, encodeMutationKey } from './commit-bytes.ts';
 import { DecodeError } from './reader/reader-error.ts';

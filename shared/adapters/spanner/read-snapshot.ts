@@ -1,4 +1,4 @@
-import type { Cell } from '../../model/events/cell.ts';
+import type { Cell } from '../../model/events/values/cell.ts';
 import type { SpannerChannel } from './channel.ts';
 import { type RepeatedCall, repeatCall } from './repeat-call.ts';
 import { encodeQuery, type Parameter, selectNewReadOnly, selectTransaction } from './request-bytes.ts';

@@ -3,7 +3,7 @@ import {
   type TableColumn,
   type TableIndex,
   type TableSchema,
-} from '../../model/events/table-schema.ts';
+} from '../../model/events/tables/table-schema.ts';
 import type { SpannerChannel } from './channel.ts';
 import { type QueryRow, readSnapshot } from './read-snapshot.ts';
 

@@ -1,5 +1,5 @@
-import type { Cell } from '../../model/events/cell.ts';
 import { type EncodedRow, encodeRow, WireWriter } from '../../model/events/row-bytes.ts';
+import type { Cell } from '../../model/events/values/cell.ts';
 import { encodeKeys, type Priority, requestOptions } from './commit-bytes.ts';
 import { bytesField, numberField, textField, type WireField, wireMessage } from './wire-fields.ts';
 

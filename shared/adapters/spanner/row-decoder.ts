@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { Cell } from '../../model/events/cell.ts';
-import { readDate, readTimestamp } from '../../model/events/timestamp.ts';
+import type { Cell } from '../../model/events/values/cell.ts';
+import { readDate, readTimestamp } from '../../model/events/values/timestamp.ts';
 import { joinPieces, type Piece, readPiece } from './reader/pieces.ts';
 import { eachField, readFieldEnd, readVarint, type WireCursor, wireBytes, wireVarint } from './reader/protobuf-wire.ts';
 import { DecodeError } from './reader/reader-error.ts';

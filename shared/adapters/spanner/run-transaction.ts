@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cell } from '../../model/events/cell.ts';
-import type { TableMutation } from '../../model/events/change.ts';
+import type { TableMutation } from '../../model/events/resolve/change.ts';
+import type { Cell } from '../../model/events/values/cell.ts';
 import type { SpannerChannel } from './channel.ts';
 import { type CommitOptions, openAttempt } from './open-attempt.ts';
 import { repeatCall } from './repeat-call.ts';

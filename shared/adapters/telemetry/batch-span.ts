@@ -1,6 +1,6 @@
 import type { Pipeline } from '../../model/config/declaration.ts';
-import type { RawRecord } from '../../model/events/raw-record.ts';
-import { type TraceContext, traceContexts } from '../../model/events/trace-context.ts';
+import type { RawRecord } from '../../model/events/records/raw-record.ts';
+import { type TraceContext, traceContexts } from '../../model/events/records/trace-context.ts';
 import type { Telemetry, WorkSpan } from './telemetry.ts';
 
 /** More traces than these of one batch are not linked. */

@@ -1,5 +1,5 @@
-import type { MappedRecord } from '../../model/events/mapped-record.ts';
-import type { PoisonClass } from '../../model/events/poison.ts';
+import type { MappedRecord } from '../../model/events/records/mapped-record.ts';
+import type { PoisonClass } from '../../model/events/records/poison.ts';
 import { type Histogram, openHistogram } from './histogram.ts';
 
 /** What a series of figures belongs to; `partition` is undefined for a subscription. */

@@ -6,7 +6,7 @@ import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { TraceContext } from '../../model/events/trace-context.ts';
+import type { TraceContext } from '../../model/events/records/trace-context.ts';
 import { openIngestMeter } from './ingest-meter.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
 import type { Telemetry, WorkSpan } from './telemetry.ts';

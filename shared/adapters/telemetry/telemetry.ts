@@ -1,4 +1,4 @@
-import type { TraceContext } from '../../model/events/trace-context.ts';
+import type { TraceContext } from '../../model/events/records/trace-context.ts';
 import type { IngestMeter } from './ingest-meter.ts';
 
 /** A piece of work in a trace. */

@@ -3,15 +3,15 @@ import { usesRegistry } from '../config/uses-registry.ts';
 import { decoderOf } from '../formats/decoder-of.ts';
 import type { RecordDecoder } from '../formats/record-decoder.ts';
 import { noSchemas, type SchemaBook } from '../formats/schema-book.ts';
-import type { Change } from './change.ts';
 import { type CompiledTarget, compileTarget } from './compile-target.ts';
-import type { MappedRecord } from './mapped-record.ts';
-import type { OpenedRecord } from './opened-record.ts';
-import { PoisonError } from './poison.ts';
-import type { RawRecord } from './raw-record.ts';
-import { conditionOf, type MeetsCondition } from './routes.ts';
+import type { MappedRecord } from './records/mapped-record.ts';
+import type { OpenedRecord } from './records/opened-record.ts';
+import { PoisonError } from './records/poison.ts';
+import type { RawRecord } from './records/raw-record.ts';
+import { conditionOf, type MeetsCondition } from './records/routes.ts';
+import type { Change } from './resolve/change.ts';
 import { WireWriter } from './row-bytes.ts';
-import type { TableSchema } from './table-schema.ts';
+import type { TableSchema } from './tables/table-schema.ts';
 
 /** A pipeline made ready for one version of its tables. */
 export interface CompiledPipeline {

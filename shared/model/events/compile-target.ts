@@ -2,18 +2,18 @@ import { maxKeyBytes } from '../../base/limits.ts';
 import type { Pipeline, Target } from '../config/declaration.ts';
 import type { DecodedRecord } from '../formats/record-decoder.ts';
 import type { SchemaBook } from '../formats/schema-book.ts';
-import { type AggregatePlan, planAggregate } from './aggregate.ts';
-import type { Cell } from './cell.ts';
-import type { Change, RowKey } from './change.ts';
-import { findColumn, type PlannedColumn, planColumns } from './column-plan.ts';
-import { type ColumnReader, columnReader } from './convert.ts';
-import { keyText } from './key-text.ts';
 import { cellChange, hashBucket } from './made-cells.ts';
-import type { OpenedRecord } from './opened-record.ts';
-import { PoisonError } from './poison.ts';
-import { needsDocument, type ReadSource, sourceReader } from './read-source.ts';
+import type { OpenedRecord } from './records/opened-record.ts';
+import { PoisonError } from './records/poison.ts';
+import { needsDocument, type ReadSource, sourceReader } from './records/read-source.ts';
+import { type AggregatePlan, planAggregate } from './resolve/aggregate.ts';
+import type { Change, RowKey } from './resolve/change.ts';
 import { type StraightMapper, straightMapper } from './straight/straight-rows.ts';
-import type { TableColumn, TableSchema } from './table-schema.ts';
+import { findColumn, type PlannedColumn, planColumns } from './tables/column-plan.ts';
+import type { TableColumn, TableSchema } from './tables/table-schema.ts';
+import type { Cell } from './values/cell.ts';
+import { type ColumnReader, columnReader } from './values/convert.ts';
+import { keyText } from './values/key-text.ts';
 
 /** One target of a pipeline made ready for one version of its table. */
 export interface CompiledTarget {

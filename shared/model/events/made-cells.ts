@@ -1,9 +1,9 @@
 import type { ColumnSource } from '../config/declaration.ts';
 import { fingerprint, fingerprintModulo } from '../tensors/fingerprint.ts';
-import type { Cell } from './cell.ts';
-import { PoisonError, shown } from './poison.ts';
-import type { ScalarCode } from './table-schema.ts';
-import { timestampOfMs } from './timestamp.ts';
+import { PoisonError, shown } from './records/poison.ts';
+import type { ScalarCode } from './tables/table-schema.ts';
+import type { Cell } from './values/cell.ts';
+import { timestampOfMs } from './values/timestamp.ts';
 
 /** Types whose cells have one text in GoogleSQL too, so that a query can make the same bucket of them. */
 export const hashedCodes: ReadonlySet<ScalarCode> = new Set<ScalarCode>([

@@ -1,4 +1,4 @@
-import type { Cell } from './cell.ts';
+import type { Cell } from './values/cell.ts';
 
 /**
  * One row as it stands in `google.spanner.v1.Mutation.Write.values`, tag and length included: bytes `[from, to)` of what

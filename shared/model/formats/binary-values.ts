@@ -1,5 +1,5 @@
-import { ExactNumber, Unfit } from '../events/document-leaf.ts';
-import { formatTimestamp } from '../events/timestamp.ts';
+import { ExactNumber, Unfit } from '../events/values/document-leaf.ts';
+import { formatTimestamp } from '../events/values/timestamp.ts';
 
 const DAY_MS = 86_400_000;
 /** 0001-01-01 and 9999-12-31, in days since 1970. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { PoisonError } from '../events/poison.ts';
+import { PoisonError } from '../events/records/poison.ts';
 
 /** A double holds 7 groups of 7 bits. */
 const PLAIN_GROUPS = 7;

@@ -1,5 +1,5 @@
 import type { RecordFormat } from '../config/declaration.ts';
-import { parseExactJson } from '../events/exact-json.ts';
+import { parseExactJson } from '../events/values/exact-json.ts';
 import { avroDecoder } from './avro/avro-decoder.ts';
 import { debeziumDecoder } from './debezium/debezium-decoder.ts';
 import type { DecodedRecord, RecordDecoder } from './record-decoder.ts';

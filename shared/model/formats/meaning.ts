@@ -1,6 +1,6 @@
-import { Bytes, ExactNumber, Unfit } from '../events/document-leaf.ts';
-import { isJsonObject, type JsonValue, parseExactJsonText } from '../events/exact-json.ts';
-import { PoisonError } from '../events/poison.ts';
+import { PoisonError } from '../events/records/poison.ts';
+import { Bytes, ExactNumber, Unfit } from '../events/values/document-leaf.ts';
+import { isJsonObject, type JsonValue, parseExactJsonText } from '../events/values/exact-json.ts';
 import {
   dateLeaf,
   decimalLeaf,

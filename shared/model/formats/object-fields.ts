@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../events/exact-json.ts';
+import type { JsonObject, JsonValue } from '../events/values/exact-json.ts';
 
 /** An object that a decoder fills. */
 export type FilledObject = { [name: string]: JsonValue };

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../events/exact-json.ts';
+import type { JsonValue } from '../events/values/exact-json.ts';
 
 /** What a record's bytes say. */
 export interface DecodedRecord {

@@ -1,6 +1,6 @@
 import { messageOf } from '../../base/errors.ts';
 import type { SchemaSource } from '../config/declaration.ts';
-import { PoisonError } from '../events/poison.ts';
+import { PoisonError } from '../events/records/poison.ts';
 import type { RegisteredSchema, SchemaBook } from './schema-book.ts';
 import { framedPart, refuseFrame, schemaIdOf } from './wire-frame.ts';
 

@@ -1,4 +1,4 @@
-import { PoisonError } from '../events/poison.ts';
+import { PoisonError } from '../events/records/poison.ts';
 
 const MAGIC = 0;
 /** One magic byte, four of the schema's id. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { timestampPattern } from '../../../shared/model/events/time-pattern.ts';
+import { timestampPattern } from '../../../shared/model/events/values/time-pattern.ts';
 import { peerRow } from './peer-row.ts';
 
 const read = timestampPattern('yyyy/MM/dd HH:mm', 'America/Chicago');

@@ -5,8 +5,8 @@ import { sinkPart } from './sink-parts.ts';
 test('sinkPart() takes the nearest folder, and tells collecting, natives and packages apart', () => {
   const partOf = (source: string, name = 'f') => sinkPart({ name, source });
   assert.equal(partOf('shared/model/events/straight/json-scanner.ts'), 'straight rows');
-  assert.equal(partOf('shared/model/events/resolve-batch.ts'), 'resolve');
-  assert.equal(partOf('shared/model/events/rows-by-key.ts'), 'model');
+  assert.equal(partOf('shared/model/events/resolve/resolve-batch.ts'), 'resolve');
+  assert.equal(partOf('shared/model/events/resolve/rows-by-key.ts'), 'model');
   assert.equal(partOf('shared/adapters/spanner/channel.ts'), 'spanner wire');
   assert.equal(partOf('shared/adapters/kafka/wire/fetch.ts'), 'kafka');
   assert.equal(partOf('node:internal/modules/cjs/loader'), 'start');

@@ -9,8 +9,8 @@ import {
   type PartitionTaken,
 } from '../../../shared/adapters/spanner/ingest/event-store.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../shared/model/events/compile-pipeline.ts';
-import type { RawRecord } from '../../../shared/model/events/raw-record.ts';
-import { resolveBatch } from '../../../shared/model/events/resolve-batch.ts';
+import type { RawRecord } from '../../../shared/model/events/records/raw-record.ts';
+import { resolveBatch } from '../../../shared/model/events/resolve/resolve-batch.ts';
 import { ownCpuSeconds } from '../process-meter.ts';
 import { flightSchema, flightType, readFlight } from './flight-avro.ts';
 import { parseFlight, peerRow } from './peer-row.ts';

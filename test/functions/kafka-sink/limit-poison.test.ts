@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Pipeline } from '../../../shared/model/config/declaration.ts';
-import { PoisonShareError } from '../../../shared/model/events/poison-window.ts';
+import { PoisonShareError } from '../../../shared/model/events/records/poison-window.ts';
 import { flight, flights, type Ingest, openIngest } from './ingest-fixture.ts';
 
 const limited: Pipeline = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compiledPipelines } from '../../../functions/pubsub-sink/compiled-pipelines.ts';
-import type { TableSchema } from '../../../shared/model/events/table-schema.ts';
+import type { TableSchema } from '../../../shared/model/events/tables/table-schema.ts';
 import { column, pipeline, table } from '../../shared/model/events/pipeline-fixture.ts';
 
 const id = column('Id', 'STRING(9)', { notNull: true });

@@ -1,5 +1,5 @@
 import type { RecordsBatch } from '@platformatic/kafka';
-import type { RawRecord, RecordHeader } from '../../../model/events/raw-record.ts';
+import type { RawRecord, RecordHeader } from '../../../model/events/records/raw-record.ts';
 import type { AbortedTransaction } from '../records/fetched-records.ts';
 import type { RecordSlice, RecordSource } from '../records/record-source.ts';
 import type { RecordOrigin } from '../records/wire-record.ts';

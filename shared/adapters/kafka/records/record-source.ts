@@ -1,4 +1,4 @@
-import type { RawRecord } from '../../../model/events/raw-record.ts';
+import type { RawRecord } from '../../../model/events/records/raw-record.ts';
 
 /** Records that follow each other in the log. */
 export interface RecordSlice {

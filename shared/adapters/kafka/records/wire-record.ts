@@ -1,4 +1,4 @@
-import type { RawRecord, RecordHeader } from '../../../model/events/raw-record.ts';
+import type { RawRecord, RecordHeader } from '../../../model/events/records/raw-record.ts';
 
 const NO_HEADERS: readonly RecordHeader[] = [];
 const NOTHING = Buffer.alloc(0);

@@ -1,5 +1,5 @@
-import type { Cell } from '../../../model/events/cell.ts';
-import type { TableMutation } from '../../../model/events/change.ts';
+import type { TableMutation } from '../../../model/events/resolve/change.ts';
+import type { Cell } from '../../../model/events/values/cell.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { readSnapshot } from '../read-snapshot.ts';
 import { runTransaction } from '../run-transaction.ts';

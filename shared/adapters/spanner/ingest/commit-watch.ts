@@ -1,4 +1,4 @@
-import type { BatchVerdict } from '../../../model/events/poison-window.ts';
+import type { BatchVerdict } from '../../../model/events/records/poison-window.ts';
 
 /** Looks on while a transaction runs. */
 export interface CommitWatch {

@@ -1,6 +1,6 @@
-import { commitTimestampCell } from '../../../model/events/cell.ts';
-import type { TableMutation } from '../../../model/events/change.ts';
-import { timestampOfMs } from '../../../model/events/timestamp.ts';
+import type { TableMutation } from '../../../model/events/resolve/change.ts';
+import { commitTimestampCell } from '../../../model/events/values/cell.ts';
+import { timestampOfMs } from '../../../model/events/values/timestamp.ts';
 import type { PipelinePartition } from './checkpoint.ts';
 
 /** What a commit leaves in PenstockCheckpoints. */

@@ -1,5 +1,5 @@
-import type { Cell } from '../../../model/events/cell.ts';
-import type { RawRecord, RecordHeader } from '../../../model/events/raw-record.ts';
+import type { RawRecord, RecordHeader } from '../../../model/events/records/raw-record.ts';
+import type { Cell } from '../../../model/events/values/cell.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { type Query, type QueryRow, readSnapshot } from '../read-snapshot.ts';
 

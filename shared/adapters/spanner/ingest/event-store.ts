@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from '../../../base/clock.ts';
 import type { Pipeline } from '../../../model/config/declaration.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
-import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
-import type { MappedRecord } from '../../../model/events/mapped-record.ts';
-import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
-import type { PoisonFound } from '../../../model/events/poison-window.ts';
-import { type Resolution, resolveBatch } from '../../../model/events/resolve-batch.ts';
-import type { TableSchema } from '../../../model/events/table-schema.ts';
+import { type DeadLetter, deadLetterMutation } from '../../../model/events/records/dead-letter.ts';
+import type { MappedRecord } from '../../../model/events/records/mapped-record.ts';
+import { pipelineVersion } from '../../../model/events/records/pipeline-version.ts';
+import type { PoisonFound } from '../../../model/events/records/poison-window.ts';
+import { type Resolution, resolveBatch } from '../../../model/events/resolve/resolve-batch.ts';
+import type { TableSchema } from '../../../model/events/tables/table-schema.ts';
 import { changeSchema } from '../change-schema.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { readSnapshot } from '../read-snapshot.ts';

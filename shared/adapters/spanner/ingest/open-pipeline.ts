@@ -1,11 +1,11 @@
 import { ConfigError, PenstockError } from '../../../base/errors.ts';
 import type { Pipeline } from '../../../model/config/declaration.ts';
-import { columnsToAdd } from '../../../model/events/add-columns.ts';
-import { checkPipeline } from '../../../model/events/check-pipeline.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../model/events/compile-pipeline.ts';
-import { type NewestSchemas, newestSchemas, recordShapes } from '../../../model/events/record-shapes.ts';
-import { unknownShapes } from '../../../model/events/source-type.ts';
-import type { TableSchema } from '../../../model/events/table-schema.ts';
+import { columnsToAdd } from '../../../model/events/tables/add-columns.ts';
+import { checkPipeline } from '../../../model/events/tables/check-pipeline.ts';
+import { type NewestSchemas, newestSchemas, recordShapes } from '../../../model/events/tables/record-shapes.ts';
+import { unknownShapes } from '../../../model/events/tables/source-type.ts';
+import type { TableSchema } from '../../../model/events/tables/table-schema.ts';
 import { loadFormats } from '../../../model/formats/decoder-of.ts';
 import type { SchemaBook } from '../../../model/formats/schema-book.ts';
 

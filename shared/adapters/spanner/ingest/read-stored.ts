@@ -1,26 +1,26 @@
-import type { Cell } from '../../../model/events/cell.ts';
-import type { RowKey } from '../../../model/events/change.ts';
-import { findColumn } from '../../../model/events/column-plan.ts';
 import type { CompiledPipeline } from '../../../model/events/compile-pipeline.ts';
-import { readDecimal, toNumeric } from '../../../model/events/decimal.ts';
+import type { MappedRecord } from '../../../model/events/records/mapped-record.ts';
+import type { RowKey } from '../../../model/events/resolve/change.ts';
 import {
   burialKey,
   buriedRow,
   deletedVersionsColumns,
   deletedVersionsTable,
-} from '../../../model/events/deleted-versions.ts';
-import { keyText } from '../../../model/events/key-text.ts';
-import type { MappedRecord } from '../../../model/events/mapped-record.ts';
+} from '../../../model/events/resolve/deleted-versions.ts';
 import {
   rowsToRead,
   type StoredRow,
   type StoredRows,
   type StoredTables,
   type WantedRows,
-} from '../../../model/events/stored-rows.ts';
-import type { TableColumn } from '../../../model/events/table-schema.ts';
-import { readTimestamp } from '../../../model/events/timestamp.ts';
-import type { WrittenTable } from '../../../model/events/written-tables.ts';
+} from '../../../model/events/resolve/stored-rows.ts';
+import type { WrittenTable } from '../../../model/events/resolve/written-tables.ts';
+import { findColumn } from '../../../model/events/tables/column-plan.ts';
+import type { TableColumn } from '../../../model/events/tables/table-schema.ts';
+import type { Cell } from '../../../model/events/values/cell.ts';
+import { readDecimal, toNumeric } from '../../../model/events/values/decimal.ts';
+import { keyText } from '../../../model/events/values/key-text.ts';
+import { readTimestamp } from '../../../model/events/values/timestamp.ts';
 import type { TransactionReads } from '../run-transaction.ts';
 
 /** Reads what guards, aggregates and policies build on, in each of the pipeline's tables. */

@@ -1,5 +1,5 @@
-import { type Cell, commitTimestampCell } from '../../../model/events/cell.ts';
-import type { TableMutation } from '../../../model/events/change.ts';
+import type { TableMutation } from '../../../model/events/resolve/change.ts';
+import { type Cell, commitTimestampCell } from '../../../model/events/values/cell.ts';
 import type { TransactionReads } from '../run-transaction.ts';
 
 const RECEIPTS = 'PenstockReceipts';

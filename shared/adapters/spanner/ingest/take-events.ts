@@ -1,11 +1,11 @@
 import type { Clock } from '../../../base/clock.ts';
-import type { TableMutation } from '../../../model/events/change.ts';
 import { type CompiledPipeline, tableNames } from '../../../model/events/compile-pipeline.ts';
-import { type DeadLetter, deadLetterMutation } from '../../../model/events/dead-letter.ts';
-import type { MappedRecord } from '../../../model/events/mapped-record.ts';
-import { pipelineVersion } from '../../../model/events/pipeline-version.ts';
-import type { BatchVerdict } from '../../../model/events/poison-window.ts';
-import { resolveBatch } from '../../../model/events/resolve-batch.ts';
+import { type DeadLetter, deadLetterMutation } from '../../../model/events/records/dead-letter.ts';
+import type { MappedRecord } from '../../../model/events/records/mapped-record.ts';
+import { pipelineVersion } from '../../../model/events/records/pipeline-version.ts';
+import type { BatchVerdict } from '../../../model/events/records/poison-window.ts';
+import type { TableMutation } from '../../../model/events/resolve/change.ts';
+import { resolveBatch } from '../../../model/events/resolve/resolve-batch.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { runTransaction, type TransactionReads } from '../run-transaction.ts';
 import type { CommitWatch } from './commit-watch.ts';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readAvro } from '../../formats/avro/read-avro.ts';
 import { ByteCursor } from '../../formats/byte-cursor.ts';
-import type { JsonValue } from '../exact-json.ts';
+import type { JsonValue } from '../values/exact-json.ts';
 import { type AvroStep, WALK } from './avro-step.ts';
 import type { RecordScanner } from './record-scanner.ts';
 import { FALSE, MISSING, OTHER, STRING, TRUE } from './value-kind.ts';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type JsonValue, parseExactJsonText } from '../exact-json.ts';
+import { type JsonValue, parseExactJsonText } from '../values/exact-json.ts';
 import { type FieldTree, findMember, type ObjectShape, REMEMBERED_BYTES, REMEMBERED_MEMBERS } from './field-tree.ts';
 import type { RecordScanner } from './record-scanner.ts';
 import { JsonSkipper, skipSpace } from './skip-json.ts';

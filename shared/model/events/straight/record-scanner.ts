@@ -1,4 +1,4 @@
-import type { JsonValue } from '../exact-json.ts';
+import type { JsonValue } from '../values/exact-json.ts';
 
 /** Finds the values that columns need in a record's bytes, and keeps for each slot what it is and where it stands. */
 export interface RecordScanner {

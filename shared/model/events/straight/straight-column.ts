@@ -1,9 +1,9 @@
-import { commitTimestampCell } from '../cell.ts';
-import type { PlannedColumn } from '../column-plan.ts';
-import { type ColumnReader, columnReader, FLOAT32_MAX } from '../convert.ts';
-import { type ReadSource, sourceReader } from '../read-source.ts';
+import { type ReadSource, sourceReader } from '../records/read-source.ts';
 import { WireWriter } from '../row-bytes.ts';
-import type { ColumnType, TableColumn } from '../table-schema.ts';
+import type { PlannedColumn } from '../tables/column-plan.ts';
+import type { ColumnType, TableColumn } from '../tables/table-schema.ts';
+import { commitTimestampCell } from '../values/cell.ts';
+import { type ColumnReader, columnReader, FLOAT32_MAX } from '../values/convert.ts';
 import * as kinds from './value-kind.ts';
 import {
   floatWriter,

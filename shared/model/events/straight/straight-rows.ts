@@ -1,12 +1,12 @@
 import type { Pipeline, Target } from '../../config/declaration.ts';
 import { noSchemas, type SchemaBook } from '../../formats/schema-book.ts';
-import type { Cell } from '../cell.ts';
-import type { Change } from '../change.ts';
-import type { PlannedColumn } from '../column-plan.ts';
-import { EncodedChange } from '../encoded-change.ts';
-import type { RawRecord } from '../raw-record.ts';
-import { WHOLE_DOCUMENT } from '../read-source.ts';
+import type { RawRecord } from '../records/raw-record.ts';
+import { WHOLE_DOCUMENT } from '../records/read-source.ts';
+import type { Change } from '../resolve/change.ts';
+import { EncodedChange } from '../resolve/encoded-change.ts';
 import type { WireWriter } from '../row-bytes.ts';
+import type { PlannedColumn } from '../tables/column-plan.ts';
+import type { Cell } from '../values/cell.ts';
 import { fieldTree } from './field-tree.ts';
 import type { RecordScanner } from './record-scanner.ts';
 import { type ScannerChoice, scannerChoice } from './scanner-choice.ts';

@@ -1,6 +1,6 @@
-import { patternSteps } from '../time-pattern.ts';
-import { isDay } from '../timestamp.ts';
-import { localToUtc } from '../zone-offset.ts';
+import { patternSteps } from '../values/time-pattern.ts';
+import { isDay } from '../values/timestamp.ts';
+import { localToUtc } from '../values/zone-offset.ts';
 import { DATE_LENGTH, DayText, dayNumber, MAX_DAY, MIN_DAY, writeTwo } from './day-text.ts';
 import { type WriteCell, type WriteNumber, writeText, writeTextHead } from './write-cells.ts';
 

@@ -1,6 +1,6 @@
 import { maxKeyBytes } from '../../../base/limits.ts';
-import type { Cell } from '../cell.ts';
-import { keyText } from '../key-text.ts';
+import type { Cell } from '../values/cell.ts';
+import { keyText } from '../values/key-text.ts';
 
 /** What Spanner counts for a key's cell that is no text. */
 const SCALAR_BYTES = 8;

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../events/exact-json.ts';
+import { isJsonObject, type JsonObject } from '../../events/values/exact-json.ts';
 import { connectMeaning, type Meaning } from '../meaning.ts';
 import type { AvroType } from './avro-type.ts';
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue, parseExactJsonText } from '../../events/exact-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseExactJsonText } from '../../events/values/exact-json.ts';
 import { meaningOf } from './avro-meaning.ts';
 import type { AvroRecord, AvroType } from './avro-type.ts';
 

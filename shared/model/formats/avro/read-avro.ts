@@ -1,6 +1,6 @@
-import { Bytes, floatLeaf } from '../../events/document-leaf.ts';
-import type { JsonObject, JsonValue } from '../../events/exact-json.ts';
-import { PoisonError } from '../../events/poison.ts';
+import { PoisonError } from '../../events/records/poison.ts';
+import { Bytes, floatLeaf } from '../../events/values/document-leaf.ts';
+import type { JsonObject, JsonValue } from '../../events/values/exact-json.ts';
 import { longLeaf } from '../binary-values.ts';
 import { ByteCursor } from '../byte-cursor.ts';
 import { meant } from '../meaning.ts';

@@ -1,6 +1,6 @@
-import { Bytes, Unfit } from '../../events/document-leaf.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../events/exact-json.ts';
-import { PoisonError } from '../../events/poison.ts';
+import { PoisonError } from '../../events/records/poison.ts';
+import { Bytes, Unfit } from '../../events/values/document-leaf.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../events/values/exact-json.ts';
 import { type FilledObject, newObject, setField } from '../object-fields.ts';
 import type { DecodedRecord } from '../record-decoder.ts';
 

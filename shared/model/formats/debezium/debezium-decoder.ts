@@ -1,6 +1,6 @@
 import type { RecordFormat } from '../../config/declaration.ts';
-import { type JsonValue, parseExactJson } from '../../events/exact-json.ts';
-import { PoisonError } from '../../events/poison.ts';
+import { PoisonError } from '../../events/records/poison.ts';
+import { type JsonValue, parseExactJson } from '../../events/values/exact-json.ts';
 import { parseAvroSchema } from '../avro/parse-avro-schema.ts';
 import { readAvro } from '../avro/read-avro.ts';
 import type { RecordDecoder } from '../record-decoder.ts';

@@ -3,7 +3,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import draft6 from 'ajv/dist/refs/json-schema-draft-06.json' with { type: 'json' };
 import AjvDraft04 from 'ajv-draft-04';
-import { parseExactJsonText } from '../../events/exact-json.ts';
+import { parseExactJsonText } from '../../events/values/exact-json.ts';
 
 /** With its references: what is longer takes seconds to become code. */
 const MAX_CHARACTERS = 256 * 1024;

@@ -1,6 +1,6 @@
 import type { SchemaSource } from '../../config/declaration.ts';
-import { mayBeInexact, parseExactJsonText, utf8Text } from '../../events/exact-json.ts';
-import { PoisonError } from '../../events/poison.ts';
+import { PoisonError } from '../../events/records/poison.ts';
+import { mayBeInexact, parseExactJsonText, utf8Text } from '../../events/values/exact-json.ts';
 import type { RecordDecoder } from '../record-decoder.ts';
 import type { SchemaBook } from '../schema-book.ts';
 import { schemaChoice } from '../schema-choice.ts';

@@ -1,6 +1,6 @@
-import { Bytes, ExactNumber, Unfit } from '../../events/document-leaf.ts';
-import type { JsonObject, JsonValue } from '../../events/exact-json.ts';
-import { readDate } from '../../events/timestamp.ts';
+import { Bytes, ExactNumber, Unfit } from '../../events/values/document-leaf.ts';
+import type { JsonObject, JsonValue } from '../../events/values/exact-json.ts';
+import { readDate } from '../../events/values/timestamp.ts';
 import { decimalLeaf, timestampLeaf } from '../binary-values.ts';
 
 const NANOS = 1_000_000_000;

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../events/exact-json.ts';
+import type { JsonValue } from '../../events/values/exact-json.ts';
 
 /** Types of one value, as .proto files name them. */
 export type ScalarType =

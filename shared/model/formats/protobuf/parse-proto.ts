@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs';
 import { messageOf } from '../../../base/errors.ts';
-import { Bytes } from '../../events/document-leaf.ts';
-import type { JsonValue } from '../../events/exact-json.ts';
+import { Bytes } from '../../events/values/document-leaf.ts';
+import type { JsonValue } from '../../events/values/exact-json.ts';
 import { knownFiles } from './known-files.ts';
 import type { FieldPlan, MessagePlan, ScalarType, ValuePlan } from './message-plan.ts';
 

@@ -1,5 +1,5 @@
 import type { SchemaSource } from '../../config/declaration.ts';
-import { PoisonError } from '../../events/poison.ts';
+import { PoisonError } from '../../events/records/poison.ts';
 import { ByteCursor } from '../byte-cursor.ts';
 import type { RecordDecoder } from '../record-decoder.ts';
 import type { SchemaBook } from '../schema-book.ts';

@@ -1,5 +1,5 @@
-import type { JsonObject, JsonValue } from '../../events/exact-json.ts';
-import { PoisonError } from '../../events/poison.ts';
+import { PoisonError } from '../../events/records/poison.ts';
+import type { JsonObject, JsonValue } from '../../events/values/exact-json.ts';
 import { ByteCursor } from '../byte-cursor.ts';
 import { newObject, setField } from '../object-fields.ts';
 import { knownMessages } from './known-messages.ts';

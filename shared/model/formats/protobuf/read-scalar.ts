@@ -1,5 +1,5 @@
-import { Bytes, floatLeaf } from '../../events/document-leaf.ts';
-import type { JsonValue } from '../../events/exact-json.ts';
+import { Bytes, floatLeaf } from '../../events/values/document-leaf.ts';
+import type { JsonValue } from '../../events/values/exact-json.ts';
 import { longLeaf } from '../binary-values.ts';
 import type { ByteCursor } from '../byte-cursor.ts';
 import type { ScalarType, ValuePlan } from './message-plan.ts';

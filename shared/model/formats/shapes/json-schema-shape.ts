@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue, parseExactJsonText } from '../../events/exact-json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseExactJsonText } from '../../events/values/exact-json.ts';
 import {
   anyShape,
   boolCodes,

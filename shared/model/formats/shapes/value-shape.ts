@@ -1,4 +1,4 @@
-import type { ScalarCode } from '../../events/table-schema.ts';
+import type { ScalarCode } from '../../events/tables/table-schema.ts';
 
 /** What a message's schema says of a value. */
 export type ValueShape =

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { protos } from '@google-cloud/spanner';
 import fc from 'fast-check';
 import { encodeCommit, encodeMutationKey } from '../../../../shared/adapters/spanner/commit-bytes.ts';
-import type { Cell } from '../../../../shared/model/events/cell.ts';
-import type { TableMutation } from '../../../../shared/model/events/change.ts';
+import type { TableMutation } from '../../../../shared/model/events/resolve/change.ts';
 import { encodeRow, WireWriter } from '../../../../shared/model/events/row-bytes.ts';
+import type { Cell } from '../../../../shared/model/events/values/cell.ts';
 
 const { CommitRequest, Mutation } = protos.google.spanner.v1;
 

@@ -4,7 +4,7 @@ import { protos } from '@google-cloud/spanner';
 import fc from 'fast-check';
 import { DecodeError } from '../../../../shared/adapters/spanner/reader/reader-error.ts';
 import { RowDecoder } from '../../../../shared/adapters/spanner/row-decoder.ts';
-import type { Cell } from '../../../../shared/model/events/cell.ts';
+import type { Cell } from '../../../../shared/model/events/values/cell.ts';
 
 const { PartialResultSet } = protos.google.spanner.v1;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checkPipeline } from '../../../../shared/model/events/check-pipeline.ts';
-import { prefixLength } from '../../../../shared/model/events/commit-cost.ts';
-import { deadLetterMutation, partCountOf } from '../../../../shared/model/events/dead-letter.ts';
+import { deadLetterMutation, partCountOf } from '../../../../shared/model/events/records/dead-letter.ts';
+import { prefixLength } from '../../../../shared/model/events/resolve/commit-cost.ts';
+import { checkPipeline } from '../../../../shared/model/events/tables/check-pipeline.ts';
 import { withTarget } from '../config/plain-pipeline.ts';
 import { column, compiledFor, field, pipeline, record, table, targetOf } from './pipeline-fixture.ts';
 

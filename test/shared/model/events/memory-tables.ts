@@ -1,7 +1,7 @@
 import { protos } from '@google-cloud/spanner';
-import type { Cell } from '../../../../shared/model/events/cell.ts';
-import type { TableMutation } from '../../../../shared/model/events/change.ts';
+import type { TableMutation } from '../../../../shared/model/events/resolve/change.ts';
 import type { EncodedRow } from '../../../../shared/model/events/row-bytes.ts';
+import type { Cell } from '../../../../shared/model/events/values/cell.ts';
 
 const { Write } = protos.google.spanner.v1.Mutation;
 

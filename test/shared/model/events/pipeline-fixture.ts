@@ -1,8 +1,12 @@
 import type { ColumnSource, Pipeline } from '../../../../shared/model/config/declaration.ts';
 import { type CompiledPipeline, compilePipeline } from '../../../../shared/model/events/compile-pipeline.ts';
 import type { CompiledTarget } from '../../../../shared/model/events/compile-target.ts';
-import type { RawRecord } from '../../../../shared/model/events/raw-record.ts';
-import { readColumnType, type TableColumn, type TableSchema } from '../../../../shared/model/events/table-schema.ts';
+import type { RawRecord } from '../../../../shared/model/events/records/raw-record.ts';
+import {
+  readColumnType,
+  type TableColumn,
+  type TableSchema,
+} from '../../../../shared/model/events/tables/table-schema.ts';
 import { plainColumn, plainPipeline } from '../config/plain-pipeline.ts';
 
 export function column(name: string, typeText: string, more: Partial<TableColumn> = {}): TableColumn {

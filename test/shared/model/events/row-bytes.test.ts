@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { protos } from '@google-cloud/spanner';
 import fc from 'fast-check';
-import type { Cell } from '../../../../shared/model/events/cell.ts';
 import { type EncodedRow, encodeRow, WireWriter } from '../../../../shared/model/events/row-bytes.ts';
+import type { Cell } from '../../../../shared/model/events/values/cell.ts';
 
 const { Write } = protos.google.spanner.v1.Mutation;
 

@@ -1,7 +1,7 @@
 import { readStored } from '../../../../shared/adapters/spanner/ingest/read-stored.ts';
 import type { CompiledPipeline } from '../../../../shared/model/events/compile-pipeline.ts';
-import type { RawRecord } from '../../../../shared/model/events/raw-record.ts';
-import { resolveBatch } from '../../../../shared/model/events/resolve-batch.ts';
+import type { RawRecord } from '../../../../shared/model/events/records/raw-record.ts';
+import { resolveBatch } from '../../../../shared/model/events/resolve/resolve-batch.ts';
 import type { MemoryTables } from './memory-tables.ts';
 
 /** What became of a record. */

@@ -1,4 +1,4 @@
-import type { RawRecord } from '../../../../shared/model/events/raw-record.ts';
+import type { RawRecord } from '../../../../shared/model/events/records/raw-record.ts';
 import type { RegisteredSchema, SchemaBook } from '../../../../shared/model/formats/schema-book.ts';
 
 /** Schemas as a registry would have them; every other id was never asked for. */

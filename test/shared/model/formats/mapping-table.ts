@@ -1,8 +1,8 @@
 import avsc from 'avsc';
 import protobuf from 'protobufjs';
-import { columnReader } from '../../../../shared/model/events/convert.ts';
-import { type JsonValue, parseExactJsonText } from '../../../../shared/model/events/exact-json.ts';
-import { PoisonError } from '../../../../shared/model/events/poison.ts';
+import { PoisonError } from '../../../../shared/model/events/records/poison.ts';
+import { columnReader } from '../../../../shared/model/events/values/convert.ts';
+import { type JsonValue, parseExactJsonText } from '../../../../shared/model/events/values/exact-json.ts';
 import { parseAvroSchema } from '../../../../shared/model/formats/avro/parse-avro-schema.ts';
 import { readAvro } from '../../../../shared/model/formats/avro/read-avro.ts';
 import { connectPayload } from '../../../../shared/model/formats/debezium/connect-json.ts';

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { type CompressionAlgorithmValue, createRecordsBatch } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { registerCompressionCodecs } from '../../../../../shared/adapters/kafka/compression-codecs.ts';
-import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
+import type { RawRecord } from '../../../../../shared/model/events/records/raw-record.ts';
 
 /** A record as a producer was told to send it. */
 export interface SentRecord {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { openSpannerChannel } from '../../../../../shared/adapters/spanner/channel.ts';
 import { type BatchCommit, openEventStore } from '../../../../../shared/adapters/spanner/ingest/event-store.ts';
 import { compilePipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
-import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
+import type { RawRecord } from '../../../../../shared/model/events/records/raw-record.ts';
 import { counts, databaseName, flight, openIngest } from '../../../../functions/kafka-sink/ingest-fixture.ts';
 import { type Fault, openFaultyProxy } from '../faulty-proxy.ts';
 

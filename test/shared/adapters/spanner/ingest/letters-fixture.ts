@@ -9,7 +9,7 @@ import { readTableSchema } from '../../../../../shared/adapters/spanner/read-tab
 import { runTransaction } from '../../../../../shared/adapters/spanner/run-transaction.ts';
 import { readDeclaration } from '../../../../../shared/model/config/read-declaration.ts';
 import type { CompiledPipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
-import { type DeadLetter, deadLetterMutation } from '../../../../../shared/model/events/dead-letter.ts';
+import { type DeadLetter, deadLetterMutation } from '../../../../../shared/model/events/records/dead-letter.ts';
 
 export const lettersPath = 'projects/p/instances/main/databases/letters';
 

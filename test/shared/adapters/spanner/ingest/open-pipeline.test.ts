@@ -4,7 +4,7 @@ import { openSchemaRegistryServer } from '../../../../../deploy/local/schema-reg
 import { openSchemaRegistry, type SchemaRegistry } from '../../../../../shared/adapters/registry/schema-registry.ts';
 import { openPipeline, tablesChanged } from '../../../../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import type { ColumnSource, Pipeline } from '../../../../../shared/model/config/declaration.ts';
-import type { TableSchema } from '../../../../../shared/model/events/table-schema.ts';
+import type { TableSchema } from '../../../../../shared/model/events/tables/table-schema.ts';
 import { plainPipeline } from '../../../model/config/plain-pipeline.ts';
 import { column, field, table } from '../../../model/events/pipeline-fixture.ts';
 

@@ -6,7 +6,7 @@ import { openSpannerChannel } from '../../../../../shared/adapters/spanner/chann
 import { openEventStore } from '../../../../../shared/adapters/spanner/ingest/event-store.ts';
 import { openPipeline } from '../../../../../shared/adapters/spanner/ingest/open-pipeline.ts';
 import { receiptDays } from '../../../../../shared/adapters/spanner/ingest/receipts.ts';
-import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
+import type { RawRecord } from '../../../../../shared/model/events/records/raw-record.ts';
 import { airports, databaseName, openIngest } from '../../../../functions/kafka-sink/ingest-fixture.ts';
 import { withTarget } from '../../../model/config/plain-pipeline.ts';
 

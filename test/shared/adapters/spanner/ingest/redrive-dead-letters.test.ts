@@ -6,7 +6,7 @@ import {
   type RedriveOutcome,
   redriveDeadLetters,
 } from '../../../../../shared/adapters/spanner/ingest/redrive-dead-letters.ts';
-import { pipelineVersion } from '../../../../../shared/model/events/pipeline-version.ts';
+import { pipelineVersion } from '../../../../../shared/model/events/records/pipeline-version.ts';
 import { type Letters, openLetters, order } from './letters-fixture.ts';
 
 const options = { by: 'tester@example.com' };

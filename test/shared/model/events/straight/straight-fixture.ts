@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { ColumnSource, RecordFormat, Target } from '../../../../../shared/model/config/declaration.ts';
-import type { Cell } from '../../../../../shared/model/events/cell.ts';
-import { planColumns } from '../../../../../shared/model/events/column-plan.ts';
 import { compilePipeline } from '../../../../../shared/model/events/compile-pipeline.ts';
-import type { RawRecord } from '../../../../../shared/model/events/raw-record.ts';
+import type { RawRecord } from '../../../../../shared/model/events/records/raw-record.ts';
 import { encodeRow, WireWriter } from '../../../../../shared/model/events/row-bytes.ts';
 import { type StraightMapper, straightMapper } from '../../../../../shared/model/events/straight/straight-rows.ts';
-import type { TableSchema } from '../../../../../shared/model/events/table-schema.ts';
+import { planColumns } from '../../../../../shared/model/events/tables/column-plan.ts';
+import type { TableSchema } from '../../../../../shared/model/events/tables/table-schema.ts';
+import type { Cell } from '../../../../../shared/model/events/values/cell.ts';
 import { noSchemas, type SchemaBook } from '../../../../../shared/model/formats/schema-book.ts';
 import { plainPipeline } from '../../config/plain-pipeline.ts';
 

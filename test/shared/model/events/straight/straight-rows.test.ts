@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ColumnSource } from '../../../../../shared/model/config/declaration.ts';
-import type { TableSchema } from '../../../../../shared/model/events/table-schema.ts';
+import type { TableSchema } from '../../../../../shared/model/events/tables/table-schema.ts';
 import { column, field, record, table } from '../pipeline-fixture.ts';
 import { bothWays } from './straight-fixture.ts';
 

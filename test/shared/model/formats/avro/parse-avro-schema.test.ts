@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { PoisonError } from '../../../../../shared/model/events/poison.ts';
+import { PoisonError } from '../../../../../shared/model/events/records/poison.ts';
 import { parseAvroSchema } from '../../../../../shared/model/formats/avro/parse-avro-schema.ts';
 
 const parse = (text: string, references: readonly string[] = []) =>

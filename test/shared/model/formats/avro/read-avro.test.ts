@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import avsc from 'avsc';
 import fc from 'fast-check';
-import { Bytes, Double, ExactNumber, Unfit } from '../../../../../shared/model/events/document-leaf.ts';
-import type { JsonValue } from '../../../../../shared/model/events/exact-json.ts';
-import { PoisonError } from '../../../../../shared/model/events/poison.ts';
+import { PoisonError } from '../../../../../shared/model/events/records/poison.ts';
+import { Bytes, Double, ExactNumber, Unfit } from '../../../../../shared/model/events/values/document-leaf.ts';
+import type { JsonValue } from '../../../../../shared/model/events/values/exact-json.ts';
 import { parseAvroSchema } from '../../../../../shared/model/formats/avro/parse-avro-schema.ts';
 import { readAvro } from '../../../../../shared/model/formats/avro/read-avro.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ExactNumber } from '../../../../../shared/model/events/document-leaf.ts';
-import { PoisonError } from '../../../../../shared/model/events/poison.ts';
+import { PoisonError } from '../../../../../shared/model/events/records/poison.ts';
+import { ExactNumber } from '../../../../../shared/model/events/values/document-leaf.ts';
 import { jsonSchemaDecoder } from '../../../../../shared/model/formats/json-schema/json-schema-decoder.ts';
 import type { RegisteredSchema } from '../../../../../shared/model/formats/schema-book.ts';
 import { book, framed } from '../book-fixture.ts';

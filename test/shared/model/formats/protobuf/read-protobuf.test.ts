@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
-import { Bytes, Double, ExactNumber, Unfit } from '../../../../../shared/model/events/document-leaf.ts';
-import type { JsonValue } from '../../../../../shared/model/events/exact-json.ts';
-import { PoisonError } from '../../../../../shared/model/events/poison.ts';
+import { PoisonError } from '../../../../../shared/model/events/records/poison.ts';
+import { Bytes, Double, ExactNumber, Unfit } from '../../../../../shared/model/events/values/document-leaf.ts';
+import type { JsonValue } from '../../../../../shared/model/events/values/exact-json.ts';
 import { parseProto } from '../../../../../shared/model/formats/protobuf/parse-proto.ts';
 import { readProtobuf } from '../../../../../shared/model/formats/protobuf/read-protobuf.ts';
 

@@ -6,7 +6,7 @@ test('sinkPart() takes the nearest folder, and tells collecting, natives and pac
   const partOf = (source: string, name = 'f') => sinkPart({ name, source });
   assert.equal(partOf('shared/model/events/straight/json-scanner.ts'), 'straight rows');
   assert.equal(partOf('shared/model/events/resolve/resolve-batch.ts'), 'resolve');
-  assert.equal(partOf('shared/model/events/resolve/rows-by-key.ts'), 'model');
+  assert.equal(partOf('shared/model/events/values/decimal.ts'), 'model');
   assert.equal(partOf('shared/adapters/spanner/channel.ts'), 'spanner wire');
   assert.equal(partOf('shared/adapters/kafka/wire/fetch.ts'), 'kafka');
   assert.equal(partOf('node:internal/modules/cjs/loader'), 'start');

@@ -4,7 +4,7 @@ import type { PartOf } from '../profile/profile-report.ts';
 const folders: readonly (readonly [string, string])[] = [
   ['shared/adapters/kafka/', 'kafka'],
   ['shared/model/events/straight/', 'straight rows'],
-  ['shared/model/events/resolve', 'resolve'],
+  ['shared/model/events/resolve/', 'resolve'],
   ['shared/model/', 'model'],
   ['shared/adapters/spanner/', 'spanner wire'],
   ['functions/kafka-sink/', 'kafka-sink'],

@@ -11,7 +11,7 @@ import { openSecretServer, PROJECT, type SecretServer } from './secret-server.ts
 const MINUTE_MS = 60_000;
 const TTL_MS = 5 * MINUTE_MS;
 const STALE_MS = 60 * MINUTE_MS;
-const DEADLINE_MS = 400;
+const DEADLINE_MS = 1_000;
 
 suite('openSecretCache()', () => {
   let server: SecretServer;

@@ -70,7 +70,7 @@ test('penstock epoch show names the offsets that the snapshot contains', async (
     0,
   );
   assert.equal(contained, FLIGHTS);
-  assert.match((await penstock('epoch', 'show', epoch)).stdout, /1,500 of 1,500 rows delivered/);
+  assert.match((await penstock('epoch', 'show', epoch)).stdout, /1,500 of 1,500 rows, (\d+) of \1 shards delivered/);
 });
 
 test('penstock lineage names offsets, timestamp, columns and identity of a batch', async () => {

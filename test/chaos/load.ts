@@ -63,6 +63,8 @@ export async function openLoad(
   const nextMessage = messageSource(random);
   const last = Array.from({ length: rig.partitions }, () => -1);
   let producer: Producer | undefined;
+  /** kafkajs leaves out, and says nothing, what goes to a partition that was added after it had asked. */
+  let isProducerOld = false;
 
   const firstSource = inPartitions(
     recordSource(random, { prefix: 'key', ...DEFAULT_SHARES, ...shares }),
@@ -84,6 +86,9 @@ export async function openLoad(
   const sendUntilTaken = async (records: readonly PlacedRecord[]): Promise<void> => {
     for (;;) {
       try {
+        if (isProducerOld) await producer?.disconnect();
+        if (isProducerOld) producer = undefined;
+        isProducerOld = false;
         producer ??= await connected(kafka.producer({ idempotent: true, maxInFlightRequests: 1 }));
         note(records, await producer.send(messagesOf(records)));
         return;
@@ -139,6 +144,7 @@ export async function openLoad(
       const added = last.length;
       await addPartition(kafka, added + 1);
       last.push(-1);
+      isProducerOld = true;
       const next = recordSource(random, { prefix: `grown-${added}`, ...DEFAULT_SHARES, ...shares });
       sources.push(() => ({ ...next(), partition: added }));
     },

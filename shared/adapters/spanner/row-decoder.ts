@@ -12,6 +12,8 @@ const METADATA = 1;
 const VALUES = 2;
 const CHUNKED_VALUE = 3;
 const PRECOMMIT_TOKEN = 8;
+const LAST = 9;
+const NEWEST_KNOWN = 10;
 /** Of `ResultSetMetadata`. */
 const TRANSACTION = 2;
 
@@ -59,12 +61,12 @@ export class RowDecoder {
     let held: WireCursor | undefined;
     let isChunked = false;
     eachField(cursor, (field, wireType) => {
-      if (wireType === wireVarint && field === CHUNKED_VALUE) {
+      const kind = field === CHUNKED_VALUE || field === LAST ? wireVarint : wireBytes;
+      if (field <= NEWEST_KNOWN && wireType !== kind) throw new DecodeError(`field ${field} is of another kind`);
+      if (field === CHUNKED_VALUE) {
         isChunked = readVarint(cursor) !== 0;
         return true;
       }
-      if (field <= PRECOMMIT_TOKEN && wireType !== wireBytes)
-        throw new DecodeError(`field ${field} is of another kind`);
       if (field !== METADATA && field !== VALUES && field !== PRECOMMIT_TOKEN) return false;
       const end = readFieldEnd(cursor);
       if (field === VALUES) {

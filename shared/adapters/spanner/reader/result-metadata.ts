@@ -2,6 +2,13 @@ import type { ColumnCode } from '../../../model/tensors/column-vector.ts';
 import { eachField, readFieldEnd, readVarint, type WireCursor, wireBytes, wireVarint } from './protobuf-wire.ts';
 import { DecodeError } from './reader-error.ts';
 
+/**
+ * Wire types of the fields, by number, of `StructType.Field` and `Type`. A field that we know in another wire type is a
+ * damaged one: passing over it could make a list's element the type of the column.
+ */
+const FIELD_KINDS = [-1, wireBytes, wireBytes];
+const TYPE_KINDS = [-1, wireVarint, wireBytes, wireBytes, wireVarint, wireBytes];
+
 /** A column of a result as its metadata describes it. */
 export interface ResultColumn {
   readonly name: string;
@@ -37,13 +44,14 @@ function readColumn(cursor: WireCursor): ResultColumn {
   let name = '';
   let type: Pick<ResultColumn, 'code' | 'array'> | undefined;
   eachField(cursor, (field, wireType) => {
-    if (field === 1 && wireType === wireBytes) {
+    expectKind(FIELD_KINDS, field, wireType);
+    if (field === 1) {
       const end = readFieldEnd(cursor);
       name = cursor.bytes.toString('utf8', cursor.at, end);
       cursor.at = end;
       return true;
     }
-    if (field !== 2 || wireType !== wireBytes) return false;
+    if (field !== 2) return false;
     type = readType(cursor, readFieldEnd(cursor), name);
     return true;
   });
@@ -57,11 +65,12 @@ function readType(cursor: WireCursor, end: number, name: string): Pick<ResultCol
   const outer = cursor.end;
   cursor.end = end;
   eachField(cursor, (field, wireType) => {
-    if (field === 1 && wireType === wireVarint) {
+    expectKind(TYPE_KINDS, field, wireType);
+    if (field === 1) {
       code = readVarint(cursor);
       return true;
     }
-    if (field !== 2 || wireType !== wireBytes) return false;
+    if (field !== 2) return false;
     element = readType(cursor, readFieldEnd(cursor), name);
     return true;
   });
@@ -72,10 +81,15 @@ function readType(cursor: WireCursor, end: number, name: string): Pick<ResultCol
   return { code: known, array: false };
 }
 
+function expectKind(kinds: readonly number[], field: number, wireType: number): void {
+  if ((kinds[field] ?? wireType) !== wireType) throw new DecodeError(`field ${field} is of another kind`);
+}
+
 /** Visits each occurrence of one embedded field of the message that the cursor stands in. */
 function inside(cursor: WireCursor, wanted: number, visit: () => void): void {
   eachField(cursor, (field, wireType) => {
-    if (field !== wanted || wireType !== wireBytes) return false;
+    if (field !== wanted) return false;
+    if (wireType !== wireBytes) throw new DecodeError(`field ${field} is of another kind`);
     const end = readFieldEnd(cursor);
     const outer = cursor.end;
     cursor.end = end;

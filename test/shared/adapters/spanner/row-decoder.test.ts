@@ -1,12 +1,26 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { protos } from '@google-cloud/spanner';
 import fc from 'fast-check';
+import protobuf from 'protobufjs';
 import { DecodeError } from '../../../../shared/adapters/spanner/reader/reader-error.ts';
 import { RowDecoder } from '../../../../shared/adapters/spanner/row-decoder.ts';
 import type { Cell } from '../../../../shared/model/events/values/cell.ts';
 
 const { PartialResultSet } = protos.google.spanner.v1;
+
+/** The official message without what a reader of rows passes over: damage may open such a field, and be none of its business. */
+const SeenPart = protobuf.Root.fromJSON(
+  JSON.parse(
+    readFileSync(createRequire(import.meta.url).resolve('@google-cloud/spanner-api/build/protos/protos.json'), 'utf8'),
+  ),
+).lookupType('google.spanner.v1.PartialResultSet');
+for (const name of ['stats', 'resumeToken', 'cacheUpdate']) {
+  const field = SeenPart.fields[name];
+  if (field) SeenPart.remove(field);
+}
 
 type Value = protos.google.protobuf.IValue;
 
@@ -147,7 +161,7 @@ test('RowDecoder never takes 10,000 damaged answers for others than the official
         return;
       }
       taken += 1;
-      const { values, metadata } = PartialResultSet.decode(bytes);
+      const { values, metadata } = PartialResultSet.decode(SeenPart.encode(SeenPart.decode(bytes)).finish());
       assert.equal(values.length, decoder.rows.length * asked.length);
       assert.deepEqual(normal(decoder.rows.flat()), normal(values.map(cellOf)));
       assert.deepEqual(

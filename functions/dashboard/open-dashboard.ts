@@ -1,5 +1,5 @@
+import { doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
-import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { type EndOffsets, openEndOffsets } from '../../shared/adapters/kafka/end-offsets.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { openOverviewStore } from '../../shared/adapters/spanner/overview-store.ts';
@@ -28,7 +28,7 @@ const settings = {
     'Set it to `open` on a laptop, or leave it unset to ask for tokens',
     'token',
   ),
-  issuer: text('PENSTOCK_OIDC_ISSUER', 'Name the issuer of incoming tokens', 'https://accounts.google.com'),
+  issuers: list('PENSTOCK_OIDC_ISSUER', 'Name the issuers of incoming tokens, divided by commas'),
   audience: text('PENSTOCK_AUDIENCE', "Set it to the dashboard's own URL", ''),
   callers: list('PENSTOCK_CALLERS', 'List the accounts that may look'),
 };
@@ -49,7 +49,7 @@ export function openDashboard(
   env: Environment,
   { log, clock = systemClock }: { log: Log; clock?: Clock },
 ): Dashboard {
-  const access = chooseAccess(env);
+  const access = chooseAccess(env, declaration);
   const opened = openDatabase(declaration.spanner.database);
   const store = openOverviewStore(opened.database);
   const endOffsets = openEnds(declaration);
@@ -83,8 +83,8 @@ export function openDashboard(
   };
 }
 
-function chooseAccess(env: Environment): Access {
-  const { access, issuer, audience, callers } = readEnvironment(settings, env);
+function chooseAccess(env: Environment, declaration: Declaration): Access {
+  const { access, issuers, audience, callers } = readEnvironment(settings, env);
   if (access === 'open') return localAccess();
   const problems = [
     ...(access === 'token'
@@ -104,7 +104,7 @@ function chooseAccess(env: Environment): Access {
       : []),
   ];
   if (problems.length > 0) throw new ConfigError(problems);
-  return tokenAccess(tokenVerifier({ issuer, audiences: [audience], callers }));
+  return tokenAccess(doorVerifier({ issuers, audience, callers }, declaration));
 }
 
 /** Our own URL may have a path, as when `penstock serve` puts every function on one port. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
-import type { Caller } from '../../shared/adapters/identity/verify-token.ts';
+import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { KafkaSinkOptions } from './run-kafka-sink.ts';
@@ -20,7 +20,7 @@ export interface DrainReport {
 
 /** What a drain needs. */
 export interface DrainSteps {
-  readonly verify: (authorization: string | undefined) => Promise<Caller>;
+  readonly verify: VerifyToken;
   /** The sink, without what the drain itself decides. */
   readonly run: (options: Pick<KafkaSinkOptions, 'untilCaughtUp' | 'signal' | 'onProgress'>) => Promise<void>;
   /** How long a drain may take, in milliseconds. */
@@ -38,7 +38,7 @@ export function drainHandler(open: () => Promise<DrainSteps>, { log, ending }: {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const steps = await open();
-      await steps.verify(request.headers.authorization);
+      await steps.verify(request.headersDistinct.authorization);
       // Nothing in it changes what a drain does, but what is no JSON was not meant for this door.
       await readJson(request, MAX_BODY_BYTES);
       running ??= drain(steps, ending).finally(() => {

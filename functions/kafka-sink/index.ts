@@ -3,10 +3,10 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
-import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
-import { list, readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
+import { list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { type DrainSteps, drainHandler } from './handler.ts';
 import { runKafkaSink } from './run-kafka-sink.ts';
@@ -14,9 +14,7 @@ import { runKafkaSink } from './run-kafka-sink.ts';
 const MAX_DRAIN_MS = 3_500_000;
 
 const settings = {
-  issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
-  audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
-  callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may call'),
+  ...doorSettings,
   pipelines: list('PENSTOCK_PIPELINE', 'Name pipelines, separated by commas, or unset it for all'),
   identity: text('PENSTOCK_IDENTITY', 'Set it to the service account’s e-mail', ''),
   deadlineMs: wholeNumber('PENSTOCK_DRAIN_MS', { min: 1_000, max: MAX_DRAIN_MS, fallback: 540_000 }),
@@ -24,7 +22,8 @@ const settings = {
 
 const log = jsonLog('kafka-sink');
 async function open() {
-  const { issuer, audience, callers, pipelines, identity, deadlineMs } = readEnvironment(settings, process.env);
+  const given = readEnvironment(settings, process.env);
+  const { pipelines, identity, deadlineMs } = given;
   const declaration = await loadDeclaration(process.env);
   const email =
     identity ||
@@ -34,7 +33,7 @@ async function open() {
   const telemetry = await openTelemetry(process.env, 'kafka-sink', log);
   const steps: DrainSteps = {
     deadlineMs,
-    verify: tokenVerifier({ issuer, audiences: [audience], callers }),
+    verify: doorVerifier(given, declaration),
     run: (options) => runKafkaSink({ ...options, declaration, pipelines, log, identity: email, telemetry }),
   };
   // A drain opens and closes everything else that it needs itself.

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
+import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { EpochTick } from '../../shared/model/epochs/epoch-id.ts';
@@ -11,7 +12,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 /** What the handler acts with. */
 export interface PlanDoor {
-  readonly verify: (authorization: string | undefined) => Promise<unknown>;
+  readonly verify: VerifyToken;
   readonly plan: (feed: string, tick: EpochTick) => Promise<PlannedEpoch>;
   readonly nowMs: () => number;
 }
@@ -27,7 +28,7 @@ export function planHandler(open: () => Promise<PlanDoor>, log: Log) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const door = await open();
-      await door.verify(request.headers.authorization);
+      await door.verify(request.headersDistinct.authorization);
       const body = await readJson(request, MAX_BODY_BYTES);
       const tick = {
         scheduleTime: header(request, 'x-cloudscheduler-scheduletime'),

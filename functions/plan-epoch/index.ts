@@ -4,14 +4,14 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
-import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
-import { readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
+import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { type PlanDoor, planHandler } from './handler.ts';
@@ -22,9 +22,7 @@ setFlagsFromString('--optimize-for-size');
 setFlagsFromString('--semi-space-growth-factor=1');
 
 const settings = {
-  issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
-  audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
-  callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
+  ...doorSettings,
   project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
   topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
   identity: text('PENSTOCK_IDENTITY', 'Set it to this function’s service account', 'ask'),
@@ -49,7 +47,7 @@ async function open() {
     signal: graceful.signal,
   };
   const door: PlanDoor = {
-    verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
+    verify: doorVerifier(given, declaration),
     plan: (feed, tick) => planEpoch(declaration, feed, tick, tools),
     nowMs: Date.now,
   };

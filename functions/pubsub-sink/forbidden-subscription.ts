@@ -10,3 +10,14 @@ export class ForbiddenSubscriptionError extends PenstockError {
     });
   }
 }
+
+/** The push names a subscription of this pipeline, but comes with another account's token than its pushes do. */
+export class ForbiddenPusherError extends PenstockError {
+  constructor(pusher: string, pipeline: string) {
+    super(`${pusher} may not push to pipeline ${pipeline}`, {
+      code: 'FORBIDDEN',
+      remedy: 'Name it in the pipeline’s `pushedBy`, or give the subscription the account that is named there',
+      retryable: false,
+    });
+  }
+}

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { contentTypeOf, type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
-import type { Caller } from '../../shared/adapters/identity/verify-token.ts';
+import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import { maxRequestBytes } from '../../shared/base/limits.ts';
 import type { Log } from '../../shared/base/log.ts';
@@ -15,7 +15,7 @@ export interface PushSteps {
   readonly declaration: Declaration;
   /** Ours: short subscription names belong to it. */
   readonly projectId: string;
-  readonly verify: (authorization: string | undefined) => Promise<Caller>;
+  readonly verify: VerifyToken;
   readonly sink: SinkMessage;
 }
 
@@ -39,16 +39,16 @@ export function pushHandler(open: () => Promise<PushSteps>, log: Log) {
 
 async function takePush(steps: PushSteps, request: FunctionRequest, log: Log): Promise<void> {
   const { declaration, projectId, verify, sink } = steps;
-  const caller = await verify(request.headers.authorization);
+  const caller = await verify(request.headersDistinct.authorization);
   const body = await readJson(request, maxRequestBytes);
   const message = readPush({ ...request.headers, 'content-type': contentTypeOf(request) }, body);
-  for (const pipeline of pipelinesOf(declaration, message.subscription, projectId)) {
+  for (const pipeline of pipelinesOf(declaration, { subscription: message.subscription, projectId, pusher: caller })) {
     const outcome = await sink(pipeline, message);
     log(outcome === 'set-aside' || outcome === 'conflict' ? 'WARNING' : 'DEBUG', 'Took a message', {
       pipeline: pipeline.name,
       messageId: message.messageId,
       deliveryAttempt: message.deliveryAttempt,
-      caller: caller.email,
+      caller: caller.name,
       outcome,
     });
   }

@@ -4,14 +4,14 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
-import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
 import { auditAttempts } from '../../shared/base/audit.ts';
 import { systemClock } from '../../shared/base/clock.ts';
-import { readEnvironment, someOf, text } from '../../shared/base/environment.ts';
+import { readEnvironment, text } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
@@ -23,9 +23,7 @@ import { watchStore } from './watch-store.ts';
 setFlagsFromString('--optimize-for-size');
 
 const settings = {
-  issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the push tokens', 'https://accounts.google.com'),
-  audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
-  callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may push'),
+  ...doorSettings,
   projectId: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project of the subscriptions'),
   identity: text('PENSTOCK_IDENTITY', 'Set it to the service account’s e-mail', ''),
 };
@@ -36,14 +34,15 @@ const STORE_DEADLINE_MS = 8_000;
 const log = jsonLog('pubsub-sink');
 
 async function open() {
-  const { issuer, audience, callers, projectId, identity: given } = readEnvironment(settings, process.env);
+  const given = readEnvironment(settings, process.env);
+  const { projectId } = given;
   const declaration = await loadDeclaration(process.env);
-  const identity = given || (await ownEmail());
+  const identity = given.identity || (await ownEmail());
   const audited = (action: string) => auditAttempts(log, action, identity);
   const { database } = declaration.spanner;
   const channel = openSpannerChannel(database, process.env, { onAttempt: audited('spanner.connect') });
   const store = openEventStore(channel, { identity: '', owner: '', deadlineMs: STORE_DEADLINE_MS });
-  const verify = tokenVerifier({ issuer, audiences: [audience], callers });
+  const verify = doorVerifier(given, declaration);
   const telemetry = await openTelemetry(process.env, 'pubsub-sink', log);
   const watched = watchStore(store, { identity, log, telemetry });
   const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read') });

@@ -1,5 +1,6 @@
 import type { Declaration, Pipeline } from '../../shared/model/config/declaration.ts';
-import { ForbiddenSubscriptionError } from './forbidden-subscription.ts';
+import type { Principal } from '../../shared/model/identity/principal.ts';
+import { ForbiddenPusherError, ForbiddenSubscriptionError } from './forbidden-subscription.ts';
 
 /**
  * The pipelines that a subscription feeds.
@@ -7,16 +8,37 @@ import { ForbiddenSubscriptionError } from './forbidden-subscription.ts';
  * A short name in the declaration means a subscription of our own project: a stranger's subscription of the same name
  * feeds nothing.
  *
- * @param subscription `projects/P/subscriptions/S`, as the envelope says
- * @param projectId ours
+ * What the envelope says is the pusher's word: a subscription that passes payloads on unwrapped carries an envelope of whoever
+ * published to its topic. So a pipeline may say whose pushes it takes.
+ *
+ * @param push.subscription `projects/P/subscriptions/S`, as the envelope says
+ * @param push.projectId ours
+ * @param push.pusher whose token came with it
  * @throws {ForbiddenSubscriptionError} when no pipeline names it
+ * @throws {ForbiddenPusherError} when the pipeline takes pushes of another account
  */
-export function pipelinesOf(declaration: Declaration, subscription: string, projectId: string): readonly Pipeline[] {
+export function pipelinesOf(
+  declaration: Declaration,
+  {
+    subscription,
+    projectId,
+    pusher,
+  }: {
+    readonly subscription: string;
+    readonly projectId: string;
+    readonly pusher: Pick<Principal, 'email' | 'name'>;
+  },
+): readonly Pipeline[] {
   const pipelines = Object.values(declaration.pipelines).filter(({ source }) => {
     if (source.kind !== 'pubsub') return false;
     const declared = source.subscription;
     return subscription === (declared.includes('/') ? declared : `projects/${projectId}/subscriptions/${declared}`);
   });
   if (pipelines.length === 0) throw new ForbiddenSubscriptionError(subscription);
+  for (const { name, source } of pipelines) {
+    if (source.kind === 'pubsub' && source.pushedBy !== undefined && source.pushedBy !== pusher.email) {
+      throw new ForbiddenPusherError(pusher.name, name);
+    }
+  }
   return pipelines;
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
+import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import { isEpochId } from '../../shared/model/epochs/epoch-id.ts';
@@ -14,7 +15,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 export interface ReadDoor {
   /** `projects/P/subscriptions/S`, the only one whose messages are jobs. */
   readonly subscription: string;
-  readonly verify: (authorization: string | undefined) => Promise<unknown>;
+  readonly verify: VerifyToken;
   readonly read: (epoch: string, shard: number, signal: AbortSignal) => Promise<ShardOutcome>;
   /** Publishes the remainder of a shard as a new job. */
   readonly handOn: (epoch: string, shard: number) => Promise<void>;
@@ -39,7 +40,7 @@ export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const door = await open();
-      await door.verify(request.headers.authorization);
+      await door.verify(request.headersDistinct.authorization);
       const { epoch, shard } = jobOf(await readJson(request, MAX_BODY_BYTES), door.subscription);
       const signal = AbortSignal.any([door.ending, AbortSignal.timeout(door.deadlineMs)]);
       const outcome = await door.read(epoch, shard, signal).catch((error: unknown) => {

@@ -5,15 +5,15 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
-import { tokenVerifier } from '../../shared/adapters/identity/verify-token.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { cutShard } from '../../shared/adapters/spanner/epochs/cut-shard.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { openShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
-import { readEnvironment, someOf, text, wholeNumber } from '../../shared/base/environment.ts';
+import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import type { Position } from '../../shared/model/epochs/cut-block.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
@@ -29,9 +29,7 @@ setFlagsFromString('--optimize-for-size');
 const log = jsonLog('read-shard');
 
 const settings = {
-  issuer: text('PENSTOCK_OIDC_ISSUER', 'Set it to the issuer of the callers’ tokens', 'https://accounts.google.com'),
-  audience: text('PENSTOCK_AUDIENCE', 'Set it to this function’s own URL'),
-  callers: someOf('PENSTOCK_CALLERS', 'Name the service accounts that may call, divided by commas'),
+  ...doorSettings,
   project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
   topic: text('PENSTOCK_SHARD_TOPIC', 'Set it to the topic of shard jobs', 'penstock-shards'),
   subscription: text('PENSTOCK_SHARD_SUBSCRIPTION', 'Set it to the push subscription', 'penstock-shards'),
@@ -75,7 +73,7 @@ async function open() {
     subscription: given.subscription.includes('/')
       ? given.subscription
       : `projects/${given.project}/subscriptions/${given.subscription}`,
-    verify: tokenVerifier({ issuer: given.issuer, audiences: [given.audience], callers: given.callers }),
+    verify: doorVerifier(given, declaration),
     read: (epoch, shard, signal) => slots(signal, () => readShard(epoch, shard, { ...tools, signal })),
     handOn: (epoch, shard) => jobs.publish(epoch, [shard]),
     relieve: async (epoch, signal) => jobs.publish(epoch, await relieveEpoch(epoch, { ...relief, signal })),

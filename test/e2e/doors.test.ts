@@ -128,7 +128,22 @@ async function badTokens(door: Door): Promise<Record<string, readonly [status: n
     'e-mail not verified': [401, await bearer(door, { email_verified: false })],
     'no e-mail': [401, await bearer(door, { email: null })],
     'not on the list': [403, await bearer({ ...door, caller: 'stranger@local.iam.gserviceaccount.com' })],
+    'another project’s push account': [
+      403,
+      await bearer({ ...door, caller: 'pubsub-push@other.iam.gserviceaccount.com' }),
+    ],
     'too long': [401, `Bearer ${'A'.repeat(12_000)}`],
+  };
+}
+
+/** What the functions refuse beside; a trainer may be anybody's. */
+async function strangeTokens(door: Door): Promise<Awaited<ReturnType<typeof badTokens>>> {
+  const longAgo = Math.floor(Date.now() / 1000) - 3_600;
+  return {
+    'given to another account': [401, await bearer(door, { azp: '1' })],
+    'issued in the future': [401, await bearer(door, { iat: longAgo + 7_200 })],
+    'lives for days': [401, await bearer(door, { exp: longAgo + 200_000 })],
+    'padded scheme': [401, (await bearer(door)).replace(' ', '  ')],
   };
 }
 
@@ -149,7 +164,8 @@ for (const name of [...names, 'trainer'] as const) {
         ...(reading ? {} : { body: good }),
       });
     await isProblem(await knock({}), 401, 'no token');
-    for (const [what, [status, authorization]] of Object.entries(await badTokens(door))) {
+    const strange = name === 'trainer' ? {} : await strangeTokens(door);
+    for (const [what, [status, authorization]] of Object.entries({ ...(await badTokens(door)), ...strange })) {
       await isProblem(await knock({ authorization }), status, `${name}, ${what}`);
     }
     await nothingWasDone();
@@ -261,6 +277,52 @@ test('header bombs are refused', async () => {
     const twice = 'Authorization: Bearer a\r\nAuthorization: Bearer b\r\nConnection: close';
     assert.equal((await rawRequest(door.url, `POST / HTTP/1.1\r\nHost: x\r\n${twice}\r\n\r\n`)).status, 401);
     await stillServes(name);
+  }
+});
+
+test('a token beside another one, or in any header but Authorization, opens no door', async () => {
+  for (const name of names) {
+    const door = doorOf(name);
+    const good = await bearer(door);
+    const knock = async (headers: string): Promise<number> => {
+      const method = name === 'dashboard' ? 'GET /api/pipelines' : 'POST /';
+      const head = `${method} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n${headers}\r\n\r\n`;
+      return (await rawRequest(door.url, head)).status;
+    };
+    for (const headers of [
+      `Authorization: ${good}\r\nAuthorization: Bearer x`,
+      `Authorization: Bearer x\r\nAUTHORIZATION: ${good}`,
+      `Authorization: ${good}, ${good}`,
+      `X-Forwarded-Authorization: ${good}`,
+      `X-Serverless-Authorization: ${good}`,
+      `Proxy-Authorization: ${good}`,
+      `Cookie: authorization=${good}`,
+      `X-Goog-Authenticated-User-Email: accounts.google.com:${door.caller}`,
+      `X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: localhost\r\nForwarded: for=127.0.0.1`,
+    ]) {
+      assert.equal(await knock(headers), 401, `${name}: ${headers.slice(0, 40)}`);
+    }
+    await stillServes(name);
+  }
+  await nothingWasDone();
+});
+
+test('no door closes while the issuer changes its key, for tokens of before and after', async () => {
+  for (const name of names) {
+    const door = await rig.start(name);
+    const knock = async (authorization: string) => {
+      const path = name === 'dashboard' ? '/api/pipelines' : '/';
+      const method = name === 'dashboard' ? 'GET' : 'PUT';
+      return (await fetch(`${door.url}${path}`, { method, headers: { authorization } })).status;
+    };
+    // The doors that write answer 405 behind the door.
+    const opened = name === 'dashboard' ? 200 : 405;
+    const before = await bearer(door);
+    assert.equal(await knock(before), opened);
+    await rig.cloud.identity.rotateKey();
+    assert.equal(await knock(await bearer(door)), opened, name);
+    assert.equal(await knock(before), opened, name);
+    await door.stop();
   }
 });
 
@@ -392,8 +454,9 @@ test('a function whose Spanner is down at start asks to be called again, and ser
 });
 
 test('keys of the issuer that cannot be read are no fault of the token', async () => {
-  const door = await rig.start('plan-epoch', { PENSTOCK_OIDC_ISSUER: 'http://127.0.0.1:9' });
-  const answer = await post(door);
+  const issuer = 'http://127.0.0.1:9';
+  const door = await rig.start('plan-epoch', { PENSTOCK_OIDC_ISSUER: issuer });
+  const answer = await post(door, { headers: { authorization: await bearer(door, { iss: issuer }) } });
   assert.equal(answer.headers.get('retry-after'), '5');
   await isProblem(answer, 503, 'issuer down');
   await door.stop();

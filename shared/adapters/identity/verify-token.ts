@@ -1,28 +1,31 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { decodeJwt, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { PenstockError } from '../../base/errors.ts';
+import { isNamed, type Principal } from '../../model/identity/principal.ts';
+import { ClaimError, principalOf } from '../../model/identity/principal-of.ts';
+import type { TrustedIssuer } from '../../model/identity/trusted-issuer.ts';
+import { IssuerUnavailableError, issuerKeys } from './issuer-keys.ts';
 
-const JWKS_TIMEOUT_MS = 5_000;
-const JWKS_COOLDOWN_MS = 10_000;
 const CLOCK_SKEW_SECONDS = 30;
-/** Google's tokens are under 2 KiB; nothing larger is worth a signature check. */
+/** Google's tokens are under 2 KiB, one with two hundred groups under 8 KiB; nothing larger is worth a look. */
 const MAX_TOKEN_CHARACTERS = 8_192;
-
-/** Who is calling, as a verified token says. */
-export interface Caller {
-  readonly email: string;
-  readonly subject: string;
-  readonly issuer: string;
-}
+/** Cloud Run puts this where the signature was, when it has checked the token itself. */
+const REMOVED_SIGNATURE = '.SIGNATURE_REMOVED_BY_GOOGLE';
 
 /** What a door asks of a token. */
 export interface TokenRules {
-  /** Its discovery document names the keys. */
-  readonly issuer: string;
-  /** The token must have been made for one of these. */
+  readonly issuers: readonly TrustedIssuer[];
+  /** The door's own addresses: what tokens must have been made for, unless their issuer has audiences of its own. */
   readonly audiences: readonly string[];
-  /** E-mail addresses that may come in; empty for any verified one of the issuer. */
+  /** Who may come in, as `isNamed` reads it; empty for anybody of these issuers. */
   readonly callers: readonly string[];
+  readonly clock?: () => number;
 }
+
+/** The `Authorization` headers of a request, each by itself, as Node's `headersDistinct` gives them. */
+export type Authorization = string | readonly string[] | undefined;
+
+/** Verifies what a request carries. */
+export type VerifyToken = (authorization: Authorization) => Promise<Principal>;
 
 /** The request has no token that opens this door. */
 export class UnauthenticatedError extends PenstockError {
@@ -38,23 +41,11 @@ export class UnauthenticatedError extends PenstockError {
 
 /** The token is genuine, but its owner may not do this. */
 export class ForbiddenError extends PenstockError {
-  constructor(email: string) {
-    super(`${email} may not call this function`, {
+  constructor(name: string) {
+    super(`${name} may not call this function`, {
       code: 'FORBIDDEN',
-      remedy: 'Name the service account in PENSTOCK_CALLERS, or call as one that is named there',
+      remedy: 'Name the caller in PENSTOCK_CALLERS, or call as one that is named there',
       retryable: false,
-    });
-  }
-}
-
-/** The issuer's keys cannot be had, so that nothing can be said of a token. */
-export class IssuerUnavailableError extends PenstockError {
-  constructor(issuer: string, cause: unknown) {
-    super(`Cannot read the keys of issuer ${issuer}`, {
-      code: 'ISSUER_UNAVAILABLE',
-      remedy: 'Check that the issuer is reachable; the request may be sent again',
-      retryable: true,
-      cause,
     });
   }
 }
@@ -62,81 +53,86 @@ export class IssuerUnavailableError extends PenstockError {
 /**
  * Makes the check of an OIDC token for one door.
  *
- * Keys come from the issuer's discovery document at the first call and are fetched again, at most every 10 s,
- * when a token names a key that is not among them.
- *
- * @returns a function from the `Authorization` header to the caller
+ * @returns a function from the `Authorization` header to who is calling
  * @throws {UnauthenticatedError} from that function, for a missing, forged, expired or misdirected token
  * @throws {ForbiddenError} from that function, for a caller that is not on the list
  * @throws {IssuerUnavailableError} from that function, when the keys cannot be read: the token may be a good one
  */
-export function tokenVerifier(rules: TokenRules): (authorization: string | undefined) => Promise<Caller> {
-  let keys: Promise<JWTVerifyGetKey> | undefined;
+export function tokenVerifier(rules: TokenRules): VerifyToken {
+  const clock = rules.clock ?? Date.now;
+  const issuers = new Map(
+    rules.issuers.map((trusted) => [trusted.issuer, { trusted, keys: issuerKeys(trusted.issuer, clock) }]),
+  );
   return async (authorization) => {
     const token = bearerToken(authorization);
-    keys ??= discoverKeys(rules.issuer);
-    const getKey = await keys.catch((cause: unknown) => {
-      keys = undefined;
-      throw new IssuerUnavailableError(rules.issuer, cause);
-    });
-    return callerOf(token, getKey, rules);
+    // Not verified yet: it only says whose keys to ask.
+    const named = issuers.get(unverifiedIssuer(token));
+    if (named === undefined) throw refused('its issuer is not one that this function trusts');
+    const payload = await verified(token, named, { audiences: rules.audiences, nowMs: clock() });
+    const principal = principalFrom(payload, named.trusted);
+    if (rules.callers.length > 0 && !isNamed(principal, rules.callers)) throw new ForbiddenError(principal.name);
+    return principal;
   };
 }
 
-function bearerToken(authorization: string | undefined): string {
-  const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
+function bearerToken(authorization: Authorization): string {
+  const headers = typeof authorization === 'string' ? [authorization] : (authorization ?? []);
+  // A proxy before us may have looked at another one than we would.
+  if (headers.length > 1) throw new UnauthenticatedError(`The request carries ${headers.length} Authorization headers`);
+  const header = headers[0] ?? '';
+  if (header.length > MAX_TOKEN_CHARACTERS + 'Bearer '.length) {
+    const length = header.length - 'Bearer '.length;
+    throw new UnauthenticatedError(`The token has ${length} characters, more than ${MAX_TOKEN_CHARACTERS}`);
+  }
+  const token = /^Bearer ([\w.~+/=-]+)$/i.exec(header)?.[1];
   if (token === undefined) throw new UnauthenticatedError('The request carries no bearer token');
-  if (token.length > MAX_TOKEN_CHARACTERS) {
-    throw new UnauthenticatedError(`The token has ${token.length} characters, more than ${MAX_TOKEN_CHARACTERS}`);
+  if (token.endsWith(REMOVED_SIGNATURE)) {
+    throw refused('Cloud Run has taken its signature away: deploy with --no-invoker-iam-check, this door checks it');
   }
   return token;
 }
 
-async function callerOf(token: string, getKey: JWTVerifyGetKey, rules: TokenRules): Promise<Caller> {
-  const findKey: JWTVerifyGetKey = async (header, jws) => {
-    try {
-      return await getKey(header, jws);
-    } catch (error) {
-      throw saysOfToken(error) ? error : new IssuerUnavailableError(rules.issuer, error);
-    }
-  };
-  const { payload } = await jwtVerify(token, findKey, {
-    issuer: rules.issuer,
-    audience: [...rules.audiences],
+function unverifiedIssuer(token: string): string {
+  try {
+    return decodeJwt(token).iss ?? '';
+  } catch (cause) {
+    throw refused('it is no JSON Web Token', cause);
+  }
+}
+
+async function verified(
+  token: string,
+  { trusted, keys }: { readonly trusted: TrustedIssuer; readonly keys: JWTVerifyGetKey },
+  { audiences, nowMs }: { readonly audiences: readonly string[]; readonly nowMs: number },
+): Promise<JWTPayload> {
+  const { payload } = await jwtVerify(token, keys, {
+    issuer: trusted.issuer,
+    audience: [...(trusted.audiences.length > 0 ? trusted.audiences : audiences)],
     algorithms: ['RS256', 'ES256'],
     clockTolerance: CLOCK_SKEW_SECONDS,
-    requiredClaims: ['exp', 'iat', 'sub', 'email'],
+    currentDate: new Date(nowMs),
+    requiredClaims: ['exp', 'iat', 'aud', 'sub'],
   }).catch((cause: unknown) => {
     if (cause instanceof IssuerUnavailableError) throw cause;
-    throw new UnauthenticatedError(`The token was refused: ${cause instanceof Error ? cause.message : cause}`, cause);
+    throw refused(cause instanceof Error ? cause.message : String(cause), cause);
   });
-  const { email, email_verified: verified, sub } = payload;
-  if (typeof email !== 'string' || verified !== true) {
-    throw new UnauthenticatedError('The token names no verified e-mail address');
+  const { iat = 0, exp = 0 } = payload;
+  if (iat > nowMs / 1000 + CLOCK_SKEW_SECONDS) throw refused('its "iat" is in the future');
+  if (exp - iat > trusted.maxLifetimeSeconds) {
+    throw refused(`it lives ${exp - iat} s, longer than ${trusted.maxLifetimeSeconds} s`);
   }
-  if (rules.callers.length > 0 && !rules.callers.includes(email)) throw new ForbiddenError(email);
-  return { email, subject: sub ?? '', issuer: rules.issuer };
+  return payload;
 }
 
-/** No key fits the token's header; anything else was wrong with the keys, or on the way to them. */
-function saysOfToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
-  );
+function principalFrom(payload: JWTPayload, trusted: TrustedIssuer): Principal {
+  try {
+    return principalOf(payload, trusted);
+  } catch (error) {
+    if (error instanceof ClaimError) throw refused(error.message, error);
+    throw error;
+  }
 }
 
-async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {
-  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const answer = await fetch(url, { signal: AbortSignal.timeout(JWKS_TIMEOUT_MS) });
-  if (!answer.ok) throw new Error(`GET ${url} answered ${answer.status}`);
-  const document: unknown = await answer.json();
-  const jwksUri =
-    typeof document === 'object' && document !== null && 'jwks_uri' in document ? document.jwks_uri : null;
-  if (typeof jwksUri !== 'string') throw new Error(`${url} names no jwks_uri`);
-  return createRemoteJWKSet(new URL(jwksUri), {
-    timeoutDuration: JWKS_TIMEOUT_MS,
-    cooldownDuration: JWKS_COOLDOWN_MS,
-  });
+function refused(why: string, cause?: unknown): UnauthenticatedError {
+  return new UnauthenticatedError(`The token was refused: ${why}`, cause);
 }

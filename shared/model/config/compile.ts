@@ -1,6 +1,7 @@
 import { checkCondition } from '../epochs/check-condition.ts';
 import type { ReadOptions, Replica } from '../epochs/read-options.ts';
-import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
+import { issuerOf } from '../identity/trusted-issuer.ts';
+import type { Access, Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
 import type { Finding, Report } from './finding.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
 import { samplingSettings } from './sampling-settings.ts';
@@ -62,9 +63,26 @@ export function compileDeclaration(
         overlapMs: parseMs(secret.overlap ?? '1h'),
       }),
     ),
-    access: written.access,
+    access: written.access && accessOf(written.access, report),
   };
   return { declaration, findings };
+}
+
+function accessOf({ policies, issuers = [] }: NonNullable<WrittenDeclaration['access']>, report: Report): Access {
+  for (const [at, { issuer }] of issuers.entries()) {
+    if (issuers.findIndex((other) => other.issuer === issuer) < at) {
+      report(['access', 'issuers', String(at), 'issuer'], 'is declared twice', 'Join its settings in one entry');
+    }
+  }
+  return {
+    policies,
+    issuers: issuers.map(({ issuer, maxLifetime, ...settings }) =>
+      issuerOf(issuer, {
+        ...settings,
+        maxLifetimeSeconds: maxLifetime === undefined ? undefined : Math.floor(parseMs(maxLifetime) / 1000),
+      }),
+    ),
+  };
 }
 
 function kafkaOf({ brokers, driver, tls, auth }: WrittenKafka): KafkaConnection {

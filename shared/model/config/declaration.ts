@@ -1,4 +1,5 @@
 import type { ReadOptions } from '../epochs/read-options.ts';
+import type { TrustedIssuer } from '../identity/trusted-issuer.ts';
 import type { Transform } from './transform.ts';
 
 /**
@@ -16,7 +17,15 @@ export interface Declaration {
   readonly pipelines: Readonly<Record<string, Pipeline>>;
   readonly feeds: Readonly<Record<string, Feed>>;
   readonly secrets: Readonly<Record<string, RotatedSecret>>;
-  readonly access: { readonly policies: string } | undefined;
+  readonly access: Access | undefined;
+}
+
+/** Who may come in, and do what. */
+export interface Access {
+  /** The folder of the policies, as it was written. */
+  readonly policies: string | undefined;
+  /** Beside those that the environment names. */
+  readonly issuers: readonly TrustedIssuer[];
 }
 
 /** How Kafka's brokers are reached. */
@@ -141,6 +150,8 @@ export interface PubSubSource {
   readonly kind: 'pubsub';
   /** The short name, or `projects/P/subscriptions/S`. */
   readonly subscription: string;
+  /** The service account whose tokens its pushes carry; undefined for any that may call. */
+  readonly pushedBy?: string | undefined;
 }
 
 /** Where a column's value comes from, and how it is read. */

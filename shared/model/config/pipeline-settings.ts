@@ -53,7 +53,10 @@ export function pipelineSettings(
 }
 
 function sourceOf(name: string, { source }: WrittenPipeline, { path, report }: Place): Pipeline['source'] {
-  if (!('kafka' in source)) return { kind: 'pubsub', subscription: source.pubsub.subscription };
+  if (!('kafka' in source)) {
+    const { subscription, pushedBy } = source.pubsub;
+    return { kind: 'pubsub', subscription, ...(pushedBy !== undefined && { pushedBy }) };
+  }
   const { topic, topics, pattern, group = `penstock-${name}` } = source.kafka;
   const given = [topic, topics, pattern].filter((choice) => choice !== undefined).length;
   const at = [...path, 'source', 'kafka'];

@@ -107,7 +107,12 @@ export const pipelineSchema = z.strictObject({
         group: z.string().min(1).optional(),
       }),
     }),
-    z.strictObject({ pubsub: z.strictObject({ subscription: environmentText }) }),
+    z.strictObject({
+      pubsub: z.strictObject({
+        subscription: environmentText,
+        pushedBy: environmentText.optional().describe('The service account of its pushes’ tokens; others are refused'),
+      }),
+    }),
   ]),
   format: formatName,
   schema: schemaSource.optional(),
@@ -275,6 +280,34 @@ const registry = z.strictObject({
     .optional(),
 });
 
+const issuer = z.strictObject({
+  issuer: z
+    .string()
+    .regex(
+      /^(https:\/\/[^\s/]+|http:\/\/127\.0\.0\.1:\d+)(\/\S*)?$/,
+      'must be the issuer as tokens have it in `iss`, with https',
+    )
+    .describe('As in `iss`; its discovery document names the keys'),
+  shape: z
+    .enum(['google', 'okta', 'entra', 'oidc'])
+    .optional()
+    .describe('How its claims are read; known by the address'),
+  audiences: z
+    .array(environmentText)
+    .min(1)
+    .optional()
+    .describe('What its tokens are made for, where not this function’s URL'),
+  clients: z.array(environmentText).min(1).optional().describe('Clients that its tokens may have been given to'),
+  domains: z.array(environmentText).min(1).optional().describe('Domains whose e-mail addresses it may speak for'),
+  groupsClaim: z.string().min(1).max(128).optional().describe('The claim that holds groups; `groups` unless given'),
+  maxLifetime: duration.optional().describe('Longer-lived tokens are refused; 2h unless given'),
+});
+
+const access = z.strictObject({
+  policies: z.string().min(1).optional(),
+  issuers: z.array(issuer).min(1).max(32).optional().describe('Issuers of people’s and services’ tokens beside Google'),
+});
+
 export const declarationSchema = z
   .strictObject({
     spanner: z.strictObject({
@@ -287,7 +320,7 @@ export const declarationSchema = z
     pipelines: z.record(name, pipelineSchema).optional(),
     feeds: z.record(name, feedSchema).optional(),
     secrets: z.record(name, secret).optional(),
-    access: z.strictObject({ policies: z.string().min(1) }).optional(),
+    access: access.optional(),
   })
   .meta({ title: 'Penstock', description: 'Pipelines, feeds, secrets and access of one Penstock deployment' });
 
@@ -298,6 +331,7 @@ export type WrittenKafka = z.infer<typeof kafka>;
 export type WrittenRegistry = z.infer<typeof registry>;
 export type WrittenSchemaSource = z.infer<typeof schemaSource>;
 export type WrittenFeed = z.infer<typeof feedSchema>;
+export type WrittenIssuer = z.infer<typeof issuer>;
 export type WrittenTransform = z.infer<typeof transform>;
 export type WrittenColumnSource = z.infer<typeof columnSource>;
 

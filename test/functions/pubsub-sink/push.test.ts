@@ -4,11 +4,16 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { pushHandler } from '../../../functions/pubsub-sink/handler.ts';
 import { messageSink } from '../../../functions/pubsub-sink/sink-message.ts';
-import { ForbiddenError, UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
+import {
+  type Authorization,
+  ForbiddenError,
+  UnauthenticatedError,
+} from '../../../shared/adapters/identity/verify-token.ts';
 import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { openEventStore } from '../../../shared/adapters/spanner/ingest/event-store.ts';
 import { noLog } from '../../../shared/base/log.ts';
 import type { Pipeline } from '../../../shared/model/config/declaration.ts';
+import type { Principal } from '../../../shared/model/identity/principal.ts';
 import { plainColumn, withTarget } from '../../shared/model/config/plain-pipeline.ts';
 import { airports, databaseName, type Ingest, openIngest } from '../kafka-sink/ingest-fixture.ts';
 
@@ -31,10 +36,10 @@ async function openSink(ingest: Ingest, pipeline: Pipeline = airports) {
     declaration: ingest.declaration(pipeline),
     projectId: 'test',
     sink: messageSink(store),
-    verify: async (authorization: string | undefined) => {
+    verify: async (authorization: Authorization): Promise<Principal> => {
       if (authorization === undefined) throw new UnauthenticatedError('The request carries no bearer token');
-      if (authorization !== 'Bearer pusher') throw new ForbiddenError(authorization);
-      return { email: 'pusher@test', subject: '1', issuer: 'test' };
+      if (String(authorization) !== 'Bearer pusher') throw new ForbiddenError(String(authorization));
+      return { issuer: 'test', subject: '1', email: 'pusher@test', groups: [], kind: 'service', name: 'pusher@test' };
     },
   };
   const handle = pushHandler(async () => steps, noLog);

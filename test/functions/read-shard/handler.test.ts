@@ -5,9 +5,10 @@ import { type TestContext, test } from 'node:test';
 import { type PlanDoor, planHandler } from '../../../functions/plan-epoch/handler.ts';
 import { type ReadDoor, readHandler } from '../../../functions/read-shard/handler.ts';
 import type { ShardOutcome } from '../../../functions/read-shard/read-shard.ts';
-import { UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
+import { type Authorization, UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import { noLog } from '../../../shared/base/log.ts';
+import type { Principal } from '../../../shared/model/identity/principal.ts';
 
 const subscription = 'projects/p/subscriptions/penstock-shards';
 
@@ -23,8 +24,9 @@ async function serve(context: TestContext, handle: Handle): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function verify(authorization: string | undefined): Promise<void> {
-  if (authorization !== 'Bearer good') throw new UnauthenticatedError('no');
+async function verify(authorization: Authorization): Promise<Principal> {
+  if (String(authorization) !== 'Bearer good') throw new UnauthenticatedError('no');
+  return { issuer: 'test', subject: '1', email: undefined, groups: [], kind: 'service', name: 'test#1' };
 }
 
 function push(job: unknown, token = 'good'): RequestInit {

@@ -2,15 +2,17 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose';
+import { decodeJwt, exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose';
 import { type IdentityServer, openIdentityServer } from '../../../../deploy/local/identity/server.ts';
+import { IssuerUnavailableError } from '../../../../shared/adapters/identity/issuer-keys.ts';
 import {
+  type Authorization,
   ForbiddenError,
-  IssuerUnavailableError,
   tokenVerifier,
   UnauthenticatedError,
 } from '../../../../shared/adapters/identity/verify-token.ts';
 import { PenstockError } from '../../../../shared/base/errors.ts';
+import { issuerOf } from '../../../../shared/model/identity/trusted-issuer.ts';
 
 const CALLER = 'push@p.iam.gserviceaccount.com';
 const AUDIENCE = 'https://sink.example';
@@ -20,12 +22,12 @@ before(async () => {
 });
 after(() => identity.close());
 
-function verifier(overrides: { callers?: string[]; issuer?: string } = {}) {
-  const { callers = [CALLER], issuer = identity.issuer } = overrides;
-  return tokenVerifier({ issuer, audiences: [AUDIENCE], callers });
+function verifier(overrides: { callers?: string[]; issuer?: string; clock?: () => number } = {}) {
+  const { callers = [CALLER], issuer = identity.issuer, clock = Date.now } = overrides;
+  return tokenVerifier({ issuers: [issuerOf(issuer)], audiences: [AUDIENCE], callers, clock });
 }
 
-async function refuses(authorization: string | undefined, message: RegExp): Promise<void> {
+async function refuses(authorization: Authorization, message: RegExp): Promise<void> {
   await assert.rejects(verifier()(authorization), (error) => {
     assert.ok(error instanceof UnauthenticatedError, String(error));
     assert.match(error.message, message);
@@ -111,6 +113,97 @@ test('tokenVerifier() refuses a genuine caller that is not on the list', async (
   await assert.rejects(verifier()(`Bearer ${token}`), ForbiddenError);
 });
 
+test('tokenVerifier() refuses a request with two tokens, whichever of them is good', async () => {
+  const good = `Bearer ${await identity.mintIdToken(CALLER, AUDIENCE)}`;
+  await refuses([good, 'Bearer x'], /2 Authorization headers/);
+  await refuses(['Bearer x', good], /2 Authorization headers/);
+  await refuses(`${good}, Bearer x`, /no bearer token/);
+  assert.equal((await verifier()([good])).email, CALLER);
+});
+
+test('tokenVerifier() reads the scheme in any case, and one space after it', async () => {
+  const token = await identity.mintIdToken(CALLER, AUDIENCE);
+  assert.equal((await verifier()(`bEARER ${token}`)).email, CALLER);
+  for (const odd of [
+    `Bearer  ${token}`,
+    `Bearer\t${token}`,
+    ` Bearer ${token}`,
+    `Bearer ${token} `,
+    `Bearer${token}`,
+    token,
+  ]) {
+    await refuses(odd, /no bearer token/);
+  }
+});
+
+test('tokenVerifier() refuses a token of the future, and takes one within the clocks’ skew', async () => {
+  const seconds = Math.floor(Date.now() / 1000);
+  const mint = (iat: number, nbf: number) => identity.mintIdToken(CALLER, AUDIENCE, { iat, nbf, exp: seconds + 600 });
+  await refuses(`Bearer ${await mint(seconds + 300, seconds)}`, /"iat" is in the future/);
+  await refuses(`Bearer ${await mint(seconds, seconds + 300)}`, /"nbf"/);
+  await verifier()(`Bearer ${await mint(seconds + 10, seconds + 10)}`);
+});
+
+test('tokenVerifier() takes an expired token within the clocks’ skew only', async () => {
+  const token = await identity.mintIdToken(CALLER, AUDIENCE);
+  const { exp = 0 } = decodeJwt(token);
+  await verifier({ clock: () => (exp + 20) * 1000 })(`Bearer ${token}`);
+  await assert.rejects(verifier({ clock: () => (exp + 40) * 1000 })(`Bearer ${token}`), UnauthenticatedError);
+});
+
+test('tokenVerifier() refuses a token that lives for days', async () => {
+  const exp = Math.floor(Date.now() / 1000) + 86_400;
+  await refuses(`Bearer ${await identity.mintIdToken(CALLER, AUDIENCE, { exp })}`, /longer than 7200 s/);
+});
+
+test('tokenVerifier() refuses a token that another account was given', async () => {
+  await refuses(
+    `Bearer ${await identity.mintIdToken(CALLER, AUDIENCE, { azp: '1234' })}`,
+    /azp "1234" is another account/,
+  );
+});
+
+test('tokenVerifier() refuses a token whose signature Cloud Run has removed, and says how to deploy', async () => {
+  const [header, payload] = (await identity.mintIdToken(CALLER, AUDIENCE)).split('.');
+  await refuses(`Bearer ${header}.${payload}.SIGNATURE_REMOVED_BY_GOOGLE`, /no-invoker-iam-check/);
+});
+
+test('tokenVerifier() asks no keys of an issuer that it does not trust', async () => {
+  const stranger = await openIdentityServer();
+  await stranger.close();
+  const token = await identity.mintIdToken(CALLER, AUDIENCE, { iss: stranger.issuer });
+  await refuses(`Bearer ${token}`, /not one that this function trusts/);
+});
+
+test('tokenVerifier() takes tokens of several issuers, each signed by its own', async () => {
+  const second = await openIdentityServer();
+  try {
+    const issuers = [identity.issuer, second.issuer].map((issuer) => issuerOf(issuer));
+    const verify = tokenVerifier({ issuers, audiences: [AUDIENCE], callers: [CALLER] });
+    for (const { mintIdToken, issuer } of [identity, second]) {
+      assert.equal((await verify(`Bearer ${await mintIdToken(CALLER, AUDIENCE)}`)).issuer, issuer);
+    }
+    const swapped = await second.mintIdToken(CALLER, AUDIENCE, { iss: identity.issuer });
+    await assert.rejects(verify(`Bearer ${swapped}`), UnauthenticatedError);
+  } finally {
+    await second.close();
+  }
+});
+
+test('tokenVerifier() takes an issuer’s own audiences in place of the function’s address', async () => {
+  const issuers = [issuerOf(identity.issuer, { audiences: ['0oa-client'] })];
+  const verify = tokenVerifier({ issuers, audiences: [AUDIENCE], callers: [] });
+  await verify(`Bearer ${await identity.mintIdToken(CALLER, '0oa-client')}`);
+  await assert.rejects(verify(`Bearer ${await identity.mintIdToken(CALLER, AUDIENCE)}`), UnauthenticatedError);
+});
+
+test('tokenVerifier() follows a rotation of the issuer’s key at once', async () => {
+  const verify = verifier();
+  await verify(`Bearer ${await identity.mintIdToken(CALLER, AUDIENCE)}`);
+  await identity.rotateKey();
+  assert.equal((await verify(`Bearer ${await identity.mintIdToken(CALLER, AUDIENCE)}`)).email, CALLER);
+});
+
 test('tokenVerifier() goes on taking tokens of the key before a rotation', async () => {
   const verify = verifier();
   await verify(`Bearer ${await identity.mintIdToken(CALLER, AUDIENCE)}`);
@@ -121,7 +214,7 @@ test('tokenVerifier() goes on taking tokens of the key before a rotation', async
 
 test('tokenVerifier() says that the issuer cannot be reached, as an error that may pass', async () => {
   const verify = verifier({ issuer: 'http://127.0.0.1:1' });
-  const token = await identity.mintIdToken(CALLER, AUDIENCE);
+  const token = await identity.mintIdToken(CALLER, AUDIENCE, { iss: 'http://127.0.0.1:1' });
   await assert.rejects(verify(`Bearer ${token}`), (error) => {
     assert.ok(error instanceof PenstockError);
     assert.equal(error.code, 'ISSUER_UNAVAILABLE');
@@ -141,7 +234,9 @@ async function kidOf(server: IdentityServer): Promise<string> {
 }
 
 test('tokenVerifier() does not blame the token when the keys that discovery names cannot be read', async () => {
-  const server = createServer((_, response) => response.end('{"jwks_uri":"http://127.0.0.1:9/jwks"}'));
+  const server = createServer((_, response) =>
+    response.end(JSON.stringify({ issuer, jwks_uri: 'http://127.0.0.1:9/jwks' })),
+  );
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
   const issuer = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;

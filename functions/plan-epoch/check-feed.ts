@@ -2,7 +2,9 @@ import type { PinnedSnapshot } from '../../shared/adapters/spanner/epochs/pin-sn
 import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts';
 import type { Feed } from '../../shared/model/config/declaration.ts';
 import { columnsOf, type Transform } from '../../shared/model/config/transform.ts';
+import { joinedColumn, ownColumns, type PlannedJoin } from '../../shared/model/epochs/join.ts';
 import { isPartOfDay } from '../../shared/model/tensors/date-part.ts';
+import { checkJoins } from './check-joins.ts';
 
 const NUMBERS = ['BOOL', 'INT64', 'FLOAT32', 'FLOAT64', 'NUMERIC'];
 const MOMENTS = ['TIMESTAMP', 'DATE'];
@@ -43,19 +45,29 @@ function plainType(type: string): string {
   return type.replace(/\([^)]*\)/g, '');
 }
 
+/** What a feed is made of, in this database. */
+export interface CheckedFeed {
+  /** To be read: those of the key first, those of joined tables last. */
+  readonly columns: readonly string[];
+  /** Of these columns, as Spanner spells them, by lower-case name. */
+  readonly types: ReadonlyMap<string, string>;
+  readonly joins: readonly PlannedJoin[];
+}
+
 /**
- * Checks that the table has what the feed is made of.
+ * Checks that the table, and those that are joined, have what the feed is made of.
  *
- * @returns the columns to read: those of the key first
  * @throws {ConfigError} naming every column that is missing or of a type that its transform cannot take
  */
-export function checkFeed(feed: Feed, { key, types }: Pick<PinnedSnapshot, 'key' | 'types'>): string[] {
-  const problems: ConfigProblem[] = [];
+export function checkFeed(feed: Feed, pinned: Pick<PinnedSnapshot, 'key' | 'types' | 'joined'>): CheckedFeed {
+  const named = columnsNamed(feed);
+  const { joins, types, problems: wrongJoins } = checkJoins(feed, pinned, named);
+  const problems = [...wrongJoins];
   const check = (path: string, column: string, wanted: readonly string[]): void => {
     const type = types.get(column.toLowerCase());
     const message =
       type === undefined
-        ? `table ${feed.table} has no column ${column}`
+        ? `table ${tableOf(feed, column)} has no column ${column}`
         : `column ${column} is ${type}, which this cannot be made of`;
     if (type !== undefined && wanted.includes(plainType(type))) return;
     problems.push({ path: `feeds.${feed.name}.${path}`, message, remedy: `Name a column of ${wanted.join(', ')}` });
@@ -69,10 +81,21 @@ export function checkFeed(feed: Feed, { key, types }: Pick<PinnedSnapshot, 'key'
   if (feed.weight?.kind === 'column') check('weight', feed.weight.column, NUMBERS);
   if (feed.split) check('split.by', feed.split.by, TEXTS);
   if (problems.length > 0) throw new ConfigError(problems);
-  const weightColumn = feed.weight?.kind === 'column' ? feed.weight.column : undefined;
-  const wanted = [...feed.transforms.flatMap(columnsOf), feed.label?.column, weightColumn, feed.split?.by];
-  const keys = key.map(({ name }) => name);
-  return [...new Set([...keys, ...wanted.filter((column) => column !== undefined)])];
+  const joined = named.filter((column) => joinedColumn(column) !== undefined);
+  const own = ownColumns([...pinned.key.map(({ name }) => name), ...named], joins);
+  return { columns: [...own, ...joined], types, joins };
+}
+
+/** Every column that a feed names, once. */
+function columnsNamed({ transforms, label, weight, split }: Feed): string[] {
+  const weightColumn = weight?.kind === 'column' ? weight.column : undefined;
+  const all = [...transforms.flatMap(columnsOf), label?.column, weightColumn, split?.by];
+  return [...new Set(all.filter((column) => column !== undefined))];
+}
+
+function tableOf(feed: Feed, column: string): string {
+  const join = joinedColumn(column)?.join;
+  return feed.join?.find(({ name }) => name === join)?.table ?? feed.table;
 }
 
 /** An embedding's type says its length: another one could never be read. */

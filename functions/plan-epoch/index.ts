@@ -9,7 +9,7 @@ import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
-import { pinSnapshot } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
+import { pinSnapshot, type SnapshotWish } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
@@ -39,7 +39,7 @@ async function open() {
   const tools = {
     store: openEpochStore(database.database),
     channel,
-    pin: (table: string, pipelines: readonly string[]) => pinSnapshot(database.database, table, pipelines),
+    pin: (wanted: SnapshotWish) => pinSnapshot(database.database, wanted),
     publish: jobs.publish,
     identity,
     versions: versionsOf(process.versions),

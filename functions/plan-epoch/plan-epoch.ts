@@ -1,6 +1,6 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EpochStore, maxShards, type StoredEpoch } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
-import type { PinnedSnapshot } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
+import type { PinnedSnapshot, SnapshotWish } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { ReadRefusedError } from '../../shared/adapters/spanner/reader/reader-error.ts';
 import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
 import { maxBatchBytes } from '../../shared/base/limits.ts';
@@ -13,7 +13,7 @@ import { fitBalance, fitSplit } from '../../shared/model/tensors/fit-transforms.
 import type { FittedTransform } from '../../shared/model/tensors/fitted.ts';
 import { pinTransforms } from '../../shared/model/tensors/pin-transforms.ts';
 import { rowBytes } from '../../shared/model/tensors/safetensors.ts';
-import { checkFeed } from './check-feed.ts';
+import { type CheckedFeed, checkFeed } from './check-feed.ts';
 import { type Survey, surveyTable } from './survey-table.ts';
 
 /** Of a batch's body: names, shapes, metadata. */
@@ -24,7 +24,7 @@ export interface PlanTools {
   readonly store: EpochStore;
   readonly channel: SpannerChannel;
   /** Pins the read timestamp; see `pinSnapshot`. */
-  readonly pin: (table: string, pipelines: readonly string[]) => Promise<PinnedSnapshot>;
+  readonly pin: (wanted: SnapshotWish) => Promise<PinnedSnapshot>;
   /** Publishes shard jobs in this order; undefined when the shards are read by whoever planned them. */
   readonly publish: ((epoch: string, shards: Iterable<number>) => Promise<void>) | undefined;
   /** Service account that plans. */
@@ -88,15 +88,16 @@ async function publishJobs(
 }
 
 async function makeManifest(declaration: Declaration, feed: Feed, epoch: string, tools: PlanTools): Promise<Manifest> {
-  const pinned = await tools.pin(feed.table, pipelinesInto(declaration, feed.table));
+  const joined = (feed.join ?? []).map(({ table }) => table);
+  const pipelines = pipelinesInto(declaration, [feed.table, ...joined]);
+  const pinned = await tools.pin({ table: feed.table, pipelines, joined });
   const readableUntil = readableUntilOf(pinned, tools.roomMs);
-  const columns = checkFeed(feed, pinned);
-  const fitted = await earlierFit(feed, pinned, tools.store);
+  const checked = checkFeed(feed, pinned);
+  const fitted = await earlierFit(feed, checked, tools.store);
   const survey = await surveyTable(tools.channel, feed, {
     table: feed.table,
     fitted,
-    columns,
-    types: pinned.types,
+    ...checked,
     keyLength: pinned.key.length,
     filter: feed.where === undefined ? undefined : { where: feed.where, key: pinned.key },
     options: feed.read,
@@ -111,7 +112,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     readableUntil,
     plannedBy: tools.identity,
     rowCount: survey.rowCount,
-    plan: makePlan(feed, columns, pinned, survey, tools.versions),
+    plan: makePlan(feed, checked, pinned, survey, tools.versions),
     checkpoints: pinned.checkpoints,
     ...(feed.read && { read: feed.read }),
   };
@@ -123,7 +124,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
 /** What the declared earlier epoch learned; undefined when this one is to learn for itself. */
 async function earlierFit(
   feed: Feed,
-  { types }: PinnedSnapshot,
+  { types }: CheckedFeed,
   store: EpochStore,
 ): Promise<readonly FittedTransform[] | undefined> {
   if (feed.fitFrom === undefined) return undefined;
@@ -138,7 +139,7 @@ async function earlierFit(
 
 function makePlan(
   feed: Feed,
-  columns: readonly string[],
+  { columns, joins }: CheckedFeed,
   pinned: PinnedSnapshot,
   survey: Survey,
   versions: Versions,
@@ -152,6 +153,7 @@ function makePlan(
     columns,
     key: pinned.key,
     ...(feed.where !== undefined && { where: feed.where }),
+    ...(joins.length > 0 && { join: joins }),
     transforms: survey.transforms,
     split: fitSplit(feed) ?? null,
     ...(balance === undefined ? {} : { balance }),
@@ -163,11 +165,12 @@ function makePlan(
   };
 }
 
-/** Names of the Kafka pipelines that write a table: their offsets say what it holds. */
-function pipelinesInto(declaration: Declaration, table: string): string[] {
+/** Names of the Kafka pipelines that write some tables: their offsets say what these hold. */
+function pipelinesInto(declaration: Declaration, tables: readonly string[]): string[] {
+  const names = new Set(tables.map((table) => table.toLowerCase()));
   return Object.values(declaration.pipelines)
     .filter(({ source }) => source.kind === 'kafka')
-    .filter(({ targets }) => targets.some((target) => target.table.toLowerCase() === table.toLowerCase()))
+    .filter(({ targets }) => targets.some(({ table }) => names.has(table.toLowerCase())))
     .map(({ name }) => name);
 }
 

@@ -1,7 +1,8 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import type { RangeRead } from '../../shared/adapters/spanner/reader/range-read.ts';
-import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import { readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
 import type { Feed } from '../../shared/model/config/declaration.ts';
+import type { PlannedJoin } from '../../shared/model/epochs/join.ts';
 import type { Key } from '../../shared/model/epochs/key.ts';
 import { keyAt } from '../../shared/model/epochs/key-at.ts';
 import { type KeySampler, keySampler } from '../../shared/model/epochs/key-sampler.ts';
@@ -38,6 +39,7 @@ export async function surveyTable(
     readonly columns: readonly string[];
     /** Of the table's columns as Spanner spells them, by lower-case name. */
     readonly types: ReadonlyMap<string, string>;
+    readonly joins: readonly PlannedJoin[];
     /** Taken from an earlier epoch: then the keys alone are read. */
     readonly fitted?: readonly FittedTransform[] | undefined;
     readonly keyLength: number;
@@ -52,7 +54,7 @@ export async function surveyTable(
   const columns = fitted === undefined ? source.columns : source.columns.slice(0, source.keyLength);
   const fit = fitted === undefined ? fitTransforms(feed, columns, source.types) : undefined;
   const range = { from: undefined, to: undefined };
-  for await (const block of readRange(channel, { ...source, columns, range, blockRows: BLOCK_ROWS })) {
+  for await (const block of readRows(channel, { ...source, columns, range, blockRows: BLOCK_ROWS })) {
     fit?.add(block);
     sampleKeys(sampler, block, source.keyLength);
   }

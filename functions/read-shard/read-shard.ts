@@ -1,7 +1,7 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import type { EpochStore, StoredShard } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
-import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import { readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
 import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
 import { audit } from '../../shared/base/audit.ts';
@@ -163,7 +163,7 @@ class ShardReading {
     const { of: shard, position } = this.lease;
     const { columns } = this.#manifest.plan;
     const { channel, signal } = this.#tools;
-    return readRange(channel, shardRead(this.#manifest, { shard, columns, afterKey: position.afterKey, signal }));
+    return readRows(channel, shardRead(this.#manifest, { shard, columns, afterKey: position.afterKey, signal }));
   }
 
   async #deliver(block: ColumnBlock): Promise<void> {
@@ -228,7 +228,8 @@ function auditReading(
   if (!access) return;
   const { epoch, shard, position } = lease;
   const { table, columns, where } = plan;
-  const details = { epoch, shard, columns, where, readTimestamp, rows: position.rows };
+  const joined = plan.join?.map((join) => join.table);
+  const details = { epoch, shard, columns, where, joined, readTimestamp, rows: position.rows };
   audit(access.log, {
     action: 'spanner.read',
     identity: access.identity,

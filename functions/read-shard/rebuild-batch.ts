@@ -1,5 +1,5 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
-import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import { readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
 import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { PenstockError } from '../../shared/base/errors.ts';
@@ -79,7 +79,7 @@ async function findBlock(
 async function readBlock(manifest: Manifest, shard: number, { afterKey, rows }: Position, tools: RebuildTools) {
   const { columns } = manifest.plan;
   const read = shardRead(manifest, { shard, columns, afterKey, signal: tools.signal });
-  for await (const block of readRange(tools.channel, read)) return block;
+  for await (const block of readRows(tools.channel, read)) return block;
   throw new TypeError(`Shard ${shard} of ${manifest.epoch} has no rows behind its row ${rows}`);
 }
 

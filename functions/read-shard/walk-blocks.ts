@@ -1,5 +1,5 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
-import { readRange } from '../../shared/adapters/spanner/reader/read-range.ts';
+import { readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
 import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import type { Position } from '../../shared/model/epochs/cut-block.ts';
 import { divideBlock, divisionColumns, positionAfter } from '../../shared/model/epochs/divide-block.ts';
@@ -27,7 +27,7 @@ export async function* walkBlocks(
   const { plan } = manifest;
   const { shard, signal } = walk;
   const columns = divisionColumns(plan);
-  const blocks = readRange(channel, shardRead(manifest, { shard, columns, afterKey: walk.from.afterKey, signal }));
+  const blocks = readRows(channel, shardRead(manifest, { shard, columns, afterKey: walk.from.afterKey, signal }));
   let from = walk.from;
   for await (const block of blocks) {
     const batches = divideBlock(plan, { shard, position: from }, block, columns);

@@ -102,7 +102,7 @@ function plan(
     {
       store: openEpochStore(open.database),
       channel,
-      pin: (table, pipelines) => pinSnapshot(open.database, table, pipelines),
+      pin: (wanted) => pinSnapshot(open.database, wanted),
       publish: jobs?.publish,
       identity: process.env.PENSTOCK_IDENTITY ?? 'laptop',
       versions,

@@ -60,6 +60,7 @@ function accountOf({ plan, ...manifest }: Manifest, { epoch, shard, sequence }: 
     keyRange: shardRanges(plan)[shard],
     columns: plan.columns,
     where: plan.where,
+    join: plan.join,
     tensors: manifest.tensors.map(({ name }) => name),
     transformDigest: `sha256:${createHash('sha256').update(canonicalJson(plan.transforms)).digest('hex')}`,
     planDigest: manifest.planDigest,
@@ -76,6 +77,10 @@ function describe(account: ReturnType<typeof accountOf>, { checkpoints }: Manife
     `  table          ${account.table} at ${account.readTimestamp}`,
     `  keys           from ${account.keyRange?.from === undefined ? 'the start' : key(account.keyRange.from)} to ${key(account.keyRange?.to)}`,
     ...(account.where === undefined ? [] : [`  where          ${account.where}`]),
+    ...(account.join ?? []).map(({ name, table, on }) => {
+      const pairs = on.map(({ column, equals }) => `${column} = ${equals}`);
+      return `  joined         ${table} as ${name}, by ${pairs.join(', ')}`;
+    }),
     `  columns        ${account.columns.join(', ')}`,
     `  tensors        ${account.tensors.join(', ')}`,
     `  transforms     ${account.transformDigest}`,

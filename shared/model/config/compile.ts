@@ -3,6 +3,7 @@ import type { ReadOptions, Replica } from '../epochs/read-options.ts';
 import { issuerOf } from '../identity/trusted-issuer.ts';
 import type { Access, Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
 import type { Finding, Report } from './finding.ts';
+import { joinSettings } from './join-settings.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
 import { samplingSettings } from './sampling-settings.ts';
 import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry } from './schema.ts';
@@ -126,11 +127,13 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
   if (written.label && 'label' in written.transforms) {
     report([...path, 'transforms', 'label'], 'has the name of the label tensor', 'Choose another name');
   }
+  const join = joinSettings(written, path, report);
   return {
     name,
     table: written.table,
     where: written.where,
     read: written.read && readOptions(written.read),
+    ...(join.length > 0 && { join }),
     transforms: Object.entries(written.transforms).map(([tensor, transform]) =>
       transformSettings(tensor, transform, { path: [...path, 'transforms', tensor], report }),
     ),

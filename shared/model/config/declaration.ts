@@ -1,3 +1,4 @@
+import type { PlannedJoin } from '../epochs/join.ts';
 import type { ReadOptions } from '../epochs/read-options.ts';
 import type { TrustedIssuer } from '../identity/trusted-issuer.ts';
 import type { Transform } from './transform.ts';
@@ -198,6 +199,8 @@ export interface Feed {
   /** A GoogleSQL condition on the table's columns; undefined takes every row. */
   readonly where?: string | undefined;
   readonly read?: ReadOptions | undefined;
+  /** Small tables whose columns are named `NAME.COLUMN`; absent in older declarations. */
+  readonly join?: readonly FeedJoin[] | undefined;
   readonly transforms: readonly Transform[];
   readonly label: Label | undefined;
   /** Rows go to `evaluate` and `test` by a hash of this column; shares in [0, 1). */
@@ -218,6 +221,9 @@ export interface Feed {
   readonly schedule: { readonly everyMs: number } | undefined;
   readonly trainer: { readonly url: string; readonly audience: string } | undefined;
 }
+
+/** A small table whose rows are found by columns of the feed's. */
+export type FeedJoin = Pick<PlannedJoin, 'name' | 'table' | 'on'>;
 
 /** `balanced`: weights fitted so that all classes weigh the same. */
 export type SampleWeight =

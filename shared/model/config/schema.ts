@@ -13,6 +13,10 @@ const name = z
 const identifier = z
   .string()
   .regex(/^[A-Za-z_]\w{0,127}$/, 'must be a Spanner name: letters, digits and underscores, not starting with a digit');
+/** A column of the feed's table, or of a joined one. */
+const feedColumn = z
+  .string()
+  .regex(/^[A-Za-z_]\w{0,127}(\.[A-Za-z_]\w{0,127})?$/, 'must be a column, or JOIN.COLUMN of a joined table');
 const size = z.string().regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, 'must be a size with its unit, like 4MiB');
 const duration = z
   .string()
@@ -148,7 +152,7 @@ export const pipelineSchema = z.strictObject({
 });
 
 const transform = z.strictObject({
-  column: identifier,
+  column: feedColumn,
   as: z.enum(['float32', 'float64', 'int32', 'int64', 'uint8', 'bool', 'string']).optional(),
   scale: z.int().min(0).max(9).optional().describe('NUMERIC as whole numbers of so many digits after the point'),
   unit: z.enum(['s', 'ms', 'us', 'ns']).optional().describe('Of TIMESTAMP as int64; ns unless given'),
@@ -173,7 +177,7 @@ const transform = z.strictObject({
     })
     .optional(),
   hash: z.strictObject({ buckets: z.int().min(2).max(16_777_216) }).optional(),
-  cross: identifier.optional().describe('The second column of a hash'),
+  cross: feedColumn.optional().describe('The second column of a hash'),
   fillNull: z
     .union([z.number(), z.string().max(256)])
     .optional()
@@ -204,6 +208,11 @@ const feedRead = z.strictObject({
     .describe('Which replicas serve the reads'),
 });
 
+const feedJoin = z.strictObject({
+  table: identifier,
+  on: z.record(identifier, identifier).describe('Which column equals which of the joined table'),
+});
+
 /** A label's value as a name. */
 const labelValue = z.string().regex(/^-?\d+(\.\d+)?$/, 'must be a value of the label, like 1');
 
@@ -211,12 +220,16 @@ export const feedSchema = z.strictObject({
   table: identifier,
   where: z.string().optional().describe('A GoogleSQL condition on the table’s columns: only rows that meet it'),
   read: feedRead.optional().describe('How Spanner serves the reads; changes no row'),
+  join: z
+    .record(z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be a name for a joined table'), feedJoin)
+    .optional()
+    .describe('Small tables, held in memory: their columns are JOIN.COLUMN'),
   transforms: z.record(z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be a tensor name'), transform),
-  label: z.strictObject({ column: identifier, greaterThan: z.number().optional() }).optional(),
-  split: z.strictObject({ by: identifier, evaluate: percent, test: percent.optional() }).optional(),
+  label: z.strictObject({ column: feedColumn, greaterThan: z.number().optional() }).optional(),
+  split: z.strictObject({ by: feedColumn, evaluate: percent, test: percent.optional() }).optional(),
   weight: z
     .union([
-      z.strictObject({ column: identifier }),
+      z.strictObject({ column: feedColumn }),
       z.strictObject({ classes: z.union([z.literal('balanced'), z.record(labelValue, z.number().min(0).max(1e9))]) }),
     ])
     .optional()

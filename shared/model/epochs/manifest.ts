@@ -6,6 +6,7 @@ import {
   type TensorSpec,
   tensorSpecs,
 } from '../tensors/fitted.ts';
+import type { PlannedJoin } from './join.ts';
 import type { Key, KeyColumn } from './key.ts';
 import type { KeyRange } from './key-range.ts';
 import type { ReadOptions } from './read-options.ts';
@@ -32,11 +33,13 @@ export interface ContainedOffsets {
 export interface Plan {
   readonly feed: string;
   readonly table: string;
-  /** Columns that are read: those of the key first, in its order, so that any row can be resumed after. */
+  /** Columns that are read: those of the key first, in its order, so that any row can be resumed after; joined ones last. */
   readonly columns: readonly string[];
   readonly key: readonly KeyColumn[];
   /** Only rows that meet this GoogleSQL condition; absent for all. */
   readonly where?: string;
+  /** Small tables whose columns are `NAME.COLUMN`; absent without any. */
+  readonly join?: readonly PlannedJoin[];
   /** Fitted; the label's is the last. */
   readonly transforms: readonly FittedTransform[];
   readonly split: FittedSplit | null;

@@ -48,6 +48,22 @@ export interface ColumnBlock {
   readonly columns: readonly ColumnVector[];
 }
 
+/**
+ * A column without rows.
+ *
+ * @param type as Spanner spells it: `STRING(32)`, `ARRAY<FLOAT32>(vector_length=>4)`
+ */
+export function emptyVector(type: string): ColumnVector {
+  const nulls = new Uint8Array();
+  const item = /^ARRAY<(.+)>/.exec(type)?.[1];
+  if (item !== undefined) return { kind: 'list', nulls, offsets: new Int32Array(1), items: emptyVector(item) };
+  if (type === 'INT64') return { kind: 'int64', nulls, values: new BigInt64Array() };
+  if (type === 'FLOAT32' || type === 'FLOAT64') return { kind: 'float64', nulls, values: new Float64Array() };
+  if (type === 'BOOL') return { kind: 'bool', nulls, values: new Uint8Array() };
+  if (type === 'TIMESTAMP') return { kind: 'timestamp', nulls, seconds: new Float64Array(), nanos: new Int32Array() };
+  return { kind: 'text', nulls, offsets: new Int32Array(1), bytes: new Uint8Array() };
+}
+
 const TWO_32 = 0x1_0000_0000;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 

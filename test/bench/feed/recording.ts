@@ -73,7 +73,7 @@ async function plan(
     {
       store: openEpochStore(database),
       channel,
-      pin: (table, pipelines) => pinSnapshot(database, table, pipelines),
+      pin: (wanted) => pinSnapshot(database, wanted),
       publish: undefined,
       identity: 'planner@bench',
       versions: versionsOf(process.versions),

@@ -139,7 +139,7 @@ async function plan(table: string, shards: number, where?: string): Promise<Mani
     {
       store: openEpochStore(opened.database),
       channel,
-      pin: (name, pipelines) => pinSnapshot(opened.database, name, pipelines),
+      pin: (wanted) => pinSnapshot(opened.database, wanted),
       publish: undefined,
       identity: 'planner@test',
       versions: versionsOf(process.versions),

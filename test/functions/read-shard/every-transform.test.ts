@@ -204,7 +204,7 @@ test('checkFeed() refuses an array of another length than the column’s, and tr
     }),
   );
   assert.throws(
-    () => checkFeed({ ...feed, transforms: given }, { key: [], types }),
+    () => checkFeed({ ...feed, transforms: given }, { key: [], types, joined: new Map() }),
     (error) => {
       assert.ok(error instanceof ConfigError);
       const paths = error.problems.map(({ path }) => path.replace('feeds.things.transforms.', ''));

@@ -122,7 +122,7 @@ export async function openFeedStage() {
   const planTools: PlanTools = {
     store,
     channel,
-    pin: (table, pipelines) => pinSnapshot(opened.database, table, pipelines),
+    pin: (wanted) => pinSnapshot(opened.database, wanted),
     publish: async (epoch, shards) => {
       for (const shard of shards) published.push(`${epoch}/${shard}`);
     },

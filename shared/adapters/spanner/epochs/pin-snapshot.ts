@@ -14,6 +14,17 @@ const COLUMNS = `
   SELECT c.COLUMN_NAME AS name, c.SPANNER_TYPE AS typeText
   FROM INFORMATION_SCHEMA.COLUMNS AS c
   WHERE c.TABLE_CATALOG = '' AND c.TABLE_SCHEMA = '' AND LOWER(c.TABLE_NAME) = LOWER(@table)`;
+/** Of an index that is still being built it is not known yet. */
+const UNIQUE_INDEXES = `
+  SELECT i.INDEX_NAME AS name
+  FROM INFORMATION_SCHEMA.INDEXES AS i
+  WHERE i.TABLE_CATALOG = '' AND i.TABLE_SCHEMA = '' AND i.IS_UNIQUE AND i.INDEX_STATE = 'READ_WRITE'
+    AND LOWER(i.TABLE_NAME) = LOWER(@table)`;
+const INDEX_COLUMNS = `
+  SELECT c.COLUMN_NAME AS name, c.INDEX_NAME AS indexName
+  FROM INFORMATION_SCHEMA.INDEX_COLUMNS AS c
+  WHERE c.TABLE_CATALOG = '' AND c.TABLE_SCHEMA = '' AND c.INDEX_TYPE = 'INDEX'
+    AND LOWER(c.TABLE_NAME) = LOWER(@table) AND c.ORDINAL_POSITION IS NOT NULL`;
 const RETENTION = `
   SELECT o.OPTION_VALUE AS retention
   FROM INFORMATION_SCHEMA.DATABASE_OPTIONS AS o
@@ -24,48 +35,83 @@ const DEFAULT_RETENTION = '1h';
 const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 };
 const keyCodes = ['BOOL', 'INT64', 'FLOAT32', 'FLOAT64', 'NUMERIC', 'STRING', 'BYTES', 'DATE', 'TIMESTAMP', 'UUID'];
 
-/** A moment of the database, and what it says of one table and of the pipelines that write it. */
-export interface PinnedSnapshot {
-  /** RFC 3339 with nanoseconds. */
-  readonly readTimestamp: string;
+/** What a snapshot is to tell. */
+export interface SnapshotWish {
+  readonly table: string;
+  /** Names of the Kafka pipelines that write what is read. */
+  readonly pipelines: readonly string[];
+  /** Tables that are joined. */
+  readonly joined: readonly string[];
+}
+
+/** A table as of a moment. */
+export interface PinnedTable {
   readonly key: readonly KeyColumn[];
   /** Type of each column as the database spells it, by its lower-case name. */
   readonly types: ReadonlyMap<string, string>;
+}
+
+/** A table that is joined, as of a moment. */
+export interface PinnedJoin extends PinnedTable {
+  /** Sets of columns that no two rows have the same of, NULL aside: of the primary key and of unique indexes. */
+  readonly uniques: readonly (readonly string[])[];
+}
+
+/** A moment of the database, and what it says of the tables of a feed and of the pipelines that write them. */
+export interface PinnedSnapshot extends PinnedTable {
+  /** RFC 3339 with nanoseconds. */
+  readonly readTimestamp: string;
+  /** By the name that was asked for. */
+  readonly joined: ReadonlyMap<string, PinnedJoin>;
   /** For how long after the read timestamp its versions are kept. */
   readonly retentionMs: number;
   readonly checkpoints: readonly ContainedOffsets[];
 }
 
 /**
- * Pins a read timestamp: one strong read-only transaction gives it, the checkpoints as of it, and the table's key.
+ * Pins a read timestamp: one strong read-only transaction gives it, the checkpoints as of it, and the tables' keys.
  *
- * @param pipelines names of the Kafka pipelines that write the table
  * @throws {ConfigError} when there is no such table
  */
 export async function pinSnapshot(
   database: Database,
-  table: string,
-  pipelines: readonly string[],
+  { table, pipelines, joined }: SnapshotWish,
 ): Promise<PinnedSnapshot> {
   const [snapshot] = await database.getSnapshot({ strong: true, returnReadTimestamp: true });
   try {
     const { readTimestamp } = snapshot;
     if (readTimestamp === undefined) throw noTimestamp();
     const checkpoints = await readCheckpoints(snapshot, pipelines);
-    const columns = await query(snapshot, COLUMNS, { table });
-    if (columns.length === 0) throw noTable(table);
-    const key = (await query(snapshot, KEY_COLUMNS, { table })).map((row) => keyColumn(table, row));
     const retention = textOf((await query(snapshot, RETENTION, {}))[0], 'retention') || DEFAULT_RETENTION;
     return {
       readTimestamp: readTimestamp.toISOString(),
-      key,
-      types: new Map(columns.map((row) => [textOf(row, 'name').toLowerCase(), textOf(row, 'typeText')])),
+      ...(await describeTable(snapshot, table)),
+      joined: await describeJoined(snapshot, joined),
       retentionMs: durationMs(retention),
       checkpoints,
     };
   } finally {
     snapshot.end();
   }
+}
+
+async function describeTable(snapshot: Snapshot, table: string): Promise<PinnedTable> {
+  const columns = await query(snapshot, COLUMNS, { table });
+  if (columns.length === 0) throw noTable(table);
+  const key = (await query(snapshot, KEY_COLUMNS, { table })).map((row) => keyColumn(table, row));
+  return { key, types: new Map(columns.map((row) => [textOf(row, 'name').toLowerCase(), textOf(row, 'typeText')])) };
+}
+
+async function describeJoined(snapshot: Snapshot, tables: readonly string[]): Promise<Map<string, PinnedJoin>> {
+  const described = new Map<string, PinnedJoin>();
+  for (const table of new Set(tables)) {
+    const found = await describeTable(snapshot, table);
+    const columns = Map.groupBy(await query(snapshot, INDEX_COLUMNS, { table }), (row) => textOf(row, 'indexName'));
+    const indexes = (await query(snapshot, UNIQUE_INDEXES, { table })).map((row) => columns.get(textOf(row, 'name')));
+    const uniques = indexes.map((rows = []) => rows.map((row) => textOf(row, 'name')));
+    described.set(table, { ...found, uniques: [found.key.map(({ name }) => name), ...uniques] });
+  }
+  return described;
 }
 
 async function query(snapshot: Snapshot, sql: string, params: Readonly<Record<string, string>>): Promise<unknown[]> {

@@ -1,6 +1,6 @@
 import type { Key } from '../../../model/epochs/key.ts';
 import { blockRows, type Manifest, shardRanges } from '../../../model/epochs/manifest.ts';
-import type { RangeRead } from './range-read.ts';
+import type { RowsRead } from './read-rows.ts';
 
 /**
  * The read of a planned shard's rows, or of those behind a key, in its blocks.
@@ -15,7 +15,7 @@ export function shardRead(
     readonly afterKey: Key | undefined;
     readonly signal: AbortSignal;
   },
-): RangeRead {
+): RowsRead {
   const range = shardRanges(plan)[wanted.shard];
   if (range === undefined) throw new RangeError(`There is no shard ${wanted.shard} of ${epoch}`);
   return {
@@ -29,5 +29,6 @@ export function shardRead(
     signal: wanted.signal,
     filter: plan.where === undefined ? undefined : { where: plan.where, key: plan.key },
     options: read,
+    joins: plan.join ?? [],
   };
 }

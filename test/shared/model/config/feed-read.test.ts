@@ -31,7 +31,6 @@ test('a condition that reaches out, options that say nothing, and what no feed c
     ['read: { replicas: { include: [{}] } }', 'feeds.delays.read.replicas'],
     ['read: { dataBoost: true }', 'feeds.delays.read'],
     ['sql: "SELECT 1"', 'feeds.delays'],
-    ['join: { airports: { table: Airports } }', 'feeds.delays'],
   ] as const) {
     assert.throws(
       () => read(settings),

@@ -1,0 +1,23 @@
+import { ownColumns, type PlannedJoin } from '../../../model/epochs/join.ts';
+import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
+import type { SpannerChannel } from '../channel.ts';
+import { openJoins } from './joined-table.ts';
+import type { RangeRead } from './range-read.ts';
+import { readRange } from './read-range.ts';
+
+/** Rows of a key range of a feed's table. */
+export interface RowsRead extends RangeRead {
+  /** Of the tables that a column `NAME.COLUMN` may be taken of. */
+  readonly joins: readonly PlannedJoin[];
+}
+
+/**
+ * Reads a key range as `readRange` does, joined columns with it: blocks of the columns asked for, in their order.
+ *
+ * A joined table is read before the first block, whole, at the same timestamp.
+ */
+export async function* readRows(channel: SpannerChannel, read: RowsRead): AsyncGenerator<ColumnBlock, void, undefined> {
+  const own = ownColumns(read.columns, read.joins);
+  const join = await openJoins(channel, { ...read, own });
+  for await (const block of readRange(channel, { ...read, columns: own })) yield join ? join(block) : block;
+}

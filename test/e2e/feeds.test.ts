@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { Spanner } from '@google-cloud/spanner';
+import { openStack, type Stack } from '../../deploy/cli/stack/stack.ts';
+import { flight } from '../functions/read-shard/feed-stage.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const ROWS = 1_200;
+
+/** One feed for each way to read a table. */
+const DECLARATION = `
+spanner: { database: "projects/\${GOOGLE_CLOUD_PROJECT}/instances/main/databases/feeds" }
+kafka: { brokers: "\${KAFKA_BROKERS}" }
+feeds:
+  joined:
+    table: Flights
+    join:
+      origin: { table: Airports, on: { Origin: Iata } }
+    transforms:
+      latitude: { column: origin.Latitude, as: float32, fillNull: 0 }
+      city: { column: origin.City, vocabulary: { maxSize: 9 } }
+    label: { column: DelayMinutes, greaterThan: 15 }
+    batchRows: 64
+    shards: 4
+    trainer: { url: "\${TRAINER_URL}" }
+`;
+
+let stack: Stack;
+let dir: string;
+
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'penstock-feeds-'));
+  writeFileSync(join(dir, 'penstock.yaml'), DECLARATION);
+  const tables = await readFile(join(root, 'deploy/local/demo/tables.sql'), 'utf8');
+  stack = await openStack({ declaration: DECLARATION, tables });
+  await stack.database.table('Flights').insert(Array.from({ length: ROWS }, (_, row) => flight(row)));
+  const airport = { Iata: 'ORD', Name: 'Chicago O’Hare', City: 'Chicago', UpdatedAt: '2026-01-01T00:00:00Z' };
+  await stack.database
+    .table('Airports')
+    .insert({ ...airport, Latitude: Spanner.float(41.98), Longitude: Spanner.float(-87.9) });
+});
+
+after(async () => {
+  await stack.close();
+  rmSync(dir, { recursive: true });
+});
+
+/** Runs a command as a person would, and reads the object that it prints. */
+async function json(...args: string[]) {
+  const env = { ...process.env, ...stack.cloud.env, TRAINER_URL: stack.trainer.url };
+  const command = [join(root, 'deploy/cli/launch.js'), ...args, '--json', '--config', join(dir, 'penstock.yaml')];
+  const child = spawn(process.execPath, command, { env });
+  const exit = new Promise<number | null>((settle) => child.on('exit', settle));
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  assert.equal(code, 0, `${args.join(' ')}\n${stdout}\n${stderr}`);
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+}
+
+/** Has an epoch read by the functions and another in the command’s process; @returns the latter's id */
+async function deliver(feed: string, rows: number): Promise<string> {
+  const byFunctions = await json('epoch', 'start', feed, '--wait');
+  const here = await json('epoch', 'start', feed, '--here', '--readers', '2');
+  for (const { state, shards } of [byFunctions, here]) {
+    assert.equal(state, 'delivered');
+    assert.equal(
+      shards.reduce((sum: number, shard: { rows: number }) => sum + shard.rows, 0),
+      rows,
+    );
+  }
+  // Of the same rows: what the functions made, the command makes again.
+  const batches = [byFunctions, here].map(({ epoch }) => json('rebuild', epoch, '1', '2'));
+  const [one, other] = await Promise.all(batches);
+  assert.equal(one.rows, other.rows);
+  return here.epoch;
+}
+
+test('a feed with a join is read by the functions and by the command, and its batches name what was joined', async () => {
+  const epoch = await deliver('joined', ROWS);
+  const account = await json('lineage', epoch, '1', '2');
+  assert.deepEqual(account.columns, ['FlightId', 'DelayMinutes', 'Origin', 'origin.Latitude', 'origin.City']);
+  assert.deepEqual(account.join[0].on, [{ column: 'Origin', equals: 'Iata' }]);
+});

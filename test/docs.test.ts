@@ -30,7 +30,10 @@ function blocksOf(page: string, language: string): string[] {
 for (const page of pages) {
   for (const [at, yaml] of blocksOf(page, 'yaml').entries()) {
     test(`example ${at + 1} of ${page} is a correct declaration`, () => {
-      readDeclaration({ file: page, text: yaml, env, sections: ['spanner', 'kafka', 'pipelines', 'feeds'] });
+      const sections = ['spanner', 'kafka', 'pipelines', 'feeds'];
+      const listBeside = () => ['policies.cedar'];
+      const readBeside = (name: string) => (name.endsWith('.cedar') ? '' : undefined);
+      readDeclaration({ file: page, text: yaml, env, sections, readBeside, listBeside });
     });
   }
 

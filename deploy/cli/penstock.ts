@@ -100,6 +100,7 @@ function buildProgram(): Command {
     .addOption(json())
     .action(async (options) => (await import('./commands/serve.ts')).serve(options, openOutput(Boolean(options.json))));
 
+  addAccessCommands(program);
   addEpochCommands(program);
   addDeadLetterCommands(program);
   addCheckpointCommands(program);
@@ -150,6 +151,41 @@ function addLineageCommand(program: Command): void {
       if (sequence === undefined) throw new InvalidArgumentError('A batch is named by EPOCH SHARD SEQ.');
       return (await import('./commands/lineage.ts')).lineage({ ...options, epoch, shard, sequence }, output);
     });
+}
+
+function addAccessCommands(program: Command): void {
+  const access = program.command('access').description('who may do what, by the declared policies');
+  access
+    .command('explain')
+    .description('whether somebody may do something, and which policies decide it')
+    .argument('<who>', 'an e-mail address, or ISSUER#SUBJECT')
+    .argument('<action>', 'trigger, approve, redrive, rotate, acceptCheckpoint, readColumns or view')
+    .argument('<what>', 'Feed/NAME, Pipeline/NAME, Secret/NAME, Function/NAME or Column/TABLE.COLUMN')
+    .option('--issuer <url>', 'who says so: the issuer of the token')
+    .option('--group <name...>', 'groups of the token')
+    .option('--feed <name>', 'readColumns: for this feed')
+    .option('--door <function>', 'where it is asked')
+    .option('--approved', 'as if somebody else had approved it')
+    .option('--all', 'everything that waits, not one record')
+    .option('--back', 'a rotation back to the version before')
+    .option('--sensitive', 'sensitive columns are among what is read')
+    .option('--at <time>', 'as if it were then, RFC 3339')
+    .addOption(config())
+    .addOption(json())
+    .action(async (who, action, what, options) =>
+      (await import('./commands/access.ts')).explainAccess(
+        { ...options, who, action, what },
+        openOutput(Boolean(options.json)),
+      ),
+    );
+  access
+    .command('test')
+    .description("run the policies' own examples, policies/*.test.yaml")
+    .addOption(config())
+    .addOption(json())
+    .action(async (options) =>
+      (await import('./commands/access.ts')).testAccess(options, openOutput(Boolean(options.json))),
+    );
 }
 
 function addEpochCommands(program: Command): void {

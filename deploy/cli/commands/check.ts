@@ -13,7 +13,8 @@ export async function check(
   output: Output,
 ): Promise<void> {
   const sections = options.compile === undefined ? [] : RUNTIME_SECTIONS;
-  const { declaration, unsetVariables } = await readConfig(options.config, sections);
+  const withoutPolicies = options.compile === undefined ? 'say' : 'refuse';
+  const { declaration, unsetVariables } = await readConfig(options.config, sections, withoutPolicies);
   if (options.compile !== undefined) await writeFile(options.compile, `${JSON.stringify(declaration)}\n`);
   const pipelines = Object.keys(declaration.pipelines);
   const feeds = Object.keys(declaration.feeds);
@@ -33,6 +34,10 @@ function describe(file: string, declaration: Declaration, unsetVariables: readon
   }
   for (const { name, table, transforms, trainer } of Object.values(declaration.feeds)) {
     lines.push(`  feed ${name}: ${table} → ${transforms.length} tensors${trainer ? ` → ${trainer.url}` : ''}`);
+  }
+  if (declaration.access?.sources) {
+    const files = declaration.access.sources.map(({ file }) => file);
+    lines.push(`  policies: ${files.join(', ')}`);
   }
   if (unsetVariables.length > 0) lines.push(`Not set here, needed to run: ${unsetVariables.join(', ')}.`);
   return lines.join('\n');

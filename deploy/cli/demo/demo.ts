@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { buildFunctions } from '../../build.ts';
 import { exitCode, reportFailure } from '../output.ts';
 import { count, openScreen, type Screen } from '../screen.ts';
@@ -36,6 +37,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     stack = await openStack({
       ...(options.data === undefined ? {} : { dir: options.data }),
       declaration: readFileSync(new URL('penstock.yaml', demoFolder), 'utf8'),
+      beside: fileURLToPath(demoFolder),
       tables: readFileSync(new URL('tables.sql', demoFolder), 'utf8'),
     });
     screen.line(

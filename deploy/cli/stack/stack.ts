@@ -11,6 +11,7 @@ import {
   runFunction,
   runWorker,
 } from '../../local/functions/run-function.ts';
+import { besideOf } from '../read-config.ts';
 import { createTopic } from './create-topic.ts';
 import { identities } from './identities.ts';
 import { openLocalDatabase } from './open-local-database.ts';
@@ -48,6 +49,8 @@ export interface StackOptions {
   readonly dir?: string;
   /** Text of a penstock.yaml. */
   readonly declaration: string;
+  /** The folder that its policies and schemas lie in; without it, there are none. */
+  readonly beside?: string;
   /** Data tables, as CREATE statements. */
   readonly tables: string;
   /** Bundles; `dist` of the project unless given. */
@@ -83,6 +86,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       text: options.declaration,
       env: { ...cloud.env, TRAINER_URL: trainer.url },
       sections: ['spanner', 'kafka', 'registry', 'pipelines', 'feeds'],
+      ...(options.beside === undefined ? {} : besideOf(options.beside)),
     });
     const declarationPath = join(dir, 'declaration.json');
     writeFileSync(declarationPath, JSON.stringify(declaration));

@@ -1,7 +1,7 @@
 import { checkCondition } from '../epochs/check-condition.ts';
 import type { ReadOptions, Replica } from '../epochs/read-options.ts';
-import { issuerOf } from '../identity/trusted-issuer.ts';
-import type { Access, Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
+import { accessSettings, type ListBeside } from './access-settings.ts';
+import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
 import type { Finding, Report } from './finding.ts';
 import { joinSettings } from './join-settings.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
@@ -22,6 +22,7 @@ const DEFAULT_SHARDS = 8;
 export function compileDeclaration(
   written: WrittenDeclaration,
   readBeside: ReadBeside,
+  listBeside: ListBeside = () => undefined,
 ): { declaration: Declaration; findings: Finding[] } {
   const findings: Finding[] = [];
   const report: Report = (path, message, remedy) => findings.push({ path, message, remedy });
@@ -64,26 +65,10 @@ export function compileDeclaration(
         overlapMs: parseMs(secret.overlap ?? '1h'),
       }),
     ),
-    access: written.access && accessOf(written.access, report),
+    access: undefined,
   };
-  return { declaration, findings };
-}
-
-function accessOf({ policies, issuers = [] }: NonNullable<WrittenDeclaration['access']>, report: Report): Access {
-  for (const [at, { issuer }] of issuers.entries()) {
-    if (issuers.findIndex((other) => other.issuer === issuer) < at) {
-      report(['access', 'issuers', String(at), 'issuer'], 'is declared twice', 'Join its settings in one entry');
-    }
-  }
-  return {
-    policies,
-    issuers: issuers.map(({ issuer, maxLifetime, ...settings }) =>
-      issuerOf(issuer, {
-        ...settings,
-        maxLifetimeSeconds: maxLifetime === undefined ? undefined : Math.floor(parseMs(maxLifetime) / 1000),
-      }),
-    ),
-  };
+  const access = written.access && accessSettings(written.access, declaration, { report, readBeside, listBeside });
+  return { declaration: { ...declaration, access }, findings };
 }
 
 function kafkaOf({ brokers, driver, tls, auth }: WrittenKafka): KafkaConnection {

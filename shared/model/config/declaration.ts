@@ -21,12 +21,24 @@ export interface Declaration {
   readonly access: Access | undefined;
 }
 
-/** Who may come in, and do what. */
+/** Who may come in, and do and read what. */
 export interface Access {
   /** The folder of the policies, as it was written. */
   readonly policies: string | undefined;
+  /** What the folder held when the declaration was compiled: functions need no files. Undefined where no policies guard anything. */
+  readonly sources?: readonly PolicySource[] | undefined;
+  /** Members of each group: e-mail addresses, or `ISSUER#SUBJECT`. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
+  /** Columns by table that are masked, and refused to feeds that no policy grants them. */
+  readonly sensitive?: Readonly<Record<string, readonly string[]>>;
   /** Beside those that the environment names. */
   readonly issuers: readonly TrustedIssuer[];
+}
+
+/** A file of Cedar policies. */
+export interface PolicySource {
+  readonly file: string;
+  readonly text: string;
 }
 
 /** How Kafka's brokers are reached. */

@@ -1,6 +1,7 @@
 import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { Environment } from '../../base/environment.ts';
 import { ConfigError, type ConfigProblem } from '../../base/errors.ts';
+import type { ListBeside } from './access-settings.ts';
 import { compileDeclaration } from './compile.ts';
 import type { Declaration } from './declaration.ts';
 import type { ReadBeside } from './pipeline-settings.ts';
@@ -13,6 +14,8 @@ const VARIABLE = /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g;
 export interface ReadDeclaration {
   readonly declaration: Declaration;
   readonly unsetVariables: readonly string[];
+  /** The folder of policies that is declared and cannot be found; nothing is guarded then. */
+  readonly missingPolicies: string | undefined;
 }
 
 /**
@@ -30,6 +33,8 @@ export function readDeclaration(source: {
   readonly sections: readonly string[];
   /** Reads a schema beside the declaration; without it, a declaration that names one is refused. */
   readonly readBeside?: ReadBeside;
+  /** Lists a folder beside the declaration; without it, no policies are found. */
+  readonly listBeside?: ListBeside;
 }): ReadDeclaration {
   const { file, text } = source;
   if (text.length > MAX_BYTES) {
@@ -69,12 +74,15 @@ export function readDeclaration(source: {
   const { declaration, findings } = compileDeclaration(
     parsed.data ?? wellFormedPart(document.toJS()),
     source.readBeside ?? (() => undefined),
+    source.listBeside,
   );
   for (const { path, message, remedy } of findings) {
     problems.push({ file, ...locate(path), path: path.join('.'), message, remedy });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return { declaration, unsetVariables: [...new Set(unset.map(({ name }) => name))] };
+  const { policies, sources } = declaration.access ?? {};
+  const missingPolicies = sources === undefined ? policies : undefined;
+  return { declaration, unsetVariables: [...new Set(unset.map(({ name }) => name))], missingPolicies };
 }
 
 /** What can still be checked across settings when others are malformed: so that all mistakes show at once. */

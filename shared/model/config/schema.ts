@@ -317,7 +317,15 @@ const issuer = z.strictObject({
 });
 
 const access = z.strictObject({
-  policies: z.string().min(1).optional(),
+  policies: z.string().min(1).optional().describe('The folder of Cedar policies, beside this file'),
+  groups: z
+    .record(name, z.array(z.string().min(3).max(512)).max(10_000))
+    .optional()
+    .describe('Who is in which group, by e-mail address; the groups of tokens come beside'),
+  sensitive: z
+    .record(identifier, z.array(identifier).min(1))
+    .optional()
+    .describe('Columns by table that are masked, and that feeds read only where a policy grants it'),
   issuers: z.array(issuer).min(1).max(32).optional().describe('Issuers of people’s and services’ tokens beside Google'),
 });
 
@@ -345,6 +353,7 @@ export type WrittenRegistry = z.infer<typeof registry>;
 export type WrittenSchemaSource = z.infer<typeof schemaSource>;
 export type WrittenFeed = z.infer<typeof feedSchema>;
 export type WrittenIssuer = z.infer<typeof issuer>;
+export type WrittenAccess = z.infer<typeof access>;
 export type WrittenTransform = z.infer<typeof transform>;
 export type WrittenColumnSource = z.infer<typeof columnSource>;
 

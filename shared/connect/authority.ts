@@ -1,0 +1,93 @@
+import { openPolicyEngine, type PolicyEngine } from '../adapters/policy/policy-engine.ts';
+import { audit } from '../base/audit.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import {
+  type AccessAction,
+  type AccessRequest,
+  type Circumstances,
+  type Decision,
+  plainCircumstances,
+  type Resource,
+  showName,
+  writeResource,
+} from '../model/access/access-request.ts';
+import type { Asker } from '../model/access/asker.ts';
+import { DeniedError } from '../model/access/denied-error.ts';
+import type { Declaration } from '../model/config/declaration.ts';
+
+/** Asks the declared policies, and leaves an audit line of each decision. */
+export interface Authority {
+  /** False where no policies are declared: whoever the door lets in may do everything then. */
+  readonly hasPolicies: boolean;
+  /**
+   * Decides, whatever the decision.
+   *
+   * @throws {PolicyUnavailableError} when the engine fails; that is audited as well
+   */
+  decide(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): Decision;
+  /** @throws {DeniedError | PolicyUnavailableError} unless it is permitted */
+  require(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): Decision;
+}
+
+/** What an authority is opened with. */
+export interface AuthorityOptions {
+  /** The function that asks, or `penstock`. */
+  readonly door: string;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly openEngine?: (declaration: Declaration) => Promise<PolicyEngine>;
+}
+
+const NO_POLICIES: Decision = { allowed: true, policies: [], why: 'no policies are declared' };
+
+/**
+ * Opens the policies of a declaration.
+ *
+ * @throws {ConfigError} naming every mistake in them: nothing starts with policies that do not hold
+ */
+export async function openAuthority(
+  declaration: Declaration,
+  { door, log, clock = systemClock, openEngine = openPolicyEngine }: AuthorityOptions,
+): Promise<Authority> {
+  const engine = declaration.access?.sources && (await openEngine(declaration));
+  const decide: Authority['decide'] = (asker, action, resource, about = {}) => {
+    const request = { asker, action, resource, circumstances: { ...plainCircumstances, ...about } };
+    try {
+      const decision = engine ? engine.decide(request, { door, nowMs: clock() }) : NO_POLICIES;
+      auditDecision(log, door, request, decision);
+      return decision;
+    } catch (error) {
+      auditDecision(log, door, request, { allowed: false, policies: [], why: messageOf(error) }, 'failed');
+      throw error;
+    }
+  };
+  return {
+    hasPolicies: engine !== undefined,
+    decide,
+    require(asker, action, resource, about = {}) {
+      const decision = decide(asker, action, resource, about);
+      const circumstances = { ...plainCircumstances, ...about };
+      if (!decision.allowed) throw new DeniedError({ asker, action, resource, circumstances }, decision);
+      return decision;
+    },
+  };
+}
+
+function auditDecision(
+  log: Log,
+  door: string,
+  { asker, action, resource, circumstances }: AccessRequest,
+  { allowed, policies, why }: Decision,
+  failed?: 'failed',
+): void {
+  const about = Object.entries(circumstances).filter(([, value]) => value !== false && value !== undefined);
+  audit(log, {
+    action: 'access.decide',
+    identity: showName(asker.name),
+    resource: showName(writeResource(resource)),
+    outcome: failed ?? (allowed ? 'done' : 'refused'),
+    details: { asked: action, door, issuer: showName(asker.issuer), policies, why, ...Object.fromEntries(about) },
+  });
+}

@@ -1,0 +1,240 @@
+import type { Declaration, Feed } from '../config/declaration.ts';
+import { columnsOf } from '../config/transform.ts';
+import { type AccessRequest, actionResources, type Resource, showName, writeResource } from './access-request.ts';
+import { type Asker, foldName, issuerGroup } from './asker.ts';
+
+/** The functions that have a door, or act by themselves. */
+export const functionNames = [
+  'kafka-sink',
+  'pubsub-sink',
+  'plan-epoch',
+  'read-shard',
+  'follow-changes',
+  'bulk-job',
+  'rotate-secrets',
+  'dashboard',
+] as const;
+
+/** Longer than every name that can be declared; nothing longer is given to the engine. */
+const MAX_NAME_CHARACTERS = 512;
+const MAX_ISSUER_CHARACTERS = 2_048;
+const MAX_GROUPS = 1_000;
+
+/** A value of Cedar as its JSON has it: docs.cedarpolicy.com/auth/entities-syntax.html. */
+export type CedarJson = boolean | number | string | readonly CedarJson[] | { readonly [key: string]: CedarJson };
+
+/** An entity's type and id. */
+export interface EntityId {
+  readonly type: string;
+  readonly id: string;
+}
+
+export interface Entity {
+  readonly uid: EntityId;
+  readonly attrs: Readonly<Record<string, CedarJson>>;
+  readonly parents: readonly EntityId[];
+}
+
+/** One question for the engine. */
+export interface EngineQuestion {
+  readonly principal: EntityId;
+  readonly action: EntityId;
+  readonly resource: EntityId;
+  readonly context: Readonly<Record<string, CedarJson>>;
+  readonly entities: readonly Entity[];
+}
+
+/** The question cannot be one that policies permit: nothing of it is given to the engine. */
+export interface Unaskable {
+  readonly unaskable: string;
+}
+
+/**
+ * Makes the engine's question of a request: entities by their declaration, never by what a caller wrote about them.
+ *
+ * @param asked.door the function that asks, or `penstock`
+ * @returns `unaskable` for what is not declared, or too long to be
+ */
+export function engineQuestion(
+  declaration: Declaration,
+  { asker, action, resource, circumstances }: AccessRequest,
+  { door, nowMs }: { readonly door: string; readonly nowMs: number },
+): EngineQuestion | Unaskable {
+  const applies: readonly string[] = Object.hasOwn(actionResources, action) ? actionResources[action] : [];
+  if (applies.length === 0) return { unaskable: 'there is no such action' };
+  if (!applies.includes(resource.type)) {
+    return { unaskable: `${action} is done to ${applies.join(', ')}, not to ${resource.type}` };
+  }
+  if (!isAskable(asker)) return { unaskable: 'who asks has no name that could be in a policy' };
+  const resources = resourceEntities(declaration, resource);
+  if (resources === undefined) return { unaskable: `${showName(writeResource(resource))} is not declared` };
+  const [feed] = circumstances.feed === undefined ? [] : (feedEntities(declaration, circumstances.feed) ?? []);
+  const principal = principalEntity(declaration, asker);
+  return {
+    principal: principal.uid,
+    action: { type: 'Action', id: action },
+    resource: { type: resource.type, id: resource.name },
+    context: {
+      now: { __extn: { fn: 'datetime', arg: new Date(Math.floor(nowMs / 1_000) * 1_000).toISOString() } },
+      door,
+      approved: circumstances.approved,
+      all: circumstances.all,
+      back: circumstances.back,
+      sensitive: circumstances.sensitive,
+      ...(feed === undefined ? {} : { feed: reference(feed.uid) }),
+      ...(circumstances.act === undefined ? {} : { act: circumstances.act }),
+    },
+    entities: unique([principal, ...resources, ...(feed === undefined ? [] : [feed])]),
+  };
+}
+
+/** Whether an entity that a policy names is one that the declaration, or a token, can make. */
+export function isKnownEntity(declaration: Declaration, { type, id }: EntityId): boolean {
+  if (type === 'Group') return id.includes('#') || Object.hasOwn(declaration.access?.groups ?? {}, id);
+  if (type === 'Table') return tableNames(declaration).has(id);
+  if (type === 'Person' || type === 'ServiceAccount') return foldName(id) === id;
+  if (type === 'Issuer' || type === 'Action') return true;
+  const resource = resourceTypes.find((known) => known === type);
+  return resource !== undefined && resourceEntities(declaration, { type: resource, name: id }) !== undefined;
+}
+
+/** Columns that are marked as sensitive, of one table. */
+export function sensitiveColumns(declaration: Pick<Declaration, 'access'>, table: string): readonly string[] {
+  const marked = declaration.access?.sensitive ?? {};
+  // Spanner's names differ by more than capitals, or not at all.
+  return Object.entries(marked).flatMap(([name, columns]) => (isSameName(name, table) ? columns : []));
+}
+
+/** Whether a column is marked as sensitive. */
+export function isSensitive(declaration: Pick<Declaration, 'access'>, table: string, column: string): boolean {
+  return sensitiveColumns(declaration, table).some((name) => isSameName(name, column));
+}
+
+/** Every column that a feed's tensors or its choice of rows depend on, sensitive or not. */
+export function feedColumns({ transforms, label, split, weight }: Feed): readonly string[] {
+  const named = [
+    ...transforms.flatMap(columnsOf),
+    ...(label ? [label.column] : []),
+    ...(split ? [split.by] : []),
+    ...(weight?.kind === 'column' ? [weight.column] : []),
+  ];
+  return [...new Set(named)];
+}
+
+/** The sensitive columns of its table that a feed reads, or tells something of by its condition. */
+export function sensitiveColumnsOf(declaration: Pick<Declaration, 'access'>, feed: Feed): readonly string[] {
+  const read = feedColumns(feed);
+  const words = (feed.where ?? '').split(/\W+/);
+  return sensitiveColumns(declaration, feed.table).filter((column) =>
+    [...read, ...words].some((name) => isSameName(name, column)),
+  );
+}
+
+const resourceTypes = ['Function', 'Pipeline', 'Feed', 'Secret', 'Column'] as const;
+
+function isAskable({ name, issuer, groups }: Asker): boolean {
+  return (
+    name.length > 0 &&
+    name.length <= MAX_NAME_CHARACTERS + MAX_ISSUER_CHARACTERS &&
+    issuer.length <= MAX_ISSUER_CHARACTERS &&
+    groups.length <= MAX_GROUPS
+  );
+}
+
+function principalEntity({ access }: Declaration, { name, issuer, groups, kind }: Asker): Entity {
+  const id = foldName(name);
+  const declared = Object.entries(access?.groups ?? {}).flatMap(([group, members]) =>
+    members.some((member) => foldName(member) === id) ? [group] : [],
+  );
+  const named = [...declared, ...groups.map((group) => issuerGroup(issuer, group))];
+  return {
+    uid: { type: kind === 'service' ? 'ServiceAccount' : 'Person', id },
+    attrs: {
+      name: id,
+      domain: id.includes('#') ? '' : id.slice(id.lastIndexOf('@') + 1),
+      issuer: reference({ type: 'Issuer', id: issuer }),
+      issuerName: issuer,
+    },
+    parents: [...new Set(named)].map((group) => ({ type: 'Group', id: group })),
+  };
+}
+
+/** The resource's entity first, then those that it refers to; undefined when it is not declared. */
+function resourceEntities(declaration: Declaration, { type, name }: Resource): Entity[] | undefined {
+  if (name.length > MAX_NAME_CHARACTERS) return undefined;
+  switch (type) {
+    case 'Function':
+      return functionNames.some((known) => known === name) ? [bare('Function', name)] : undefined;
+    case 'Pipeline':
+      return pipelineEntities(declaration, name);
+    case 'Feed':
+      return feedEntities(declaration, name);
+    case 'Secret': {
+      const secret = ownValue(declaration.secrets, name);
+      const attrs = { strategy: secret?.strategy ?? '' };
+      const parents = [{ type: 'Function', id: 'rotate-secrets' }];
+      return secret && [{ uid: { type, id: name }, attrs, parents }];
+    }
+    case 'Column':
+      return columnEntities(declaration, name);
+  }
+}
+
+function pipelineEntities(declaration: Declaration, name: string): Entity[] | undefined {
+  const pipeline = ownValue(declaration.pipelines, name);
+  if (!pipeline) return undefined;
+  const tables = [...new Set(pipeline.targets.map(({ table }) => table))];
+  const sensitive = tables.some((table) => sensitiveColumns(declaration, table).length > 0);
+  const attrs = { tables: tables.map((table) => reference({ type: 'Table', id: table })), sensitive };
+  const sink = pipeline.source.kind === 'kafka' ? 'kafka-sink' : 'pubsub-sink';
+  const entity = { uid: { type: 'Pipeline', id: name }, attrs, parents: [{ type: 'Function', id: sink }] };
+  return [entity, ...tables.map((table) => bare('Table', table))];
+}
+
+function feedEntities(declaration: Declaration, name: string): Entity[] | undefined {
+  const feed = ownValue(declaration.feeds, name);
+  if (!feed) return undefined;
+  const table = { type: 'Table', id: feed.table };
+  const sensitive = sensitiveColumnsOf(declaration, feed).length > 0;
+  const parents = ['plan-epoch', 'read-shard', 'follow-changes', 'bulk-job'].map((id) => ({ type: 'Function', id }));
+  return [
+    { uid: { type: 'Feed', id: name }, attrs: { table: reference(table), sensitive }, parents },
+    bare('Table', feed.table),
+  ];
+}
+
+/** Any column of a declared table: which columns a table has, Spanner knows. */
+function columnEntities(declaration: Declaration, name: string): Entity[] | undefined {
+  const [table = '', column = '', ...rest] = name.split('.');
+  if (column === '' || rest.length > 0 || !tableNames(declaration).has(table)) return undefined;
+  const uid = { type: 'Table', id: table };
+  const sensitive = isSensitive(declaration, table, column);
+  const attrs = { table: reference(uid), name: column, sensitive };
+  return [{ uid: { type: 'Column', id: name }, attrs, parents: [uid] }, bare('Table', table)];
+}
+
+function tableNames({ pipelines, feeds }: Declaration): Set<string> {
+  const written = Object.values(pipelines).flatMap(({ targets }) => targets.map(({ table }) => table));
+  return new Set([...written, ...Object.values(feeds).map(({ table }) => table)]);
+}
+
+function bare(type: string, id: string): Entity {
+  return { uid: { type, id }, attrs: {}, parents: [] };
+}
+
+function reference({ type, id }: EntityId): CedarJson {
+  return { __entity: { type, id } };
+}
+
+/** Names come from requests: `constructor` is none that was declared. */
+function ownValue<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function unique(entities: readonly Entity[]): Entity[] {
+  return [...new Map(entities.map((entity) => [JSON.stringify([entity.uid.type, entity.uid.id]), entity])).values()];
+}
+
+function isSameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}

@@ -37,6 +37,8 @@ const epochSchema = z.object({
 /** What `GET /v1/epochs/{epoch}` must look like. */
 export type EpochReply = z.infer<typeof epochSchema>;
 
+const asJson = { 'content-type': 'application/json' };
+
 /** Speaks the contract with nothing but fetch. */
 export function trainerClient(url: string, token?: string) {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -63,7 +65,7 @@ export function trainerClient(url: string, token?: string) {
   };
   return {
     call,
-    announce: (epoch: string, body: object) => call('PUT', `/v1/epochs/${epoch}`, JSON.stringify(body)),
+    announce: (epoch: string, body: object) => call('PUT', `/v1/epochs/${epoch}`, JSON.stringify(body), asJson),
     putBatch: (
       epoch: string,
       shard: number,
@@ -77,7 +79,7 @@ export function trainerClient(url: string, token?: string) {
         ...more,
       }),
     endShard: (epoch: string, shard: number, end: object) =>
-      call('POST', `/v1/epochs/${epoch}/shards/${shard}/end`, JSON.stringify(end)),
+      call('POST', `/v1/epochs/${epoch}/shards/${shard}/end`, JSON.stringify(end), asJson),
     endEpoch: (epoch: string) => call('POST', `/v1/epochs/${epoch}/end`),
     async show(epoch: string): Promise<EpochReply> {
       return epochSchema.parse((await call('GET', `/v1/epochs/${epoch}`)).json);

@@ -67,7 +67,7 @@ export function checkFeed(feed: Feed, pinned: Pick<PinnedSnapshot, 'key' | 'type
     const type = types.get(column.toLowerCase());
     const message =
       type === undefined
-        ? `table ${tableOf(feed, column)} has no column ${column}`
+        ? `${sourceName(feed, column)} has no column ${column}`
         : `column ${column} is ${type}, which this cannot be made of`;
     if (type !== undefined && wanted.includes(plainType(type))) return;
     problems.push({ path: `feeds.${feed.name}.${path}`, message, remedy: `Name a column of ${wanted.join(', ')}` });
@@ -93,9 +93,11 @@ function columnsNamed({ transforms, label, weight, split }: Feed): string[] {
   return [...new Set(all.filter((column) => column !== undefined))];
 }
 
-function tableOf(feed: Feed, column: string): string {
+function sourceName(feed: Feed, column: string): string {
   const join = joinedColumn(column)?.join;
-  return feed.join?.find(({ name }) => name === join)?.table ?? feed.table;
+  const joined = feed.join?.find(({ name }) => name === join);
+  if (joined) return `table ${joined.table}`;
+  return feed.sql ? 'the query' : `table ${feed.table}`;
 }
 
 /** An embedding's type says its length: another one could never be read. */

@@ -2,9 +2,11 @@ import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EpochStore, maxShards, type StoredEpoch } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import type { PinnedSnapshot, SnapshotWish } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { ReadRefusedError } from '../../shared/adapters/spanner/reader/reader-error.ts';
+import { queryOf } from '../../shared/adapters/spanner/reader/shard-read.ts';
 import { ConfigError, messageOf, PenstockError } from '../../shared/base/errors.ts';
 import { maxBatchBytes } from '../../shared/base/limits.ts';
 import type { Declaration, Feed } from '../../shared/model/config/declaration.ts';
+import { wordsOf } from '../../shared/model/epochs/check-tokens.ts';
 import { batchesPerBlock, shardOrder } from '../../shared/model/epochs/cut-block.ts';
 import { type EpochTick, epochId } from '../../shared/model/epochs/epoch-id.ts';
 import { cutKeyRange } from '../../shared/model/epochs/key-range.ts';
@@ -89,8 +91,8 @@ async function publishJobs(
 
 async function makeManifest(declaration: Declaration, feed: Feed, epoch: string, tools: PlanTools): Promise<Manifest> {
   const joined = (feed.join ?? []).map(({ table }) => table);
-  const pipelines = pipelinesInto(declaration, [feed.table, ...joined]);
-  const pinned = await tools.pin({ table: feed.table, pipelines, joined });
+  const pipelines = pipelinesInto(declaration, [...tablesOf(feed), ...joined]);
+  const pinned = await tools.pin({ table: feed.table, sql: feed.sql, pipelines, joined });
   const readableUntil = readableUntilOf(pinned, tools.roomMs);
   const checked = checkFeed(feed, pinned);
   const fitted = await earlierFit(feed, checked, tools.store);
@@ -99,12 +101,12 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     fitted,
     ...checked,
     keyLength: pinned.key.length,
-    filter: feed.where === undefined ? undefined : { where: feed.where, key: pinned.key },
+    query: queryOf({ ...sourceOf(feed), key: pinned.key }),
     options: feed.read,
     readTimestamp: pinned.readTimestamp,
     signal: tools.signal,
   }).catch((error: unknown) => {
-    throw conditionRefused(feed, error) ?? error;
+    throw queryRefused(feed, error) ?? error;
   });
   const described = {
     epoch,
@@ -152,7 +154,7 @@ function makePlan(
     table: feed.table,
     columns,
     key: pinned.key,
-    ...(feed.where !== undefined && { where: feed.where }),
+    ...sourceOf(feed),
     ...(joins.length > 0 && { join: joins }),
     transforms: survey.transforms,
     split: fitSplit(feed) ?? null,
@@ -163,6 +165,16 @@ function makePlan(
     cuts: ranges.flatMap(({ to }) => (to === undefined ? [] : [to])),
     versions,
   };
+}
+
+/** What a plan says of where its rows come from, beside the table. */
+function sourceOf({ where, sql }: Feed): Pick<Plan, 'where' | 'sql'> {
+  return { ...(where !== undefined && { where }), ...(sql && { sql: sql.text }) };
+}
+
+/** Tables that a feed's rows come from; of a query every word that could be one. */
+function tablesOf({ table, sql }: Feed): string[] {
+  return sql ? [...wordsOf(sql.text)] : [table];
 }
 
 /** Names of the Kafka pipelines that write some tables: their offsets say what these hold. */
@@ -185,12 +197,12 @@ function readableUntilOf({ readTimestamp, retentionMs }: PinnedSnapshot, roomMs:
   return new Date(Date.parse(readTimestamp) + retentionMs).toISOString();
 }
 
-/** The first query says what Spanner thinks of the condition. */
-function conditionRefused({ name, where }: Feed, error: unknown): ConfigError | undefined {
-  if (where === undefined || !(error instanceof ReadRefusedError)) return undefined;
+/** The first query says what Spanner thinks of the condition, or of the feed's own query. */
+function queryRefused({ name, where, sql }: Feed, error: unknown): ConfigError | undefined {
+  if ((where === undefined && !sql) || !(error instanceof ReadRefusedError)) return undefined;
   const message = `is refused by Spanner: ${messageOf(error.cause)}`;
-  const remedy = 'Write a GoogleSQL condition on the table’s columns';
-  return new ConfigError([{ path: `feeds.${name}.where`, message, remedy }]);
+  const remedy = sql ? 'Write a GoogleSQL query' : 'Write a GoogleSQL condition on the table’s columns';
+  return new ConfigError([{ path: `feeds.${name}.${sql ? 'sql' : 'where'}`, message, remedy }]);
 }
 
 function checkBatchBytes(feed: Feed, { tensors }: Manifest): void {

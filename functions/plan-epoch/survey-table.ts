@@ -43,7 +43,7 @@ export async function surveyTable(
     /** Taken from an earlier epoch: then the keys alone are read. */
     readonly fitted?: readonly FittedTransform[] | undefined;
     readonly keyLength: number;
-    readonly filter: RangeRead['filter'];
+    readonly query: RangeRead['query'];
     readonly options: ReadOptions | undefined;
     readonly readTimestamp: string;
     readonly signal: AbortSignal;

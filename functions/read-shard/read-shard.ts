@@ -227,9 +227,9 @@ function auditReading(
 ): void {
   if (!access) return;
   const { epoch, shard, position } = lease;
-  const { table, columns, where } = plan;
+  const { table, columns, where, sql } = plan;
   const joined = plan.join?.map((join) => join.table);
-  const details = { epoch, shard, columns, where, joined, readTimestamp, rows: position.rows };
+  const details = { epoch, shard, columns, where, sql, joined, readTimestamp, rows: position.rows };
   audit(access.log, {
     action: 'spanner.read',
     identity: access.identity,

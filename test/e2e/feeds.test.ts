@@ -29,6 +29,18 @@ feeds:
     batchRows: 64
     shards: 4
     trainer: { url: "\${TRAINER_URL}" }
+  asked:
+    sql: |
+      SELECT f.FlightId, f.DelayMinutes, f.DistanceMiles, a.Latitude
+      FROM Flights AS f JOIN Airports AS a ON a.Iata = f.Origin
+    key: [FlightId]
+    transforms:
+      distance: { column: DistanceMiles, normalise: min-max }
+      latitude: { column: Latitude, as: float32 }
+    label: { column: DelayMinutes, greaterThan: 15 }
+    batchRows: 32
+    shards: 4
+    trainer: { url: "\${TRAINER_URL}" }
 `;
 
 let stack: Stack;
@@ -85,4 +97,11 @@ test('a feed with a join is read by the functions and by the command, and its ba
   const account = await json('lineage', epoch, '1', '2');
   assert.deepEqual(account.columns, ['FlightId', 'DelayMinutes', 'Origin', 'origin.Latitude', 'origin.City']);
   assert.deepEqual(account.join[0].on, [{ column: 'Origin', equals: 'Iata' }]);
+});
+
+test('a feed by a query is read by the functions and by the command, and its batches name the query', async () => {
+  const epoch = await deliver('asked', ROWS / 3);
+  const account = await json('lineage', epoch, '1', '2');
+  assert.deepEqual(account.columns, ['FlightId', 'DistanceMiles', 'Latitude', 'DelayMinutes']);
+  assert.match(account.sql, /JOIN Airports AS a/);
 });

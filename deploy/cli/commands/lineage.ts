@@ -60,6 +60,7 @@ function accountOf({ plan, ...manifest }: Manifest, { epoch, shard, sequence }: 
     keyRange: shardRanges(plan)[shard],
     columns: plan.columns,
     where: plan.where,
+    sql: plan.sql,
     join: plan.join,
     tensors: manifest.tensors.map(({ name }) => name),
     transformDigest: `sha256:${createHash('sha256').update(canonicalJson(plan.transforms)).digest('hex')}`,
@@ -76,6 +77,7 @@ function describe(account: ReturnType<typeof accountOf>, { checkpoints }: Manife
     `Batch ${account.sequence} of shard ${account.shard} of ${account.epoch}`,
     `  table          ${account.table} at ${account.readTimestamp}`,
     `  keys           from ${account.keyRange?.from === undefined ? 'the start' : key(account.keyRange.from)} to ${key(account.keyRange?.to)}`,
+    ...(account.sql === undefined ? [] : [`  sql            ${account.sql.replace(/\s+/g, ' ').trim()}`]),
     ...(account.where === undefined ? [] : [`  where          ${account.where}`]),
     ...(account.join ?? []).map(({ name, table, on }) => {
       const pairs = on.map(({ column, equals }) => `${column} = ${equals}`);

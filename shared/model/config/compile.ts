@@ -7,6 +7,7 @@ import { joinSettings } from './join-settings.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
 import { samplingSettings } from './sampling-settings.ts';
 import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry } from './schema.ts';
+import { sourceSettings } from './source-settings.ts';
 import { transformSettings } from './transform-settings.ts';
 import { parseMs } from './units.ts';
 import { usesRegistry } from './uses-registry.ts';
@@ -115,7 +116,7 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
   const join = joinSettings(written, path, report);
   return {
     name,
-    table: written.table,
+    ...sourceSettings(written, path, report),
     where: written.where,
     read: written.read && readOptions(written.read),
     ...(join.length > 0 && { join }),

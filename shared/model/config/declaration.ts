@@ -207,7 +207,10 @@ export interface Aggregate {
 /** A table as tensors for a trainer. */
 export interface Feed {
   readonly name: string;
+  /** `query` of a feed by `sql`. */
   readonly table: string;
+  /** A query whose rows are read in place of a table's, and what tells them apart; undefined where a table is read. */
+  readonly sql?: { readonly text: string; readonly key: readonly SqlKeyColumn[] } | undefined;
   /** A GoogleSQL condition on the table's columns; undefined takes every row. */
   readonly where?: string | undefined;
   readonly read?: ReadOptions | undefined;
@@ -232,6 +235,12 @@ export interface Feed {
   readonly seed: number;
   readonly schedule: { readonly everyMs: number } | undefined;
   readonly trainer: { readonly url: string; readonly audience: string } | undefined;
+}
+
+/** A column of the key that a query's rows are read in the order of. */
+export interface SqlKeyColumn {
+  readonly name: string;
+  readonly descending: boolean;
 }
 
 /** A small table whose rows are found by columns of the feed's. */

@@ -217,7 +217,14 @@ const feedJoin = z.strictObject({
 const labelValue = z.string().regex(/^-?\d+(\.\d+)?$/, 'must be a value of the label, like 1');
 
 export const feedSchema = z.strictObject({
-  table: identifier,
+  table: identifier.optional(),
+  sql: z.string().optional().describe('A query in place of a table, read in the order of `key`'),
+  key: z
+    .array(z.string().regex(/^[A-Za-z_]\w{0,127}( DESC)?$/, 'must be a column of the query, or `COLUMN DESC`'))
+    .min(1)
+    .max(16)
+    .optional()
+    .describe('Columns of `sql` that tell its rows apart'),
   where: z.string().optional().describe('A GoogleSQL condition on the table’s columns: only rows that meet it'),
   read: feedRead.optional().describe('How Spanner serves the reads; changes no row'),
   join: z

@@ -32,12 +32,15 @@ export interface ContainedOffsets {
 /** Everything that a batch is a function of. Plain JSON. */
 export interface Plan {
   readonly feed: string;
+  /** `query` where `sql` is asked. */
   readonly table: string;
   /** Columns that are read: those of the key first, in its order, so that any row can be resumed after; joined ones last. */
   readonly columns: readonly string[];
   readonly key: readonly KeyColumn[];
   /** Only rows that meet this GoogleSQL condition; absent for all. */
   readonly where?: string;
+  /** A query whose rows are read in place of a table's; absent where a table is. */
+  readonly sql?: string;
   /** Small tables whose columns are `NAME.COLUMN`; absent without any. */
   readonly join?: readonly PlannedJoin[];
   /** Fitted; the label's is the last. */

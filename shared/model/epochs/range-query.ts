@@ -7,31 +7,41 @@ export interface RangeQuery {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+/** What a query over a key range is made of. Plain data. */
+export interface QuerySource {
+  /** A GoogleSQL condition, as `checkCondition` lets through. */
+  readonly where?: string | undefined;
+  /** A query in place of the table, as `checkQuery` lets through. */
+  readonly sql?: string | undefined;
+  /** The table's primary key, or what the query's rows are told apart by. */
+  readonly key: readonly KeyColumn[];
+}
+
 /**
- * Writes the query for the rows of a key range that meet a condition, in the order of the primary key.
+ * Writes the query for the rows of a key range that meet a condition, in the order of the key.
  *
  * GoogleSQL sorts as tables are kept: NULL before NaN before all else, and the other way round where a column descends.
  *
- * @param source.where a GoogleSQL condition, as `checkCondition` lets through
  * @param source.afterKey takes the place of the range's start, which is then not in it
  */
-export function rangeQuery(source: {
-  readonly table: string;
-  readonly columns: readonly string[];
-  readonly key: readonly KeyColumn[];
-  readonly where: string;
-  readonly range: KeyRange;
-  readonly afterKey?: Key | undefined;
-}): RangeQuery {
-  const { table, columns, key, where, range, afterKey } = source;
+export function rangeQuery(
+  source: QuerySource & {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly range: KeyRange;
+    readonly afterKey?: Key | undefined;
+  },
+): RangeQuery {
+  const { table, columns, key, where, sql, range, afterKey } = source;
   const parameters: Record<string, string> = {};
-  const conditions = [`(${where}\n)`];
+  const conditions = where === undefined ? [] : [`(${where}\n)`];
   const from = afterKey ?? range.from;
   if (from) conditions.push(behind(key, from, afterKey === undefined, { side: 'after', prefix: 'f', parameters }));
   if (range.to) conditions.push(behind(key, range.to, false, { side: 'before', prefix: 't', parameters }));
   const order = key.map(({ name, descending }) => `${quote(name)}${descending ? ' DESC' : ''}`).join(', ');
-  const sql = `SELECT ${columns.map(quote).join(', ')} FROM ${quote(table)} WHERE ${conditions.join(' AND ')} ORDER BY ${order}`;
-  return { sql, parameters };
+  const rows = sql === undefined ? quote(table) : `(${sql}\n)`;
+  const met = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  return { sql: `SELECT ${columns.map(quote).join(', ')} FROM ${rows}${met} ORDER BY ${order}`, parameters };
 }
 
 interface Bound {

@@ -9,6 +9,7 @@ import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapter
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { readRange } from '../../../shared/adapters/spanner/reader/read-range.ts';
+import { queryOf } from '../../../shared/adapters/spanner/reader/shard-read.ts';
 import type { Feed } from '../../../shared/model/config/declaration.ts';
 import { compareKeys, type Key, type KeyCode, type KeyPart } from '../../../shared/model/epochs/key.ts';
 import { keyAt } from '../../../shared/model/epochs/key-at.ts';
@@ -121,15 +122,15 @@ function keysOf(shape: readonly KeyShape[]): fc.Arbitrary<KeyPart[]> {
 
 let plans = 0;
 
-async function plan(table: string, shards: number, where?: string): Promise<Manifest> {
+async function plan(table: string, shards: number, more: Partial<Feed> = {}): Promise<Manifest> {
   const planned: Feed = {
     ...feed,
     table,
-    where,
     shards,
     label: undefined,
     split: undefined,
     transforms: [{ tensor: 'v', column: 'V', kind: 'cast', as: 'int64', fillNull: undefined }],
+    ...more,
   };
   plans += 1;
   const { manifest } = await planEpoch(
@@ -160,7 +161,7 @@ async function readKeys({ plan, readTimestamp }: Manifest, range: KeyRange, afte
     readTimestamp,
     blockRows: 7,
     afterKey,
-    filter: plan.where === undefined ? undefined : { where: plan.where, key: plan.key },
+    query: queryOf(plan),
   };
   for await (const block of readRange(channel, read)) {
     for (let row = 0; row < block.rowCount; row += 1) keys.push(keyAt(block, plan.key.length, row));
@@ -218,7 +219,10 @@ test('planEpoch() puts every row into exactly one shard, for every key type, ord
     // The laptop’s evaluator of GoogleSQL has no UUID to cast to.
     if (shape.some(({ code }) => code === 'UUID')) continue;
     const odd = [...values.values()].filter((value) => value === 1).length;
-    await assertCovered(await plan(`T${table}`, 3, 'V = 1 OR V > 5'), odd, `${wire} where`);
+    await assertCovered(await plan(`T${table}`, 3, { where: 'V = 1 OR V > 5' }), odd, `${wire} where`);
+    const key = shape.map(({ descending }, at) => ({ name: `K${at}`, descending }));
+    const text = `SELECT * FROM T${table} WHERE V = 1 OR V > 5`;
+    await assertCovered(await plan('query', 3, { sql: { text, key } }), odd, `${wire} sql`);
   }
 });
 

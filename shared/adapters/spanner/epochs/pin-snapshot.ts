@@ -1,5 +1,6 @@
 import type { Database, Snapshot } from '@google-cloud/spanner';
-import { ConfigError, PenstockError } from '../../../base/errors.ts';
+import { ConfigError, messageOf, PenstockError } from '../../../base/errors.ts';
+import type { Feed, SqlKeyColumn } from '../../../model/config/declaration.ts';
 import type { KeyCode, KeyColumn } from '../../../model/epochs/key.ts';
 import type { ContainedOffsets } from '../../../model/epochs/manifest.ts';
 import { numberOf, textOf } from './epoch-rows.ts';
@@ -35,9 +36,17 @@ const DEFAULT_RETENTION = '1h';
 const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 };
 const keyCodes = ['BOOL', 'INT64', 'FLOAT32', 'FLOAT64', 'NUMERIC', 'STRING', 'BYTES', 'DATE', 'TIMESTAMP', 'UUID'];
 
+/** A type in the metadata of a result. */
+interface TypeOfQuery {
+  readonly code?: unknown;
+  readonly arrayElementType?: { readonly code?: unknown } | null;
+}
+
 /** What a snapshot is to tell. */
 export interface SnapshotWish {
+  /** What is read: a table, or a query in its place. */
   readonly table: string;
+  readonly sql?: Feed['sql'];
   /** Names of the Kafka pipelines that write what is read. */
   readonly pipelines: readonly string[];
   /** Tables that are joined. */
@@ -71,11 +80,11 @@ export interface PinnedSnapshot extends PinnedTable {
 /**
  * Pins a read timestamp: one strong read-only transaction gives it, the checkpoints as of it, and the tables' keys.
  *
- * @throws {ConfigError} when there is no such table
+ * @throws {ConfigError} when there is no such table, or when the query is refused or has not the columns of its key
  */
 export async function pinSnapshot(
   database: Database,
-  { table, pipelines, joined }: SnapshotWish,
+  { table, sql, pipelines, joined }: SnapshotWish,
 ): Promise<PinnedSnapshot> {
   const [snapshot] = await database.getSnapshot({ strong: true, returnReadTimestamp: true });
   try {
@@ -85,7 +94,7 @@ export async function pinSnapshot(
     const retention = textOf((await query(snapshot, RETENTION, {}))[0], 'retention') || DEFAULT_RETENTION;
     return {
       readTimestamp: readTimestamp.toISOString(),
-      ...(await describeTable(snapshot, table)),
+      ...(sql ? await describeQuery(snapshot, sql) : await describeTable(snapshot, table)),
       joined: await describeJoined(snapshot, joined),
       retentionMs: durationMs(retention),
       checkpoints,
@@ -100,6 +109,31 @@ async function describeTable(snapshot: Snapshot, table: string): Promise<PinnedT
   if (columns.length === 0) throw noTable(table);
   const key = (await query(snapshot, KEY_COLUMNS, { table })).map((row) => keyColumn(table, row));
   return { key, types: new Map(columns.map((row) => [textOf(row, 'name').toLowerCase(), textOf(row, 'typeText')])) };
+}
+
+async function describeQuery(snapshot: Snapshot, { text, key }: NonNullable<Feed['sql']>): Promise<PinnedTable> {
+  const [, , metadata] = await snapshot
+    .run({ sql: `SELECT * FROM (${text}\n) LIMIT 0`, json: true })
+    .catch(queryRefused);
+  const types = new Map<string, string>();
+  for (const { name, type } of metadata.rowType?.fields ?? []) {
+    const column = (name ?? '').toLowerCase();
+    if (types.has(column)) throw wrongQuery(`has two columns ${name}`, 'Name each column once: SELECT a.Id AS Id');
+    types.set(column, typeText(type));
+  }
+  return { key: key.map((column) => queryKeyColumn(types, column)), types };
+}
+
+function queryKeyColumn(types: ReadonlyMap<string, string>, { name, descending }: SqlKeyColumn): KeyColumn {
+  const type = types.get(name.toLowerCase());
+  if (type === undefined) throw wrongQuery(`has no column ${name}, which its key names`, 'Select it, or name another');
+  return keyColumn('the query', { name, ordering: descending ? 'DESC' : 'ASC', typeText: type });
+}
+
+/** A type as INFORMATION_SCHEMA spells it, without a length. */
+function typeText(type: TypeOfQuery | null | undefined): string {
+  const code = String(type?.code ?? '');
+  return code === 'ARRAY' ? `ARRAY<${String(type?.arrayElementType?.code ?? '')}>` : code;
 }
 
 async function describeJoined(snapshot: Snapshot, tables: readonly string[]): Promise<Map<string, PinnedJoin>> {
@@ -168,6 +202,18 @@ function durationMs(text: string): number {
   const unit = unitMs[match?.[2] ?? ''];
   if (unit === undefined) throw new TypeError(`version_retention_period ${JSON.stringify(text)} is no duration`);
   return Number(match?.[1]) * unit;
+}
+
+function queryRefused(error: unknown): never {
+  // INVALID_ARGUMENT: what is wrong with the query, in Spanner's words.
+  if (typeof error === 'object' && error !== null && 'code' in error && error.code === 3) {
+    throw wrongQuery(`is refused by Spanner: ${messageOf(error)}`, 'Correct the query');
+  }
+  throw error;
+}
+
+function wrongQuery(message: string, remedy: string): ConfigError {
+  return new ConfigError([{ path: 'feeds.sql', message, remedy }]);
 }
 
 function noTable(table: string): ConfigError {

@@ -1,5 +1,6 @@
-import type { Key, KeyColumn } from '../../../model/epochs/key.ts';
+import type { Key } from '../../../model/epochs/key.ts';
 import type { KeyRange } from '../../../model/epochs/key-range.ts';
+import type { QuerySource } from '../../../model/epochs/range-query.ts';
 import type { ReadOptions } from '../../../model/epochs/read-options.ts';
 
 /** Rows of a key range of a table, as of one timestamp, in key order. */
@@ -16,7 +17,7 @@ export interface RangeRead {
   /** Rows of each block but the last. */
   readonly blockRows: number;
   readonly signal?: AbortSignal;
-  /** Only rows that meet a GoogleSQL condition; `key` is the table's. */
-  readonly filter?: { readonly where: string; readonly key: readonly KeyColumn[] } | undefined;
+  /** Read by a query: only rows that meet a condition, or rows of another query. */
+  readonly query?: QuerySource | undefined;
   readonly options?: ReadOptions | undefined;
 }

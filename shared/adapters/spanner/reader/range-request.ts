@@ -10,7 +10,7 @@ const READ_DIRECTED = 14;
 const QUERY_DIRECTED = 15;
 const priorities = { low: 1, medium: 2, high: 3 } as const;
 
-/** A call that gives the rows of a key range: a plain read, or a query where rows are filtered. */
+/** A call that gives the rows of a key range: a plain read, or a query. */
 export interface RangeRequest {
   readonly method: 'StreamingRead' | 'ExecuteStreamingSql';
   readonly bytes: Buffer;
@@ -19,12 +19,12 @@ export interface RangeRequest {
 /** Encodes the call for the rows of `read`. */
 export function rangeRequest(read: RangeRead, session: string): RangeRequest {
   const selector = selectTimestamp(wireTimestamp(read.readTimestamp));
-  const { table, columns, range, afterKey, filter, options = {} } = read;
+  const { table, columns, range, afterKey, query, options = {} } = read;
   // A message is a row of fields in any order: the options go behind what all calls have.
-  if (filter) {
-    const { sql, parameters } = rangeQuery({ table, columns, ...filter, range, afterKey });
-    const query = encodeQuery({ session, selector, sql, parameters });
-    return { method: 'ExecuteStreamingSql', bytes: Buffer.concat([query, optionFields(options, QUERY_DIRECTED)]) };
+  if (query) {
+    const { sql, parameters } = rangeQuery({ table, columns, ...query, range, afterKey });
+    const asked = encodeQuery({ session, selector, sql, parameters });
+    return { method: 'ExecuteStreamingSql', bytes: Buffer.concat([asked, optionFields(options, QUERY_DIRECTED)]) };
   }
   const plain = encodeRead({ session, selector, table, columns, keySet: keySetOf(read) });
   return { method: 'StreamingRead', bytes: Buffer.concat([plain, optionFields(options, READ_DIRECTED)]) };

@@ -1,3 +1,4 @@
+import { growingKeys } from '../../../model/epochs/growing-keys.ts';
 import { ownColumns, type PlannedJoin } from '../../../model/epochs/join.ts';
 import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
 import type { SpannerChannel } from '../channel.ts';
@@ -14,10 +15,16 @@ export interface RowsRead extends RangeRead {
 /**
  * Reads a key range as `readRange` does, joined columns with it: blocks of the columns asked for, in their order.
  *
- * A joined table is read before the first block, whole, at the same timestamp.
+ * A joined table is read before the first block, whole, at the same timestamp. That the keys of a query's rows grow is checked: no
+ * table says so.
  */
 export async function* readRows(channel: SpannerChannel, read: RowsRead): AsyncGenerator<ColumnBlock, void, undefined> {
   const own = ownColumns(read.columns, read.joins);
   const join = await openJoins(channel, { ...read, own });
-  for await (const block of readRange(channel, { ...read, columns: own })) yield join ? join(block) : block;
+  const { query, afterKey: after } = read;
+  const check = query?.sql === undefined ? undefined : growingKeys({ name: 'the query', key: query.key, after });
+  for await (const block of readRange(channel, { ...read, columns: own })) {
+    check?.(block);
+    yield join ? join(block) : block;
+  }
 }

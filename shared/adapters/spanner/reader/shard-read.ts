@@ -1,5 +1,6 @@
 import type { Key } from '../../../model/epochs/key.ts';
-import { blockRows, type Manifest, shardRanges } from '../../../model/epochs/manifest.ts';
+import { blockRows, type Manifest, type Plan, shardRanges } from '../../../model/epochs/manifest.ts';
+import type { QuerySource } from '../../../model/epochs/range-query.ts';
 import type { RowsRead } from './read-rows.ts';
 
 /**
@@ -27,8 +28,13 @@ export function shardRead(
     readTimestamp,
     blockRows: blockRows(plan),
     signal: wanted.signal,
-    filter: plan.where === undefined ? undefined : { where: plan.where, key: plan.key },
+    query: queryOf(plan),
     options: read,
     joins: plan.join ?? [],
   };
+}
+
+/** What the rows of a plan are asked for with; undefined where the table is read as it is. */
+export function queryOf({ where, sql, key }: Pick<Plan, 'where' | 'sql' | 'key'>): QuerySource | undefined {
+  return where === undefined && sql === undefined ? undefined : { where, sql, key };
 }

@@ -22,7 +22,7 @@ test('rangeRequest() sends priority, tag and directed reads, as the official cli
   const options = { priority: 'high', tag: 'feed_delays', replicas } as const;
   const plain = rangeRequest({ ...read, options }, 's');
   assert.equal(plain.method, 'StreamingRead');
-  const filtered = rangeRequest({ ...read, options, filter: { where: 'Delay > 0', key } }, 's');
+  const filtered = rangeRequest({ ...read, options, query: { where: 'Delay > 0', key } }, 's');
   assert.equal(filtered.method, 'ExecuteStreamingSql');
   for (const sent of [ReadRequest.decode(plain.bytes), ExecuteSqlRequest.decode(filtered.bytes)]) {
     const { requestOptions, directedReadOptions, transaction, session } = sent.toJSON();
@@ -51,9 +51,9 @@ test('rangeRequest() asks with low priority and of any replica unless it is told
 });
 
 test('rangeRequest() binds the keys of a filtered range as parameters, whatever they hold', () => {
-  const filter = { where: "Delay > 0 AND Id != ')'", key };
+  const query = { where: "Delay > 0 AND Id != ')'", key };
   const range = { from: ["a' OR TRUE --"], to: ['m'] };
-  const sent = ExecuteSqlRequest.decode(rangeRequest({ ...read, range, filter }, 's').bytes).toJSON();
+  const sent = ExecuteSqlRequest.decode(rangeRequest({ ...read, range, query }, 's').bytes).toJSON();
   assert.match(sent.sql, /^SELECT `Id`, `Delay` FROM `Flights` WHERE \(Delay > 0 AND Id != '\)'\n\) AND /);
   assert.match(sent.sql, / ORDER BY `Id`$/);
   assert.deepEqual(sent.params, {

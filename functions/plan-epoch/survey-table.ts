@@ -54,7 +54,7 @@ export async function surveyTable(
   const columns = fitted === undefined ? source.columns : source.columns.slice(0, source.keyLength);
   const fit = fitted === undefined ? fitTransforms(feed, columns, source.types) : undefined;
   const range = { from: undefined, to: undefined };
-  for await (const block of readRows(channel, { ...source, columns, range, blockRows: BLOCK_ROWS })) {
+  for await (const block of readRows(channel, { ...source, columns, range, blockRows: BLOCK_ROWS, reuse: true })) {
     fit?.add(block);
     sampleKeys(sampler, block, source.keyLength);
   }

@@ -163,7 +163,9 @@ class ShardReading {
     const { of: shard, position } = this.lease;
     const { columns } = this.#manifest.plan;
     const { channel, signal } = this.#tools;
-    return readRows(channel, shardRead(this.#manifest, { shard, columns, afterKey: position.afterKey, signal }));
+    const read = shardRead(this.#manifest, { shard, columns, afterKey: position.afterKey, signal });
+    // A block's batches are made before the next one is asked for.
+    return readRows(channel, { ...read, reuse: true });
   }
 
   async #deliver(block: ColumnBlock): Promise<void> {

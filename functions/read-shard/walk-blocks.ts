@@ -27,7 +27,8 @@ export async function* walkBlocks(
   const { plan } = manifest;
   const { shard, signal } = walk;
   const columns = divisionColumns(plan);
-  const blocks = readRows(channel, shardRead(manifest, { shard, columns, afterKey: walk.from.afterKey, signal }));
+  const read = shardRead(manifest, { shard, columns, afterKey: walk.from.afterKey, signal });
+  const blocks = readRows(channel, { ...read, reuse: true });
   let from = walk.from;
   for await (const block of blocks) {
     const batches = divideBlock(plan, { shard, position: from }, block, columns);

@@ -63,7 +63,7 @@ export interface SpannerChannel {
   close(): void;
 }
 
-/** Messages of a stream, one by one. */
+/** Messages of a stream, one by one: each is good until the next is asked for. */
 export interface MessageStream extends AsyncIterable<Buffer> {
   /** Gives the call up: it ends with CANCELLED. */
   cancel(): void;

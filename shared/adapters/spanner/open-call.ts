@@ -11,7 +11,10 @@ export interface GrpcCall extends AsyncIterable<Buffer> {
    * @throws what `onMessage` throws, which cancels the call
    */
   collect(onMessage: (message: Buffer) => void): Promise<void>;
-  /** Messages one by one: as long as none is asked for, the server waits. Ends with a `GrpcError` unless it succeeded. */
+  /**
+   * Messages one by one, each good until the next is asked for: as long as none is, the server waits. Ends with a `GrpcError`
+   * unless it succeeded.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined>;
   /** Gives the call up: it ends with CANCELLED. */
   cancel(): void;
@@ -19,7 +22,6 @@ export interface GrpcCall extends AsyncIterable<Buffer> {
 
 /** Follows the stream of a call to its status. */
 export function openCall(stream: ClientHttp2Stream, deadlineAt: number | undefined): GrpcCall {
-  const frames = new FrameReader();
   let failure: unknown;
   let status: IncomingHttpHeaders | undefined;
   let broken: unknown;
@@ -52,7 +54,7 @@ export function openCall(stream: ClientHttp2Stream, deadlineAt: number | undefin
     resolve();
   });
   /** Throws unless the call succeeded. */
-  const settle = async (): Promise<void> => {
+  const settle = async (frames: FrameReader): Promise<void> => {
     await closed;
     if (failure !== undefined) throw failure;
     if (!status) throw errorOfReset(stream.rstCode, stream.session?.destroyed !== false, broken);
@@ -62,6 +64,7 @@ export function openCall(stream: ClientHttp2Stream, deadlineAt: number | undefin
   };
   return {
     async collect(onMessage) {
+      const frames = new FrameReader();
       stream.on('data', (chunk: Buffer) => {
         if (failure !== undefined) return;
         try {
@@ -70,19 +73,47 @@ export function openCall(stream: ClientHttp2Stream, deadlineAt: number | undefin
           fail(error);
         }
       });
-      await settle();
+      await settle(frames);
     },
     async *[Symbol.asyncIterator]() {
-      try {
-        for await (const chunk of stream as AsyncIterable<Buffer>) {
-          for (const message of frames.push(chunk)) yield message;
+      const frames = new FrameReader({ reuse: true });
+      let ready: Buffer[] = [];
+      let wake = (): void => {};
+      let isClosed = false;
+      closed.then(() => {
+        isClosed = true;
+        wake();
+      });
+      // Not `for await`: it would join all chunks that wait into a new one first.
+      stream.on('data', (chunk: Buffer) => {
+        if (failure !== undefined) return;
+        try {
+          ready = frames.push(chunk);
+        } catch (error) {
+          fail(error);
         }
-      } catch (error) {
-        if (error instanceof GrpcError) fail(error);
+        if (ready.length === 0) return;
+        stream.pause();
+        wake();
+      });
+      try {
+        while (!isClosed || ready.length > 0) {
+          const messages = ready;
+          ready = [];
+          yield* messages;
+          if (isClosed) continue;
+          const { promise, resolve: wakeUp } = Promise.withResolvers<void>();
+          wake = wakeUp;
+          stream.resume();
+          await promise;
+        }
       } finally {
-        if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
+        if (!stream.destroyed) {
+          stream.close(constants.NGHTTP2_CANCEL);
+          stream.destroy();
+        }
       }
-      await settle();
+      await settle(frames);
     },
     cancel: () => fail(new GrpcError('CANCELLED', 'The call was given up')),
   };

@@ -18,7 +18,7 @@ const WARM_TURNS = 3;
 function firstBlock({ plan }: Manifest, frames: Buffer): ColumnBlock {
   const decoder = resultDecoder(plan.columns, ROWS);
   for (const message of grpcMessages(frames)) {
-    const [block] = decoder.push(message);
+    const [block] = decoder.blocks(message);
     if (block) return block;
   }
   throw new Error(`The recording has fewer than ${ROWS} rows`);

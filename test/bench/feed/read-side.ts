@@ -29,7 +29,7 @@ function ours({ plan, readTimestamp }: Manifest, windowBytes: number): { read: R
   const read = async (): Promise<Found> => {
     const found = { rows: 0, delays: 0 };
     const range = { from: undefined, to: undefined };
-    for await (const block of readRange(channel, { ...source, range, blockRows: BLOCK_ROWS })) {
+    for await (const block of readRange(channel, { ...source, range, blockRows: BLOCK_ROWS, reuse: true })) {
       const delays = block.columns[at];
       if (!delays) throw new Error('The column of delays is missing');
       const delay = numberReader(delays);

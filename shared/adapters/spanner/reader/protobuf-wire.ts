@@ -6,6 +6,13 @@ export const wireFixed64 = 1;
 export const wireBytes = 2;
 const wireFixed32 = 5;
 
+/** Tags of `google.protobuf.Value`. */
+export const NULL_VALUE = 0x08;
+export const NUMBER_VALUE = 0x11;
+export const STRING_VALUE = 0x1a;
+export const BOOL_VALUE = 0x20;
+export const LIST_VALUE = 0x32;
+
 const MAX_VARINT_BYTES = 10;
 
 /** A place in protobuf bytes; reads move it on and never beyond `end`. */
@@ -13,6 +20,13 @@ export interface WireCursor {
   readonly bytes: Buffer;
   at: number;
   end: number;
+}
+
+/** Values of a message, each a `google.protobuf.Value`: value `v` is `bytes[froms[v] … tos[v])`. */
+export interface WireValues {
+  readonly bytes: Buffer;
+  readonly froms: Int32Array;
+  readonly tos: Int32Array;
 }
 
 /** Reads a varint that must be below 2^53: a tag, a length, a flag or an enum. */

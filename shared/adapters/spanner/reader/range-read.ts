@@ -16,6 +16,8 @@ export interface RangeRead {
   readonly readTimestamp: string;
   /** Rows of each block but the last. */
   readonly blockRows: number;
+  /** A block is good until the next is asked for: its memory is used again, since fresh memory costs more than its filling. */
+  readonly reuse?: boolean;
   readonly signal?: AbortSignal;
   /** Read by a query: only rows that meet a condition, or rows of another query. */
   readonly query?: QuerySource | undefined;

@@ -30,7 +30,7 @@ export async function* readRange(
   channel: SpannerChannel,
   read: RangeRead,
 ): AsyncGenerator<ColumnBlock, void, undefined> {
-  const decoder = resultDecoder(read.columns, read.blockRows);
+  const decoder = resultDecoder(read.columns, read.blockRows, read);
   let afterKey = read.afterKey;
   for (let tries = 1; ; tries += 1) {
     const broken: { error?: unknown } = {};
@@ -63,7 +63,7 @@ async function* readOnce(
   try {
     session = await channel.session();
     for await (const message of messages(channel, read, session)) {
-      yield* decoder.push(message);
+      yield* decoder.blocks(message);
     }
   } catch (error) {
     if (error instanceof DecodeError) throw error;

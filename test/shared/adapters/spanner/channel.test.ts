@@ -88,19 +88,28 @@ test('call() sends nothing to a server whose certificate nobody vouches for', as
   await new Promise((resolve) => tls.close(resolve));
 });
 
+const lengthOf = ({ length }: Buffer): number => length;
+
 test('FrameReader finds the same messages however their bytes are cut', () => {
-  const messages = [Buffer.from('a'), Buffer.alloc(0), Buffer.alloc(70_000, 'b'), Buffer.from('c')];
+  const long = [Buffer.alloc(70_000, 'b'), Buffer.alloc(69_000, 'd')];
+  const messages = [Buffer.from('a'), Buffer.alloc(0), ...long, Buffer.from('c')];
   const all = Buffer.concat(messages.flatMap((message) => [frameHead(message.length), message]));
   for (const size of [1, 2, 5, 7, 4_096, 70_003, all.length]) {
     const reader = new FrameReader();
+    const reusing = new FrameReader({ reuse: true });
     const found: Buffer[] = [];
-    for (let at = 0; at < all.length; at += size) found.push(...reader.push(all.subarray(at, at + size)));
+    const copied: Buffer[] = [];
+    for (let at = 0; at < all.length; at += size) {
+      const chunk = all.subarray(at, at + size);
+      found.push(...reader.push(chunk));
+      copied.push(...reusing.push(chunk).map((message) => Buffer.from(message)));
+    }
     reader.finish();
-    assert.ok(Buffer.concat(found).equals(Buffer.concat(messages)));
-    assert.deepEqual(
-      found.map(({ length }) => length),
-      messages.map(({ length }) => length),
-    );
+    reusing.finish();
+    for (const given of [found, copied]) {
+      assert.ok(Buffer.concat(given).equals(Buffer.concat(messages)), `in pieces of ${size}`);
+      assert.deepEqual(given.map(lengthOf), messages.map(lengthOf));
+    }
   }
   const cut = new FrameReader();
   cut.push(all.subarray(0, 9));

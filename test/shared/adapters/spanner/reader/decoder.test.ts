@@ -96,11 +96,21 @@ function rowsOf(blocks: readonly ColumnBlock[]): Value[][] {
   );
 }
 
+/** All blocks at once, after the last: each must have kept its own arrays. */
 function decode(messages: readonly Buffer[], blockRows = 3): Value[][] {
   const decoder = resultDecoder(names, blockRows);
-  const blocks = messages.flatMap((message) => decoder.push(message));
+  const blocks = messages.flatMap((message) => [...decoder.blocks(message)]);
   const last = decoder.finish();
   return rowsOf(last ? [...blocks, last] : blocks);
+}
+
+/** Each block as it comes, of a decoder that uses its arrays again. */
+function decodeReusing(messages: readonly Buffer[], blockRows = 3): Value[][] {
+  const decoder = resultDecoder(names, blockRows, { reuse: true });
+  const rows: Value[][] = [];
+  for (const message of messages) for (const block of decoder.blocks(message)) rows.push(...rowsOf([block]));
+  const last = decoder.finish();
+  return last ? [...rows, ...rowsOf([last])] : rows;
 }
 
 function encode(parts: protos.google.spanner.v1.IPartialResultSet): Buffer {
@@ -136,6 +146,7 @@ test('resultDecoder() gives every value of every type as it was sent, however th
         from += size;
       }
       assert.deepEqual(decode(messages), rows);
+      assert.deepEqual(decodeReusing(messages), rows);
     }),
     { numRuns: 200 },
   );
@@ -166,8 +177,9 @@ test('resultDecoder() joins a text that is cut at any byte', () => {
   const described = encode({ metadata: { rowType: { fields: [{ name: 'S', type: { code: 6 } }] } } });
   for (let at = 0; at <= whole.length; at += 1) {
     const decoder = resultDecoder(['S'], 1);
-    decoder.push(Buffer.concat([described, message(stringField(whole.subarray(0, at)), Buffer.from([0x18, 1]))]));
-    const [block] = decoder.push(message(stringField(whole.subarray(at))));
+    const start = message(stringField(whole.subarray(0, at)), Buffer.from([0x18, 1]));
+    assert.deepEqual([...decoder.blocks(Buffer.concat([described, start]))], []);
+    const [block] = decoder.blocks(message(stringField(whole.subarray(at))));
     assert.deepEqual(block && rowsOf([block]), [[textValue(whole.toString())]]);
   }
 });
@@ -205,6 +217,9 @@ test('resultDecoder() refuses a STRUCT and says which column has it', () => {
   const struct = { code: 9, structType: { fields: [{ name: 'a', type: { code: 2 } }] } };
   for (const type of [struct, { code: 8, arrayElementType: struct }]) {
     const message = encode({ metadata: { rowType: { fields: [{ name: 'X', type }] } } });
-    assert.throws(() => resultDecoder(['X'], 1).push(message), /column X has type \d+, which no tensor is made of/);
+    assert.throws(
+      () => [...resultDecoder(['X'], 1).blocks(message)],
+      /column X has type \d+, which no tensor is made of/,
+    );
   }
 });

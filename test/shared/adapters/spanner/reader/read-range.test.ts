@@ -209,7 +209,7 @@ test('resultDecoder() turns damaged bytes into an error or into rows, and never 
       if (at < damaged.length) damaged[at] = byte;
       try {
         const decoder = resultDecoder(['Id', 'S'], 7);
-        const blocks = decoder.push(damaged);
+        const blocks = [...decoder.blocks(damaged)];
         const last = decoder.finish();
         assert.ok(rowsOf(last ? [...blocks, last] : blocks).length <= 40);
       } catch (error) {
@@ -223,7 +223,7 @@ test('resultDecoder() turns damaged bytes into an error or into rows, and never 
 test('resultDecoder() refuses values of another type, rows in part and columns that were not asked for', () => {
   const push = (values: protos.google.protobuf.IValue[], names = ['Id', 'S']) => {
     const decoder = resultDecoder(names, 7);
-    decoder.push(message(values, true));
+    assert.deepEqual([...decoder.blocks(message(values, true))], []);
     return decoder.finish();
   };
   const id = { stringValue: '1' };

@@ -6,8 +6,26 @@ export interface Schema {
   readonly tables: ReadonlyMap<string, Table>;
   /** By lower-case index name, in order of creation. */
   readonly indexes: ReadonlyMap<string, Index>;
+  /** Database roles by name, `public` among them. */
+  readonly roles: ReadonlyMap<string, Role>;
   /** `ALTER DATABASE … SET OPTIONS (version_retention_period = …)`; 1 hour unless set. */
   readonly versionRetentionMs: number;
+}
+
+export type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';
+
+/** A database role. Unlike other names, its own and those in its grants keep their case. */
+export interface Role {
+  readonly name: string;
+  /** By table, then by privilege: granted on the whole table, and on columns, each revoked by itself. */
+  readonly grants: ReadonlyMap<string, ReadonlyMap<Privilege, TableGrant>>;
+  /** The roles whose privileges it inherits. */
+  readonly memberOf: ReadonlySet<string>;
+}
+
+export interface TableGrant {
+  readonly whole: boolean;
+  readonly columns: ReadonlySet<string>;
 }
 
 export interface Table {

@@ -8,6 +8,7 @@ import { constraintNames, withConstraintNames } from './constraint-names.ts';
 import { MAX_COLUMNS } from './limits.ts';
 import type { ParsedConstraint } from './parse-constraint.ts';
 import { printType } from './print-type.ts';
+import { refuseGranted } from './roles.ts';
 import { childrenOf, columnNamed, findColumn, findTable, indexesOn, sameName, schemaError } from './schema-error.ts';
 import type { ColumnChange, ColumnDefinition, TableAction } from './statement.ts';
 
@@ -60,6 +61,7 @@ function dropColumn(schema: Schema, table: Table, name: string): Table {
   const column = findColumn(table, name);
   if (isKey(table, column)) throw schemaError(`Cannot drop key column ${column.name} from table ${table.name}`);
   refuseForeignKeyUse(schema, table, column.name, 'drop');
+  refuseGranted(schema, table, column.name);
   const index = indexesOn(schema, table).find((candidate) =>
     [...candidate.key.map((part) => part.column), ...candidate.storing].some((used) => sameName(used, name)),
   );

@@ -6,6 +6,7 @@ import { foreignKeysOn } from './check-foreign-keys.ts';
 import { ancestorsOf, checkKey, checkTable } from './check-table.ts';
 import { constraintNames, withConstraintNames } from './constraint-names.ts';
 import { parse } from './parse.ts';
+import { changeGrants, changeMembers, createRole, dropRole, refuseGranted } from './roles.ts';
 import { childrenOf, findColumn, findTable, indexesOn, sameName, schemaError } from './schema-error.ts';
 
 /** Spanner's limits. Source: https://cloud.google.com/spanner/quotas#tables */
@@ -36,6 +37,16 @@ export function applyDdl(schema: Schema, statement: string): Schema {
       const table = alterTable(schema, parsed.table, parsed.action);
       return { ...schema, tables: new Map(schema.tables).set(table.name.toLowerCase(), table) };
     }
+    case 'create-role':
+      return createRole(schema, parsed.name);
+    case 'drop-role':
+      return dropRole(schema, parsed.name);
+    case 'grant':
+    case 'revoke':
+      return changeGrants(schema, parsed);
+    case 'grant-role':
+    case 'revoke-role':
+      return changeMembers(schema, parsed);
     case 'alter-database':
       return { ...schema, versionRetentionMs: parsed.versionRetentionMs };
   }
@@ -106,6 +117,7 @@ function dropTable(schema: Schema, name: string, ifExists: boolean): Schema {
     const names = referring.map(({ foreignKey }) => foreignKey.name).join(', ');
     throw schemaError(`Cannot drop table ${table.name}: foreign keys refer to it: ${names}. Drop them first`);
   }
+  refuseGranted(schema, table);
   const tables = new Map(schema.tables);
   tables.delete(table.name.toLowerCase());
   return { ...schema, tables };

@@ -1,6 +1,7 @@
 import { parseColumnDefinition, parseColumnOptions } from './parse-column.ts';
 import { parseConstraint, seesConstraint } from './parse-constraint.ts';
 import { parseOnDelete } from './parse-on-delete.ts';
+import { parseGrant } from './parse-role.ts';
 import { parseColumn, parseCreateTable, parseKeyPart, parseRowDeletionPolicy } from './parse-table.ts';
 import type { ColumnChange, Statement, TableAction } from './statement.ts';
 import { TokenCursor } from './token-cursor.ts';
@@ -15,7 +16,6 @@ const UNSUPPORTED_OBJECTS = [
   ['LOCALITY', 'GROUP'],
   ['VIEW'],
   ['SEQUENCE'],
-  ['ROLE'],
   ['SCHEMA'],
   ['MODEL'],
   ['FUNCTION'],
@@ -36,7 +36,9 @@ export function parse(source: string): Statement {
 }
 
 function parseStatement(cursor: TokenCursor): Statement {
-  for (const word of ['GRANT', 'REVOKE', 'ANALYZE', 'RENAME'] as const) {
+  if (cursor.take('GRANT')) return parseGrant(cursor, 'grant');
+  if (cursor.take('REVOKE')) return parseGrant(cursor, 'revoke');
+  for (const word of ['ANALYZE', 'RENAME'] as const) {
     if (cursor.sees(word)) throw cursor.unsupported(`${word} statements`);
   }
   if (cursor.take('CREATE')) return parseCreate(cursor);
@@ -47,6 +49,7 @@ function parseStatement(cursor: TokenCursor): Statement {
 
 function parseCreate(cursor: TokenCursor): Statement {
   if (cursor.take('TABLE')) return parseCreateTable(cursor);
+  if (cursor.take('ROLE')) return { kind: 'create-role', name: cursor.expectName('role name') };
   const unique = cursor.take('UNIQUE');
   const nullFiltered = cursor.take('NULL_FILTERED');
   if (cursor.take('INDEX')) return parseCreateIndex(cursor, { unique, nullFiltered });
@@ -74,6 +77,7 @@ function parseCreateIndex(cursor: TokenCursor, flags: { unique: boolean; nullFil
 }
 
 function parseDrop(cursor: TokenCursor): Statement {
+  if (cursor.take('ROLE')) return { kind: 'drop-role', name: cursor.expectName('role name') };
   for (const what of ['TABLE', 'INDEX'] as const) {
     if (!cursor.take(what)) continue;
     const ifExists = cursor.take('IF', 'EXISTS');

@@ -1,6 +1,7 @@
 import type { CheckConstraint, Column, ForeignKey, Index, KeyPart, Schema, Table } from '../schema.ts';
 import { isAutomaticName } from './constraint-names.ts';
 import { emptySchema } from './empty-schema.ts';
+import { printRoles } from './print-roles.ts';
 import { printType } from './print-type.ts';
 import { reservedWords } from './reserved-words.ts';
 import { printRetention } from './version-retention.ts';
@@ -31,6 +32,7 @@ export function printDdl(schema: Schema, databaseName = 'db'): string[] {
   }
   statements.push(...later);
   for (const index of schema.indexes.values()) statements.push(printIndex(index));
+  statements.push(...printRoles(schema, printName));
   return statements;
 }
 

@@ -1,4 +1,4 @@
-import type { Column, Generation, Index, Table } from '../schema.ts';
+import type { Column, Generation, Index, Privilege, Table } from '../schema.ts';
 import type { SpannerType } from '../values.ts';
 import type { ParsedConstraint } from './parse-constraint.ts';
 
@@ -8,8 +8,27 @@ export type Statement =
   | { readonly kind: 'create-index'; readonly ifNotExists: boolean; readonly index: Index }
   | { readonly kind: 'drop-table'; readonly ifExists: boolean; readonly name: string }
   | { readonly kind: 'drop-index'; readonly ifExists: boolean; readonly name: string }
+  | { readonly kind: 'create-role' | 'drop-role'; readonly name: string }
+  | {
+      readonly kind: 'grant' | 'revoke';
+      readonly privileges: readonly PrivilegeList[];
+      readonly tables: readonly string[];
+      readonly roles: readonly string[];
+    }
+  | {
+      readonly kind: 'grant-role' | 'revoke-role';
+      /** Whose privileges `roles` inherit. */
+      readonly granted: readonly string[];
+      readonly roles: readonly string[];
+    }
   | { readonly kind: 'alter-table'; readonly table: string; readonly action: TableAction }
   | { readonly kind: 'alter-database'; readonly name: string; readonly versionRetentionMs: number };
+
+/** One privilege of a GRANT; on the whole table where no columns are named. */
+export interface PrivilegeList {
+  readonly privilege: Privilege;
+  readonly columns: readonly string[] | undefined;
+}
 
 export type TableAction =
   | { readonly kind: 'add-column'; readonly ifNotExists: boolean; readonly column: Column }

@@ -17,6 +17,8 @@ export interface Instance {
 export interface Session {
   readonly name: string;
   readonly multiplexed: boolean;
+  /** The database role that it acts as; absent, it may do everything. */
+  readonly role?: string | undefined;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
 }

@@ -11,8 +11,8 @@ export function* snapshotRecords(catalog: Catalog): Generator<JournalRecord, voi
   for (const { database, transactions } of catalog.databases.values()) {
     yield* databaseRecords(database, transactions.committedAt());
   }
-  for (const { name, multiplexed, createdAt } of catalog.sessions.values()) {
-    yield { kind: 'session', name, multiplexed, createdAt };
+  for (const session of catalog.sessions.values()) {
+    yield { kind: 'session', ...session };
   }
 }
 

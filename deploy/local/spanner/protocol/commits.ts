@@ -2,6 +2,7 @@ import type { google as types } from '@google-cloud/spanner-api/build/protos/pro
 import { status } from '@grpc/grpc-js';
 import { type CallContext, type Method, RpcError, serverStream, unary } from '../../grpc.ts';
 import { aborted, type CommitResult } from '../engine/database.ts';
+import { requireWrites } from '../engine/privileges.ts';
 import { google, spanner, strict } from './messages.ts';
 import { beginTransaction } from './read-views.ts';
 import type { Sessions } from './sessions.ts';
@@ -69,6 +70,7 @@ async function commit(sessions: Sessions, request: ICommitRequest, shouldAbort: 
   const { database, transactions, session } = sessions.open(request.session);
   const mutations = request.mutations ?? [];
   checkCommitDelay(request);
+  requireWrites(database.stores.schema, session.role, mutations);
   const id = text(request.transactionId);
   if (!id && !request.singleUseTransaction?.readWrite) {
     throw new RpcError(
@@ -89,10 +91,12 @@ async function* batchWrite(
   sessions: Sessions,
   request: types.spanner.v1.IBatchWriteRequest,
 ): AsyncGenerator<types.spanner.v1.BatchWriteResponse> {
-  const { database } = sessions.open(request.session);
+  const { database, session } = sessions.open(request.session);
   for (const [index, group] of (request.mutationGroups ?? []).entries()) {
     try {
-      const { timestamp } = await database.commit({ mutations: group.mutations ?? [] });
+      const mutations = group.mutations ?? [];
+      requireWrites(database.stores.schema, session.role, mutations);
+      const { timestamp } = await database.commit({ mutations });
       yield spanner.BatchWriteResponse.create({
         indexes: [index],
         status: { code: status.OK },

@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { type Method, RpcError, unary } from '../../grpc.ts';
 import { parseCreateDatabase } from '../ddl/create-database.ts';
 import { printDdl } from '../ddl/print.ts';
+import { systemRoles } from '../ddl/system-roles.ts';
 import type { Catalog } from '../engine/catalog.ts';
 import type { Database } from '../engine/database.ts';
 import { checkRequestSize, google, strict } from './messages.ts';
@@ -120,6 +121,17 @@ function databaseMethods(catalog: Catalog, operations: Operations): Method[] {
       strict(admin.ListDatabaseOperationsRequest),
       strict(admin.ListDatabaseOperationsResponse),
       ({ parent }) => admin.ListDatabaseOperationsResponse.create({ operations: operations.list(parent) }),
+    ),
+    unary(
+      `${SERVICE}/ListDatabaseRoles`,
+      strict(admin.ListDatabaseRolesRequest),
+      strict(admin.ListDatabaseRolesResponse),
+      ({ parent }) => {
+        const { roles } = catalog.database(parent).database.stores.schema;
+        const names = [...new Set([...systemRoles, ...roles.keys()])];
+        const databaseRoles = names.map((name) => ({ name: `${parent}/databaseRoles/${name}` }));
+        return admin.ListDatabaseRolesResponse.create({ databaseRoles });
+      },
     ),
   ];
 }

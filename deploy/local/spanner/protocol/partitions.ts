@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { type Method, RpcError, unary } from '../../grpc.ts';
 import type { KeyRange } from '../engine/key-ranges.ts';
+import { requireSelect } from '../engine/privileges.ts';
 import { type PlannedRead, planRead, readRows } from '../engine/read-rows.ts';
 import { checkRequestSize, spanner, strict, toNumber } from './messages.ts';
 import { readView } from './read-views.ts';
@@ -26,6 +27,7 @@ export function partitionMethods(sessions: Sessions): Method[] {
         const view = await readView(place, request.transaction, context.signal);
         const { table, index, columns, keySet } = request;
         const plan = planRead(place.database.stores, { table, index, columns, keySet: keySet ?? {}, limit: 0 });
+        requireSelect(place.database.stores.schema, place.session.role, plan.store.table, columns);
         const wanted = toNumber(request.partitionOptions?.maxPartitions) || DEFAULT_PARTITIONS;
         const partitions = cutRanges(plan, view.timestamp, Math.min(wanted, MAX_PARTITIONS));
         return spanner.PartitionResponse.create({

@@ -1,6 +1,7 @@
 import type { google as types } from '@google-cloud/spanner-api/build/protos/protos.js';
 import { status } from '@grpc/grpc-js';
 import { type CallContext, type MessageType, type Method, RpcError, serverStream, unary } from '../../grpc.ts';
+import { requireSelect } from '../engine/privileges.ts';
 import { type PlannedRead, planRead, type ReadRow, readRows } from '../engine/read-rows.ts';
 import type { StructField } from '../values.ts';
 import { checkRequestSize, spanner, strict, toNumber } from './messages.ts';
@@ -85,6 +86,7 @@ function streamRead(place: Place, request: IReadRequest, view: ReadView): Iterab
     keySet: request.keySet ?? {},
     limit: toNumber(request.limit),
   });
+  requireSelect(database.stores.schema, place.session.role, planned.store.table, request.columns ?? []);
   const partition = request.partitionToken as Uint8Array | undefined;
   const plan: PlannedRead = partition?.length ? { ...planned, ranges: decodeRanges(partition) } : planned;
   const position = startPosition(request.resumeToken as Uint8Array | undefined, view);

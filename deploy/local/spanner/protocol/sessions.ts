@@ -3,6 +3,7 @@ import type { google as types } from '@google-cloud/spanner-api/build/protos/pro
 import { status } from '@grpc/grpc-js';
 import { type Method, RpcError, unary } from '../../grpc.ts';
 import type { Catalog, OpenDatabase, Session } from '../engine/catalog.ts';
+import { requireRole } from '../engine/privileges.ts';
 import { google, spanner, strict } from './messages.ts';
 import { toTimestamp } from './timestamps.ts';
 
@@ -22,13 +23,13 @@ export class Sessions {
     this.#now = now;
   }
 
-  create(database: string, multiplexed: boolean): Session {
-    this.#catalog.database(database);
+  create(database: string, { multiplexed, role }: Pick<Session, 'multiplexed' | 'role'>): Session {
+    requireRole(this.#catalog.database(database).database.stores.schema, role);
     if (this.#catalog.sessions.size >= MAX_SESSIONS) {
       throw new RpcError(status.RESOURCE_EXHAUSTED, `The server holds ${MAX_SESSIONS} sessions: delete some.`);
     }
     const name = `${database}/sessions/${randomBytes(16).toString('base64url')}`;
-    this.#catalog.record({ kind: 'session', name, multiplexed, createdAt: this.#now() });
+    this.#catalog.record({ kind: 'session', name, multiplexed, role, createdAt: this.#now() });
     return this.find(name);
   }
 
@@ -43,7 +44,9 @@ export class Sessions {
   /** A session and the database that it belongs to. */
   open(name: string | null | undefined): OpenDatabase & { readonly session: Session } {
     const session = this.find(name ?? '');
-    return { session, ...this.#catalog.database(databaseOf(session.name)) };
+    const open = this.#catalog.database(databaseOf(session.name));
+    requireRole(open.database.stores.schema, session.role);
+    return { session, ...open };
   }
 
   list(database: string): Session[] {
@@ -67,10 +70,11 @@ export class Sessions {
   }
 
   message(session: Session): types.spanner.v1.ISession {
-    const { name, multiplexed, createdAt } = session;
+    const { name, multiplexed, role, createdAt } = session;
     return {
       name,
       multiplexed,
+      ...(role !== undefined && { creatorRole: role }),
       createTime: toTimestamp(createdAt * 1000),
       approximateLastUseTime: toTimestamp((this.#usedAt.get(name) ?? createdAt) * 1000),
     };
@@ -83,13 +87,8 @@ export function sessionMethods(sessions: Sessions): Method[] {
     database: string,
     template: types.spanner.v1.ISession | null | undefined,
   ): types.spanner.v1.ISession => {
-    if (template?.creatorRole) {
-      throw new RpcError(
-        status.UNIMPLEMENTED,
-        "Database roles are not part of the laptop's Spanner: leave creator_role empty.",
-      );
-    }
-    return sessions.message(sessions.create(database, template?.multiplexed ?? false));
+    const role = template?.creatorRole || undefined;
+    return sessions.message(sessions.create(database, { multiplexed: template?.multiplexed ?? false, role }));
   };
   return [
     unary(`${SERVICE}/CreateSession`, strict(spanner.CreateSessionRequest), strict(spanner.Session), (request) =>

@@ -2,6 +2,8 @@ import type { google as types } from '@google-cloud/spanner-api/build/protos/pro
 import { status } from '@grpc/grpc-js';
 import { type CallContext, type Method, RpcError, serverStream, unary } from '../../grpc.ts';
 import { EVERYTHING } from '../engine/key-ranges.ts';
+import { requireSelect, schemaSeenBy } from '../engine/privileges.ts';
+import type { Schema, Table } from '../schema.ts';
 import type { SqlEvaluator, SqlPlan } from '../sql/evaluator.ts';
 import { cellsAt } from '../storage/row-version.ts';
 import { pick, type Stores, tableStore } from '../storage/stores.ts';
@@ -70,19 +72,29 @@ async function runSql(
   const position = startPosition(bytes(request.resumeToken), view);
   checkRetention(place.database, position.timestamp);
   const params = queryParameters(request);
+  const seen = seenBy(stores.schema, place.session.role);
   if (request.queryMode === QueryMode.PLAN || request.queryMode === 'PLAN') {
-    const plan = await (await evaluator()).analyze({ sql, params, schema: stores.schema });
+    const plan = await (await evaluator()).analyze({ ...seen, sql, params });
     return encodePlan(plan, view);
   }
   const query: Parameters<SqlEvaluator['query']>[0] = {
+    ...seen,
     sql,
     params,
-    schema: stores.schema,
     rows: (table) => tableRows(stores, table.name, position.timestamp),
   };
   const result = await (await evaluator()).query(query);
   for (const name of result.tables) view.readSet?.add(tableStore(stores, name), EVERYTHING);
   return encodeRows(result.fields, result.rows, view, request);
+}
+
+/** The schema as a session's role sees it, and what it may read of it. */
+function seenBy(schema: Schema, role: string | undefined) {
+  return {
+    schema,
+    describedSchema: schemaSeenBy(schema, role),
+    authorize: (table: Table, columns: readonly string[]) => requireSelect(schema, role, table, columns),
+  };
 }
 
 /** All rows of a table at a timestamp, each as long as the table has columns. */

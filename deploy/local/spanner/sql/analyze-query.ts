@@ -50,6 +50,14 @@ export async function analyzeQuery(session: ZetaSqlSession, query: Omit<SqlQuery
     (name, position) => visible.find((table) => table.name === name)?.columns[position]?.type,
   );
   refuseStructs(analysis);
+  for (const table of query.schema.tables.values()) {
+    const used = analysis.scans.get(table.name);
+    if (used)
+      query.authorize?.(
+        table,
+        [...used].map((position) => table.columns[position]?.name ?? ''),
+      );
+  }
   return { sql, analysis, tables: visible.filter((table) => analysis.scans.has(table.name)) };
 }
 

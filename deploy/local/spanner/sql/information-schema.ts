@@ -4,6 +4,7 @@ import { printRetention } from '../ddl/version-retention.ts';
 import type { Column, Index, KeyPart, Schema, Table } from '../schema.ts';
 import type { Cell } from '../values.ts';
 import { constraintViews } from './constraint-views.ts';
+import { roleViews } from './role-views.ts';
 import { CATALOG, OWN_SCHEMA, place, TABLE_COLUMNS, USER_SCHEMA, type View } from './view.ts';
 
 /**
@@ -113,6 +114,7 @@ const VIEWS: readonly View[] = [
     ],
   },
   ...constraintViews,
+  ...roleViews,
   ...emptyViews(),
 ];
 

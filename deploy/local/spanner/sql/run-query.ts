@@ -151,5 +151,5 @@ function encodeHead(
 }
 
 function rowsOf(table: Table, query: SqlQuery): Iterable<readonly Cell[]> {
-  return informationSchemaRows(table.name, query.schema) ?? query.rows(table);
+  return informationSchemaRows(table.name, query.describedSchema ?? query.schema) ?? query.rows(table);
 }

@@ -26,7 +26,13 @@ export type JournalRecord =
       readonly transaction: string | undefined;
       readonly rows: readonly JournalRow[];
     }
-  | { readonly kind: 'session'; readonly name: string; readonly multiplexed: boolean; readonly createdAt: number }
+  | {
+      readonly kind: 'session';
+      readonly name: string;
+      readonly multiplexed: boolean;
+      readonly role?: string | undefined;
+      readonly createdAt: number;
+    }
   | { readonly kind: 'drop-session'; readonly name: string };
 
 export function encodeRecord(record: JournalRecord): Buffer {

@@ -55,6 +55,7 @@ test('printDdl() writes statements that make the same schema again', () => {
 function schemas(): fc.Arbitrary<Schema> {
   const retention = fc.integer({ min: 3600, max: 7 * 86_400 }).map((seconds) => seconds * 1000);
   return fc.tuple(fc.array(tableShapes(), { maxLength: 4 }), retention).map(([shapes, versionRetentionMs]) => {
+    const { roles } = emptySchema;
     const tables = new Map<string, Table>();
     const indexes = new Map<string, Index>();
     for (const { table, indexed, child } of shapes) {
@@ -65,7 +66,7 @@ function schemas(): fc.Arbitrary<Schema> {
       const childName = `${table.name.slice(0, 100)}_c`;
       if (child) tables.set(childName.toLowerCase(), asChild(table, childName, child));
     }
-    return { tables, indexes, versionRetentionMs };
+    return { tables, indexes, roles, versionRetentionMs };
   });
 }
 

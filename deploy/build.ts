@@ -52,16 +52,22 @@ const protosBesideBundle: Plugin = {
 };
 
 /**
- * What few deployments load stays out of the file that all of them load: telemetry costs 4 MB as mere text. Its entry lies in
- * the same folder, as the bundle's import expects it.
+ * What not every deployment loads stays out of the file that all of them load: telemetry costs 4 MB as mere text, policies 4 MB of
+ * WebAssembly. Their entries lie in the same folder, as the bundle's imports expect them.
  */
-const TELEMETRY = join(root, 'shared/adapters/telemetry/otlp.ts');
-const telemetryBesideBundle: Plugin = {
-  name: 'telemetry-beside-bundle',
+const BESIDE = {
+  'telemetry/open-telemetry.ts': 'shared/adapters/telemetry/otlp.ts',
+  'connect/authority.ts': 'shared/adapters/policy/cedar-engine.ts',
+};
+const WASM = 'cedar_wasm_bg.wasm';
+const besideBundle: Plugin = {
+  name: 'beside-bundle',
   setup(plugin) {
-    plugin.onResolve({ filter: /^\.\/otlp\.ts$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './otlp.js', external: true } : undefined,
-    );
+    for (const name of Object.values(BESIDE).map((path) => basename(path, '.ts'))) {
+      plugin.onResolve({ filter: new RegExp(`^\\./${name}\\.ts$`) }, ({ kind }) =>
+        kind === 'dynamic-import' ? { path: `./${name}.js`, external: true } : undefined,
+      );
+    }
   },
 };
 
@@ -81,9 +87,11 @@ async function buildFunction(
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const entries = ['index', 'worker', 'thread'].filter((entry) => existsSync(join(source, `${entry}.ts`)));
-  const telemetry = readdirSync(source).some((file) => importsTelemetry(join(source, file))) ? [TELEMETRY] : [];
+  const beside = Object.entries(BESIDE).flatMap(([imported, path]) =>
+    readdirSync(source).some((file) => imports(join(source, file), imported)) ? [join(root, path)] : [],
+  );
   const result = await build({
-    entryPoints: [...entries.map((entry) => join(source, `${entry}.ts`)), ...telemetry].map((path) => ({
+    entryPoints: [...entries.map((entry) => join(source, `${entry}.ts`)), ...beside].map((path) => ({
       in: path,
       out: basename(path, '.ts'),
     })),
@@ -96,7 +104,7 @@ async function buildFunction(
     // The form that carries its WebAssembly in itself: a file beside it would not be found from a bundle.
     alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
     define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
-    plugins: [...plugins, protosBesideBundle, telemetryBesideBundle],
+    plugins: [...plugins, protosBesideBundle, besideBundle],
     sourcemap: 'linked',
     sourcesContent: false,
     // Measured: minified bundles start slower, since Node compiles lazily by function.
@@ -106,6 +114,10 @@ async function buildFunction(
     logOverride: { 'empty-import-meta': 'error' },
   });
   if (Object.keys(result.metafile.inputs).some((path) => path.includes('node_modules/google-gax/'))) copyProtos(out);
+  if (existsSync(join(out, 'cedar-engine.js'))) {
+    // Cedar reads it from its own folder, which is the bundle's.
+    cpSync(require.resolve('@cedar-policy/cedar-wasm/nodejs').replace(/[^/\\]+$/, WASM), join(out, WASM));
+  }
   if (existsSync(join(source, 'assets'))) {
     cpSync(join(source, 'assets'), join(out, 'assets'), { recursive: true });
     // A page's own script may need it, and a deployed package has no node_modules of ours.
@@ -115,8 +127,8 @@ async function buildFunction(
   return outputBytes(result);
 }
 
-function importsTelemetry(path: string): boolean {
-  return path.endsWith('.ts') && readFileSync(path, 'utf8').includes('telemetry/open-telemetry.ts');
+function imports(path: string, imported: string): boolean {
+  return path.endsWith('.ts') && readFileSync(path, 'utf8').includes(imported);
 }
 
 function copyProtos(out: string): void {

@@ -1,5 +1,7 @@
 import { ForbiddenError, UnauthenticatedError } from '../../shared/adapters/identity/verify-token.ts';
 import { PenstockError } from '../../shared/base/errors.ts';
+import type { Asker } from '../../shared/model/access/asker.ts';
+import { DeniedError } from '../../shared/model/access/denied-error.ts';
 
 /** What decides whether a request comes in. */
 export interface Visitor {
@@ -9,7 +11,16 @@ export interface Visitor {
   readonly remoteAddress: string | undefined;
 }
 
-export type Access = (visitor: Visitor) => Promise<void>;
+/** Lets a visitor in, and says who it is. */
+export type Access = (visitor: Visitor) => Promise<Asker>;
+
+/** Whoever sits at the laptop: the same as `penstock` is there, so that no second person is made of the first. */
+const atLaptop: Asker = {
+  name: 'laptop@penstock-local.iam.gserviceaccount.com',
+  issuer: 'laptop',
+  groups: [],
+  kind: 'service',
+};
 
 const loopbackHosts = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const loopbackAddresses = /^(127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
@@ -36,6 +47,7 @@ export function localAccess(): Access {
   return async ({ host, remoteAddress }) => {
     if (!loopbackAddresses.test(remoteAddress ?? '')) throw new NotLocalError('the request comes from another one');
     if (!loopbackHosts.test(host ?? '')) throw new NotLocalError('the request names another host');
+    return atLaptop;
   };
 }
 
@@ -44,15 +56,13 @@ export function localAccess(): Access {
  *
  * @throws {UnauthenticatedError | ForbiddenError} from the returned function
  */
-export function tokenAccess(verify: (authorization: string | undefined) => Promise<unknown>): Access {
-  return async ({ authorization }) => {
-    await verify(authorization);
-  };
+export function tokenAccess(verify: (authorization: string | undefined) => Promise<Asker>): Access {
+  return async ({ authorization }) => await verify(authorization);
 }
 
 /** The status that a refusal answers with; 503 when it could not be decided. */
 export function refusalStatus(error: unknown): 401 | 403 | 503 {
   if (error instanceof UnauthenticatedError) return 401;
-  if (error instanceof ForbiddenError || error instanceof NotLocalError) return 403;
+  if (error instanceof ForbiddenError || error instanceof NotLocalError || error instanceof DeniedError) return 403;
   return 503;
 }

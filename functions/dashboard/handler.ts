@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
+import type { Asker } from '../../shared/model/access/asker.ts';
 import { type Access, refusalStatus } from './access.ts';
 import type { Asset, AssetName } from './assets.ts';
 import { answer, type Content } from './page/answer.ts';
@@ -19,6 +20,8 @@ const filters: readonly PipelineFilter[] = ['all', 'attention', 'flowing', 'idle
 /** What the page's server needs. */
 export interface DashboardDependencies {
   readonly access: Access;
+  /** Throws unless policies let the visitor see the page. */
+  readonly admit: (visitor: Asker) => void;
   readonly overview: () => Promise<Overview>;
   readonly epoch: (id: string) => Promise<EpochView | undefined>;
   readonly assets: Readonly<Record<AssetName, Asset>>;
@@ -37,14 +40,15 @@ type Answered = Response | Promise<Response>;
 
 /** Serves the page, its files and the API. Every request is let in, or not, before anything else. */
 export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindings: Bindings }> {
-  const { access, overview } = dependencies;
+  const { access, admit, overview } = dependencies;
   const app = new Hono<{ Bindings: Bindings }>();
   app.use(async (c, next) => {
     const { incoming } = c.env ?? {};
     const remoteAddress = incoming?.socket?.remoteAddress;
     const host = c.req.header('host') ?? new URL(c.req.url).host;
     try {
-      await access({ authorization: c.req.header('authorization'), host, remoteAddress });
+      const visitor = await access({ authorization: c.req.header('authorization'), host, remoteAddress });
+      admit(visitor);
     } catch (error) {
       return refuse(c, error, dependencies);
     }

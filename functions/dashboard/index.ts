@@ -7,11 +7,16 @@ import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { problemBody, problemHeaders, problemOf } from '../../shared/adapters/http/problem.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import { jsonLog } from '../../shared/base/log.ts';
+import { openAuthority } from '../../shared/connect/authority.ts';
 import { openDashboard } from './open-dashboard.ts';
 import { securityHeaders } from './page/answer.ts';
 
 const log = jsonLog('dashboard');
-const opened = openAtRequest(async () => openDashboard(await loadDeclaration(process.env), process.env, { log }));
+const opened = openAtRequest(async () => {
+  const declaration = await loadDeclaration(process.env);
+  const authority = await openAuthority(declaration, { door: 'dashboard', log });
+  return openDashboard(declaration, process.env, { log, authority });
+});
 const { wrap } = installGracefulShutdown(opened.close);
 
 const listener = getRequestListener(

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../shared/base/clock.ts';
 import { type Environment, list, readEnvironment, text } from '../../shared/base/environment.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
+import type { Authority } from '../../shared/connect/authority.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { type Access, localAccess, tokenAccess } from './access.ts';
 import { loadAssets } from './assets.ts';
@@ -47,7 +48,7 @@ export interface Dashboard {
 export function openDashboard(
   declaration: Declaration,
   env: Environment,
-  { log, clock = systemClock }: { log: Log; clock?: Clock },
+  { log, authority, clock = systemClock }: { log: Log; authority: Authority; clock?: Clock },
 ): Dashboard {
   const access = chooseAccess(env, declaration);
   const opened = openDatabase(declaration.spanner.database);
@@ -64,6 +65,7 @@ export function openDashboard(
   });
   const app = dashboardApp({
     access,
+    admit: (visitor) => void authority.require(visitor, 'view', { type: 'Function', name: 'dashboard' }),
     assets: loadAssets(),
     base: basePathOf(env.PENSTOCK_AUDIENCE),
     log,

@@ -4,6 +4,7 @@ import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
+import type { Principal } from '../../shared/model/identity/principal.ts';
 import type { KafkaSinkOptions } from './run-kafka-sink.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -21,6 +22,8 @@ export interface DrainReport {
 /** What a drain needs. */
 export interface DrainSteps {
   readonly verify: VerifyToken;
+  /** Throws unless policies let the caller start a drain. */
+  readonly admit: (caller: Principal) => void;
   /** The sink, without what the drain itself decides. */
   readonly run: (options: Pick<KafkaSinkOptions, 'untilCaughtUp' | 'signal' | 'onProgress'>) => Promise<void>;
   /** How long a drain may take, in milliseconds. */
@@ -38,7 +41,7 @@ export function drainHandler(open: () => Promise<DrainSteps>, { log, ending }: {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const steps = await open();
-      await steps.verify(request.headersDistinct.authorization);
+      steps.admit(await steps.verify(request.headersDistinct.authorization));
       // Nothing in it changes what a drain does, but what is no JSON was not meant for this door.
       await readJson(request, MAX_BODY_BYTES);
       running ??= drain(steps, ending).finally(() => {

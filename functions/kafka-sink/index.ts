@@ -8,6 +8,7 @@ import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
 import { list, readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
+import { openAuthority } from '../../shared/connect/authority.ts';
 import { type DrainSteps, drainHandler } from './handler.ts';
 import { runKafkaSink } from './run-kafka-sink.ts';
 
@@ -30,10 +31,12 @@ async function open() {
     (await openIdTokens()
       .email()
       .catch(() => 'unknown'));
+  const authority = await openAuthority(declaration, { door: 'kafka-sink', log });
   const telemetry = await openTelemetry(process.env, 'kafka-sink', log);
   const steps: DrainSteps = {
     deadlineMs,
     verify: doorVerifier(given, declaration),
+    admit: (caller) => void authority.require(caller, 'trigger', { type: 'Function', name: 'kafka-sink' }),
     run: (options) => runKafkaSink({ ...options, declaration, pipelines, log, identity: email, telemetry }),
   };
   // A drain opens and closes everything else that it needs itself.

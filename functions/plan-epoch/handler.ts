@@ -5,6 +5,7 @@ import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { EpochTick } from '../../shared/model/epochs/epoch-id.ts';
+import type { Principal } from '../../shared/model/identity/principal.ts';
 import type { PlannedEpoch } from './plan-epoch.ts';
 
 /** A feed's name, and room for what a scheduler may add. */
@@ -13,6 +14,8 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** What the handler acts with. */
 export interface PlanDoor {
   readonly verify: VerifyToken;
+  /** Throws unless policies let the caller trigger this feed. */
+  readonly admit: (caller: Principal, feed: string) => void;
   readonly plan: (feed: string, tick: EpochTick) => Promise<PlannedEpoch>;
   readonly nowMs: () => number;
 }
@@ -28,14 +31,15 @@ export function planHandler(open: () => Promise<PlanDoor>, log: Log) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const door = await open();
-      await door.verify(request.headersDistinct.authorization);
-      const body = await readJson(request, MAX_BODY_BYTES);
+      const caller = await door.verify(request.headersDistinct.authorization);
+      const feed = feedOf(await readJson(request, MAX_BODY_BYTES), request.url);
+      door.admit(caller, feed);
       const tick = {
         scheduleTime: header(request, 'x-cloudscheduler-scheduletime'),
         idempotencyKey: header(request, 'idempotency-key'),
         nowMs: door.nowMs(),
       };
-      const planned = await door.plan(feedOf(body, request.url), tick).catch((error: unknown) => {
+      const planned = await door.plan(feed, tick).catch((error: unknown) => {
         throw error instanceof RangeError ? new BadRequestError(error.message, 'Correct the header', error) : error;
       });
       const { epoch, manifest, shards, isNew } = planned;

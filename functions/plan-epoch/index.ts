@@ -13,6 +13,10 @@ import { pinSnapshot, type SnapshotWish } from '../../shared/adapters/spanner/ep
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
+import { openAuthority } from '../../shared/connect/authority.ts';
+import { columnGuard } from '../../shared/connect/column-guard.ts';
+import { sensitiveColumnsOf } from '../../shared/model/access/access-entities.ts';
+import { serviceAsker } from '../../shared/model/access/asker.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { type PlanDoor, planHandler } from './handler.ts';
 import { planEpoch } from './plan-epoch.ts';
@@ -29,6 +33,8 @@ const settings = {
   roomMs: wholeNumber('PENSTOCK_EPOCH_ROOM_MS', { min: 60_000, max: 604_800_000, fallback: 1_800_000 }),
 };
 
+const log = jsonLog('plan-epoch');
+
 async function open() {
   const given = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
@@ -36,6 +42,7 @@ async function open() {
   const database = openDatabase(declaration.spanner.database);
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   const jobs = openShardJobs(given.topic, given.project);
+  const authority = await openAuthority(declaration, { door: 'plan-epoch', log });
   const tools = {
     store: openEpochStore(database.database),
     channel,
@@ -45,9 +52,15 @@ async function open() {
     versions: versionsOf(process.versions),
     roomMs: given.roomMs,
     signal: graceful.signal,
+    mayRead: columnGuard(declaration, authority, serviceAsker(identity)),
   };
   const door: PlanDoor = {
     verify: doorVerifier(given, declaration),
+    admit(caller, name) {
+      const feed = Object.hasOwn(declaration.feeds, name) ? declaration.feeds[name] : undefined;
+      const sensitive = feed !== undefined && sensitiveColumnsOf(declaration, feed).length > 0;
+      if (feed || authority.hasPolicies) authority.require(caller, 'trigger', { type: 'Feed', name }, { sensitive });
+    },
     plan: (feed, tick) => planEpoch(declaration, feed, tick, tools),
     nowMs: Date.now,
   };
@@ -56,7 +69,7 @@ async function open() {
 
 const opened = openAtRequest(open);
 const graceful = installGracefulShutdown(opened.close);
-const handle = planHandler(async () => (await opened.open()).door, jsonLog('plan-epoch'));
+const handle = planHandler(async () => (await opened.open()).door, log);
 
 ownRequests();
 http('plan-epoch', graceful.wrap(handle));

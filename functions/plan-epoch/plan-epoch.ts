@@ -35,7 +35,12 @@ export interface PlanTools {
   /** How long the epoch may take to be read: its versions must be kept for so long. */
   readonly roomMs: number;
   readonly signal: AbortSignal;
+  /** Throws when the feed may not read what it is made of; asked before a row is read. */
+  readonly mayRead?: (feed: Feed, read: ReadPlan) => void;
 }
+
+/** What an epoch of a feed reads. */
+export type ReadPlan = Pick<Plan, 'table' | 'columns' | 'where' | 'join'>;
 
 /** An epoch that is planned and whose shards may be read. */
 export interface PlannedEpoch {
@@ -95,6 +100,13 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
   const pinned = await tools.pin({ table: feed.table, sql: feed.sql, pipelines, joined });
   const readableUntil = readableUntilOf(pinned, tools.roomMs);
   const checked = checkFeed(feed, pinned);
+  const { table, where } = feed;
+  tools.mayRead?.(feed, {
+    table,
+    columns: checked.columns,
+    join: checked.joins,
+    ...(where !== undefined && { where }),
+  });
   const fitted = await earlierFit(feed, checked, tools.store);
   const survey = await surveyTable(tools.channel, feed, {
     table: feed.table,

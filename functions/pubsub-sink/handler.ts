@@ -6,6 +6,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import { maxRequestBytes } from '../../shared/base/limits.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
+import type { Principal } from '../../shared/model/identity/principal.ts';
 import { pipelinesOf } from './pipelines-of.ts';
 import { readPush } from './push-envelope.ts';
 import type { SinkMessage } from './sink-message.ts';
@@ -16,6 +17,8 @@ export interface PushSteps {
   /** Ours: short subscription names belong to it. */
   readonly projectId: string;
   readonly verify: VerifyToken;
+  /** Throws unless policies let the caller push to this pipeline. */
+  readonly admit: (caller: Principal, pipeline: string) => void;
   readonly sink: SinkMessage;
 }
 
@@ -38,11 +41,14 @@ export function pushHandler(open: () => Promise<PushSteps>, log: Log) {
 }
 
 async function takePush(steps: PushSteps, request: FunctionRequest, log: Log): Promise<void> {
-  const { declaration, projectId, verify, sink } = steps;
+  const { declaration, projectId, verify, admit, sink } = steps;
   const caller = await verify(request.headersDistinct.authorization);
   const body = await readJson(request, maxRequestBytes);
   const message = readPush({ ...request.headers, 'content-type': contentTypeOf(request) }, body);
-  for (const pipeline of pipelinesOf(declaration, { subscription: message.subscription, projectId, pusher: caller })) {
+  const pipelines = pipelinesOf(declaration, { subscription: message.subscription, projectId, pusher: caller });
+  // All of them before the first: half a message would be delivered again for ever.
+  for (const { name } of pipelines) admit(caller, name);
+  for (const pipeline of pipelines) {
     const outcome = await sink(pipeline, message);
     log(outcome === 'set-aside' || outcome === 'conflict' ? 'WARNING' : 'DEBUG', 'Took a message', {
       pipeline: pipeline.name,

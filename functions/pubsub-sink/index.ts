@@ -13,6 +13,7 @@ import { auditAttempts } from '../../shared/base/audit.ts';
 import { systemClock } from '../../shared/base/clock.ts';
 import { readEnvironment, text } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
+import { openAuthority } from '../../shared/connect/authority.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
 import { type PushSteps, pushHandler } from './handler.ts';
@@ -47,7 +48,10 @@ async function open() {
   const watched = watchStore(store, { identity, log, telemetry });
   const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read') });
   const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources, audited('registry.read'));
-  const steps: PushSteps = { declaration, projectId, verify, sink: messageSink(watched, systemClock, schemas) };
+  const authority = await openAuthority(declaration, { door: 'pubsub-sink', log });
+  const admit: PushSteps['admit'] = (caller, name) =>
+    void authority.require(caller, 'trigger', { type: 'Pipeline', name });
+  const steps: PushSteps = { declaration, projectId, verify, admit, sink: messageSink(watched, systemClock, schemas) };
   const close = async (): Promise<void> => {
     await telemetry?.close();
     schemas?.close();

@@ -5,6 +5,7 @@ import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import { isEpochId } from '../../shared/model/epochs/epoch-id.ts';
+import type { Principal } from '../../shared/model/identity/principal.ts';
 import type { ShardOutcome } from './read-shard.ts';
 
 const MAX_RETRY_AFTER_SECONDS = 60;
@@ -16,7 +17,11 @@ export interface ReadDoor {
   /** `projects/P/subscriptions/S`, the only one whose messages are jobs. */
   readonly subscription: string;
   readonly verify: VerifyToken;
-  readonly read: (epoch: string, shard: number, signal: AbortSignal) => Promise<ShardOutcome>;
+  readonly read: (
+    epoch: string,
+    shard: number,
+    by: { signal: AbortSignal; caller: Principal },
+  ) => Promise<ShardOutcome>;
   /** Publishes the remainder of a shard as a new job. */
   readonly handOn: (epoch: string, shard: number) => Promise<void>;
   /** Has what holds the epoch up shared out, once this reader is free; see `relieveEpoch`. */
@@ -40,10 +45,10 @@ export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const door = await open();
-      await door.verify(request.headersDistinct.authorization);
+      const caller = await door.verify(request.headersDistinct.authorization);
       const { epoch, shard } = jobOf(await readJson(request, MAX_BODY_BYTES), door.subscription);
       const signal = AbortSignal.any([door.ending, AbortSignal.timeout(door.deadlineMs)]);
-      const outcome = await door.read(epoch, shard, signal).catch((error: unknown) => {
+      const outcome = await door.read(epoch, shard, { signal, caller }).catch((error: unknown) => {
         if (signal.aborted && error === signal.reason) throw waitedInVain(epoch, shard);
         throw error;
       });

@@ -15,6 +15,9 @@ import { openShardLeases } from '../../shared/adapters/spanner/epochs/shard-leas
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
+import { openAuthority } from '../../shared/connect/authority.ts';
+import { columnGuard } from '../../shared/connect/column-guard.ts';
+import { serviceAsker } from '../../shared/model/access/asker.ts';
 import type { Position } from '../../shared/model/epochs/cut-block.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { type ReadDoor, readHandler } from './handler.ts';
@@ -49,6 +52,8 @@ async function open() {
   const identity = given.identity === 'ask' ? await ids.email() : given.identity;
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   const jobs = openShardJobs(given.topic, given.project);
+  const authority = await openAuthority(declaration, { door: 'read-shard', log });
+  const mayRead = columnGuard(declaration, authority, serviceAsker(identity));
   const tools = {
     store: openEpochStore(database.database),
     leases: openShardLeases(database.database, {
@@ -74,7 +79,17 @@ async function open() {
       ? given.subscription
       : `projects/${given.project}/subscriptions/${given.subscription}`,
     verify: doorVerifier(given, declaration),
-    read: (epoch, shard, signal) => slots(signal, () => readShard(epoch, shard, { ...tools, signal })),
+    read: (epoch, shard, { signal, caller }) =>
+      slots(signal, () =>
+        readShard(epoch, shard, {
+          ...tools,
+          signal,
+          admit: ({ plan }) => {
+            authority.require(caller, 'trigger', { type: 'Feed', name: plan.feed });
+            mayRead({ name: plan.feed }, plan);
+          },
+        }),
+      ),
     handOn: (epoch, shard) => jobs.publish(epoch, [shard]),
     relieve: async (epoch, signal) => jobs.publish(epoch, await relieveEpoch(epoch, { ...relief, signal })),
     nowMs: Date.now,

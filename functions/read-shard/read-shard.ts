@@ -35,6 +35,8 @@ export interface ReadTools {
   readonly renewWithinMs: number;
   /** Aborted when time runs out: the batch in hand is finished, the position saved, the lease given up. */
   readonly signal: AbortSignal;
+  /** Throws when this epoch may not be read: nothing is taken, nothing is recorded. */
+  readonly admit?: (manifest: Manifest) => void;
   /** As whom the rows are read, and where the audit lines go: one for each reading of a shard. */
   readonly access?: { readonly identity: string; readonly log: Log };
   /** Told after each batch. */
@@ -64,6 +66,7 @@ export async function readShard(epoch: string, shard: number, tools: ReadTools):
   const stored = await tools.store.find(epoch);
   if (!stored) throw notPlanned(epoch, shard);
   const { manifest } = stored;
+  tools.admit?.(manifest);
   checkVersions(manifest, tools.versions);
   const taken = await tools.leases.take(epoch, shard);
   if (taken.status === 'unknown') throw notPlanned(epoch, shard);

@@ -29,6 +29,12 @@ export interface Authority {
   decide(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): Decision;
   /** @throws {DeniedError | PolicyUnavailableError} unless it is permitted */
   require(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): Decision;
+  /**
+   * Decides of each column that a feed reads, and leaves one line of all.
+   *
+   * @throws {DeniedError | PolicyUnavailableError} naming the first that is not granted
+   */
+  requireColumns(reader: Asker, feed: string, columns: readonly Resource[]): void;
 }
 
 /** What an authority is opened with. */
@@ -52,16 +58,21 @@ export async function openAuthority(
   { door, log, clock = systemClock, openEngine = openPolicyEngine }: AuthorityOptions,
 ): Promise<Authority> {
   const engine = declaration.access?.sources && (await openEngine(declaration));
-  const decide: Authority['decide'] = (asker, action, resource, about = {}) => {
-    const request = { asker, action, resource, circumstances: { ...plainCircumstances, ...about } };
+  const ask = (request: AccessRequest): Decision =>
+    engine ? engine.decide(request, { door, nowMs: clock() }) : NO_POLICIES;
+  const audited = (request: AccessRequest, decideOf: () => Decision, columns: readonly string[] = []): Decision => {
     try {
-      const decision = engine ? engine.decide(request, { door, nowMs: clock() }) : NO_POLICIES;
-      auditDecision(log, door, request, decision);
+      const decision = decideOf();
+      auditDecision(log, { door, columns }, request, decision);
       return decision;
     } catch (error) {
-      auditDecision(log, door, request, { allowed: false, policies: [], why: messageOf(error) }, 'failed');
+      auditDecision(log, { door, columns }, request, { allowed: false, policies: [], why: messageOf(error) }, 'failed');
       throw error;
     }
+  };
+  const decide: Authority['decide'] = (asker, action, resource, about = {}) => {
+    const request = { asker, action, resource, circumstances: { ...plainCircumstances, ...about } };
+    return audited(request, () => ask(request));
   };
   return {
     hasPolicies: engine !== undefined,
@@ -72,12 +83,40 @@ export async function openAuthority(
       if (!decision.allowed) throw new DeniedError({ asker, action, resource, circumstances }, decision);
       return decision;
     },
+    requireColumns(asker, feed, columns) {
+      const circumstances = { ...plainCircumstances, feed };
+      const requests = columns.map((resource): AccessRequest => {
+        return { asker, action: 'readColumns', resource, circumstances };
+      });
+      const whole: AccessRequest = {
+        asker,
+        action: 'readColumns',
+        resource: { type: 'Feed', name: feed },
+        circumstances,
+      };
+      const names = columns.map(({ name }) => name);
+      let refused: AccessRequest | undefined;
+      const decision = audited(
+        whole,
+        () => {
+          const decisions = requests.map((request) => ({ request, decision: ask(request) }));
+          const first = decisions.find(({ decision: { allowed } }) => !allowed);
+          refused = first?.request;
+          if (first)
+            return { ...first.decision, why: `${showName(first.request.resource.name)}: ${first.decision.why}` };
+          const policies = [...new Set(decisions.flatMap(({ decision: { policies } }) => policies))].sort();
+          return { allowed: true, policies, why: `permitted by ${policies.join(', ')}` };
+        },
+        names,
+      );
+      if (refused) throw new DeniedError(refused, decision);
+    },
   };
 }
 
 function auditDecision(
   log: Log,
-  door: string,
+  { door, columns }: { readonly door: string; readonly columns: readonly string[] },
   { asker, action, resource, circumstances }: AccessRequest,
   { allowed, policies, why }: Decision,
   failed?: 'failed',
@@ -88,6 +127,14 @@ function auditDecision(
     identity: showName(asker.name),
     resource: showName(writeResource(resource)),
     outcome: failed ?? (allowed ? 'done' : 'refused'),
-    details: { asked: action, door, issuer: showName(asker.issuer), policies, why, ...Object.fromEntries(about) },
+    details: {
+      asked: action,
+      door,
+      issuer: showName(asker.issuer),
+      policies,
+      why,
+      ...(columns.length === 0 ? {} : { columns }),
+      ...Object.fromEntries(about),
+    },
   });
 }

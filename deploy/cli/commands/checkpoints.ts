@@ -16,6 +16,7 @@ import { openCredentialSources } from '../../../shared/connect/credential-source
 import { kafkaAccess } from '../../../shared/connect/kafka-access.ts';
 import type { Declaration, KafkaConnection } from '../../../shared/model/config/declaration.ts';
 import type { Output } from '../output.ts';
+import { openOwnAuthority, requirePipelineView } from '../own-authority.ts';
 import { ownIdentity } from '../own-identity.ts';
 import { readConfig } from '../read-config.ts';
 
@@ -34,6 +35,7 @@ export async function listCheckpoints(
   output: Output,
 ): Promise<void> {
   const { declaration } = await readConfig(options.config, ['spanner']);
+  await requirePipelineView(declaration, options.pipeline);
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   try {
     const checkpoints = await list(channel, { pipeline: options.pipeline });
@@ -54,7 +56,9 @@ export async function acceptCheckpoints(options: AcceptOptions, output: Output):
   const kafka = kafkaOf(declaration, pipeline);
   const { database } = declaration.spanner;
   const log = jsonLog('penstock');
-  const by = await ownIdentity(process.env);
+  const own = await openOwnAuthority(declaration, log);
+  own?.require(own.asker, 'acceptCheckpoint', { type: 'Pipeline', name: pipeline });
+  const by = own?.asker.name ?? (await ownIdentity(process.env));
   const channel = openSpannerChannel(database, process.env, {
     onAttempt: auditAttempts(log, 'spanner.connect', by),
   });

@@ -9,6 +9,7 @@ import { ConfigError, PenstockError } from '../../../shared/base/errors.ts';
 import type { Declaration, Pipeline } from '../../../shared/model/config/declaration.ts';
 import { readTimestamp } from '../../../shared/model/events/values/timestamp.ts';
 import type { Output } from '../output.ts';
+import { requirePipelineView } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 
 /** What `penstock lineage` takes to name commits: a row's commit timestamp, or a record's coordinates. */
@@ -30,6 +31,7 @@ export async function commitLineage(options: CommitLineageOptions, output: Outpu
     throw bad('lineage', 'is asked for nothing, or for two things', 'Give EPOCH SHARD SEQ, --committed-at, or --topic');
   }
   const { declaration } = await readConfig(options.config, ['spanner']);
+  await requirePipelineView(declaration, options.pipeline);
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   try {
     const found = byTime

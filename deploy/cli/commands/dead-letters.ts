@@ -8,6 +8,7 @@ import {
 import { ConfigError, PenstockError } from '../../../shared/base/errors.ts';
 import { parseMs } from '../../../shared/model/config/units.ts';
 import type { Output } from '../output.ts';
+import { requirePipelineView } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 
 const PAGE_LETTERS = 1_000;
@@ -36,7 +37,7 @@ export async function listDeadLetters(
     sinceMs: sinceMs(options.since),
     isOpen: options.open ?? false,
   };
-  await withChannel(options.config, async (channel) => {
+  await withChannel(options, async (channel) => {
     let after: DeadLetterSummary | undefined;
     for (let left = options.limit; left > 0; ) {
       const limit = Math.min(left, PAGE_LETTERS);
@@ -55,7 +56,7 @@ export async function showDeadLetter(
   options: { readonly config: string; readonly pipeline: string; readonly id: string },
   output: Output,
 ): Promise<void> {
-  await withChannel(options.config, async (channel) => {
+  await withChannel(options, async (channel) => {
     const letter = await readDeadLetter(channel, options.pipeline, options.id);
     if (!letter) throw unknownLetter(options);
     const { record, isWhole, ...summary } = letter;
@@ -80,8 +81,12 @@ export async function showDeadLetter(
 }
 
 /** Opens the declaration's database for one command. */
-async function withChannel(config: string, use: (channel: SpannerChannel) => Promise<void>): Promise<void> {
+async function withChannel(
+  { config, pipeline }: { readonly config: string; readonly pipeline?: string },
+  use: (channel: SpannerChannel) => Promise<void>,
+): Promise<void> {
   const { declaration } = await readConfig(config, ['spanner']);
+  await requirePipelineView(declaration, pipeline);
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   try {
     await use(channel);

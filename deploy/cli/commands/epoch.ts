@@ -12,12 +12,15 @@ import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapsho
 import { openShardLeases } from '../../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
+import { columnGuard } from '../../../shared/connect/column-guard.ts';
+import { sensitiveColumnsOf } from '../../../shared/model/access/access-entities.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { Position } from '../../../shared/model/epochs/cut-block.ts';
 import { type Versions, versionsOf } from '../../../shared/model/epochs/manifest.ts';
 import { commandTokens } from '../command-tokens.ts';
 import { epochProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
+import { type OwnAuthority, openOwnAuthority } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { count } from '../screen.ts';
 
@@ -45,17 +48,24 @@ interface Session {
   readonly channel: SpannerChannel;
   readonly versions: Versions;
   readonly signal: AbortSignal;
+  readonly own: OwnAuthority | undefined;
 }
 
 /** Plans an epoch; its shards are read by the functions, or here. Prints its id as soon as it is planned. */
 export async function startEpoch(options: StartOptions, output: Output): Promise<void> {
   const declared = await readConfig(options.config, SECTIONS);
   const declaration = withFit(declared.declaration, options);
+  const feed = Object.hasOwn(declaration.feeds, options.feed) ? declaration.feeds[options.feed] : undefined;
+  const own = await openOwnAuthority(declaration);
+  if (own && feed) {
+    const sensitive = sensitiveColumnsOf(declaration, feed).length > 0;
+    own.require(own.asker, 'trigger', { type: 'Feed', name: feed.name }, { sensitive });
+  }
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const open = openDatabase(declaration.spanner.database);
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
-  const session = { declaration, open, channel, versions: versionsOf(process.versions), signal: ending.signal };
+  const session = { declaration, open, channel, versions: versionsOf(process.versions), signal: ending.signal, own };
   const jobs = options.here
     ? undefined
     : openShardJobs(process.env.PENSTOCK_SHARD_TOPIC ?? 'penstock-shards', projectOf(open));
@@ -91,7 +101,7 @@ function withFit(declaration: Declaration, { feed: name, fitFrom }: StartOptions
 }
 
 function plan(
-  { declaration, open, channel, versions, signal }: Session,
+  { declaration, open, channel, versions, signal, own }: Session,
   feed: string,
   jobs: ShardJobs | undefined,
 ): Promise<PlannedEpoch> {
@@ -108,6 +118,7 @@ function plan(
       versions,
       roomMs: ROOM_MS,
       signal,
+      ...(own && { mayRead: columnGuard(declaration, own, own.asker) }),
     },
   );
 }

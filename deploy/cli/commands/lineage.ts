@@ -5,6 +5,7 @@ import { PenstockError } from '../../../shared/base/errors.ts';
 import { canonicalJson, type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
 import { epochProgress, type ShardProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
+import { requireFeedView } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { unknownEpoch } from './epoch.ts';
 
@@ -22,6 +23,7 @@ export async function lineage(options: LineageOptions, output: Output): Promise<
   const open = openDatabase(declaration.spanner.database);
   try {
     const stored = await openEpochStore(open.database).find(options.epoch);
+    if (stored) await requireFeedView(declaration, stored.manifest.plan.feed);
     const progress = await epochProgress(open.database, options.epoch);
     if (!stored || !progress) throw unknownEpoch(options.epoch);
     refuseUnknownBatch(

@@ -5,8 +5,10 @@ import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts'
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
+import { columnGuard } from '../../../shared/connect/column-guard.ts';
 import { versionsOf } from '../../../shared/model/epochs/manifest.ts';
 import type { Output } from '../output.ts';
+import { openOwnAuthority } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { count } from '../screen.ts';
 import { unknownEpoch } from './epoch.ts';
@@ -37,6 +39,9 @@ export async function rebuild(options: RebuildOptions, output: Output): Promise<
   try {
     const stored = await openEpochStore(open.database).find(epoch);
     if (!stored) throw unknownEpoch(epoch);
+    const own = await openOwnAuthority(declaration);
+    const { plan } = stored.manifest;
+    if (own) columnGuard(declaration, own, own.asker)({ name: plan.feed }, plan);
     let shown = 0;
     const onRows = (rows: number): void => {
       if (rows - shown < PROGRESS_ROWS) return;

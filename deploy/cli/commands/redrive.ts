@@ -16,6 +16,7 @@ import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../../shared/model/events/compile-pipeline.ts';
 import type { SchemaBook } from '../../../shared/model/formats/schema-book.ts';
 import type { Output } from '../output.ts';
+import { openOwnAuthority } from '../own-authority.ts';
 import { ownIdentity } from '../own-identity.ts';
 import { readConfig } from '../read-config.ts';
 import { type LetterChoice, sinceMs, unknownLetter } from './dead-letters.ts';
@@ -41,7 +42,9 @@ export async function redrive(command: RedriveCommand, output: Output): Promise<
   const choice = { class: command.class, sinceMs: sinceMs(command.since) };
   const { database } = declaration.spanner;
   const log = jsonLog('penstock');
-  const by = await ownIdentity(process.env);
+  const own = await openOwnAuthority(declaration, log);
+  own?.require(own.asker, 'redrive', { type: 'Pipeline', name: command.pipeline }, { all: command.id === undefined });
+  const by = own?.asker.name ?? (await ownIdentity(process.env));
   const audited = (action: string) => auditAttempts(log, action, by);
   const channel = openSpannerChannel(database, process.env, { onAttempt: audited('spanner.connect') });
   const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read') });

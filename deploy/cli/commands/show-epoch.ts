@@ -5,6 +5,7 @@ import { leftMsOf, plannedRowsOf } from '../../../shared/model/epochs/choose-lag
 import { type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
 import { type EpochProgress, epochProgress, type ShardProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
+import { requireFeedView } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { bar, count, openScreen } from '../screen.ts';
 import { unknownEpoch } from './epoch.ts';
@@ -29,6 +30,7 @@ export async function showEpoch({ config, id, watch }: ShowOptions, output: Outp
     const stored = await openEpochStore(open.database).find(id);
     if (!stored) throw unknownEpoch(id);
     const { manifest } = stored;
+    await requireFeedView(declaration, manifest.plan.feed);
     const shown = watch ? await follow(open, manifest, ending.signal) : await look(open, manifest);
     const json = {
       ...shown.progress,

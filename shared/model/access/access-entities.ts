@@ -1,5 +1,6 @@
-import type { Declaration, Feed } from '../config/declaration.ts';
+import type { Declaration, Feed, FeedJoin } from '../config/declaration.ts';
 import { columnsOf } from '../config/transform.ts';
+import { joinedColumn } from '../epochs/join.ts';
 import { type AccessRequest, actionResources, type Resource, showName, writeResource } from './access-request.ts';
 import { type Asker, foldName, issuerGroup } from './asker.ts';
 
@@ -110,7 +111,7 @@ export function isSensitive(declaration: Pick<Declaration, 'access'>, table: str
   return sensitiveColumns(declaration, table).some((name) => isSameName(name, column));
 }
 
-/** Every column that a feed's tensors or its choice of rows depend on, sensitive or not. */
+/** Every column that a feed's tensors or its choice of rows depend on; `NAME.COLUMN` of a joined table. */
 export function feedColumns({ transforms, label, split, weight }: Feed): readonly string[] {
   const named = [
     ...transforms.flatMap(columnsOf),
@@ -121,13 +122,41 @@ export function feedColumns({ transforms, label, split, weight }: Feed): readonl
   return [...new Set(named)];
 }
 
-/** The sensitive columns of its table that a feed reads, or tells something of by its condition. */
-export function sensitiveColumnsOf(declaration: Pick<Declaration, 'access'>, feed: Feed): readonly string[] {
-  const read = feedColumns(feed);
-  const words = (feed.where ?? '').split(/\W+/);
-  return sensitiveColumns(declaration, feed.table).filter((column) =>
-    [...read, ...words].some((name) => isSameName(name, column)),
+/** The columns that a plan reads, its joined tables' and those that its condition tells something of among them. */
+export function columnsRead(
+  declaration: Pick<Declaration, 'access'>,
+  plan: {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly where?: string | undefined;
+    readonly join?: readonly FeedJoin[] | undefined;
+  },
+): Resource[] {
+  const joins = plan.join ?? [];
+  const own = [...plan.columns, ...joins.flatMap(({ on }) => on.map(({ column }) => column))].filter(
+    (column) => joinedColumn(column) === undefined,
   );
+  const words = (plan.where ?? '').split(/\W+/);
+  const told = sensitiveColumns(declaration, plan.table).filter((column) =>
+    words.some((word) => isSameName(word, column)),
+  );
+  const joined = joins.flatMap(({ name, table, on }) => [
+    ...plan.columns.flatMap((column) => {
+      const of = joinedColumn(column);
+      return of?.join === name ? [`${table}.${of.column}`] : [];
+    }),
+    ...on.map(({ equals }) => `${table}.${equals}`),
+  ]);
+  const names = [...[...own, ...told].map((column) => `${plan.table}.${column}`), ...joined];
+  return [...new Set(names)].map((name) => ({ type: 'Column', name }));
+}
+
+/** The sensitive columns that a feed reads, as `Table.Column`. */
+export function sensitiveColumnsOf(declaration: Pick<Declaration, 'access'>, feed: Feed): readonly string[] {
+  return columnsRead(declaration, { ...feed, columns: feedColumns(feed) }).flatMap(({ name }) => {
+    const [table = '', column = ''] = name.split('.');
+    return isSensitive(declaration, table, column) ? [name] : [];
+  });
 }
 
 const resourceTypes = ['Function', 'Pipeline', 'Feed', 'Secret', 'Column'] as const;
@@ -213,9 +242,11 @@ function columnEntities(declaration: Declaration, name: string): Entity[] | unde
   return [{ uid: { type: 'Column', id: name }, attrs, parents: [uid] }, bare('Table', table)];
 }
 
-function tableNames({ pipelines, feeds }: Declaration): Set<string> {
+/** Tables that pipelines write and feeds read. */
+export function tableNames({ pipelines, feeds }: Pick<Declaration, 'pipelines' | 'feeds'>): Set<string> {
   const written = Object.values(pipelines).flatMap(({ targets }) => targets.map(({ table }) => table));
-  return new Set([...written, ...Object.values(feeds).map(({ table }) => table)]);
+  const read = Object.values(feeds).flatMap(({ table, join = [] }) => [table, ...join.map((joined) => joined.table)]);
+  return new Set([...written, ...read]);
 }
 
 function bare(type: string, id: string): Entity {

@@ -9,6 +9,11 @@ export interface Asker {
   readonly kind: 'person' | 'service';
 }
 
+/** A function itself, as its own service account. */
+export function serviceAsker(email: string): Asker {
+  return { name: email, issuer: 'https://accounts.google.com', groups: [], kind: 'service' };
+}
+
 /** The same person, however an address is written: what second persons are told apart by. */
 export function sameName(one: string, other: string): boolean {
   return foldName(one) === foldName(other);

@@ -1,3 +1,4 @@
+import { tableNames } from '../access/access-entities.ts';
 import { issuerOf, type TrustedIssuer } from '../identity/trusted-issuer.ts';
 import type { Access, Declaration, PolicySource } from './declaration.ts';
 import type { Report } from './finding.ts';
@@ -67,12 +68,10 @@ function issuersOf(issuers: readonly WrittenIssuer[], report: Report): TrustedIs
 
 /** A misspelt table would leave its columns bare, and columns that no policy could grant would be lost to every feed. */
 function checkSensitive({ sensitive = {}, policies }: WrittenAccess, declaration: Declaration, report: Report): void {
-  const { pipelines, feeds } = declaration;
   if (policies === undefined && Object.keys(sensitive).length > 0) {
     report(['access', 'sensitive'], 'is given without policies', 'Add `policies: ./policies`, which grants them');
   }
-  const written = Object.values(pipelines).flatMap(({ targets }) => targets.map(({ table }) => table));
-  const known = new Set([...written, ...Object.values(feeds).map(({ table }) => table)]);
+  const known = tableNames(declaration);
   for (const table of Object.keys(sensitive)) {
     if ([...known].some((name) => name.toLowerCase() === table.toLowerCase())) continue;
     report(['access', 'sensitive', table], 'is no table of a pipeline or feed', `Name one of ${[...known].join(', ')}`);

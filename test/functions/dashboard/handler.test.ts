@@ -12,6 +12,7 @@ import { viewOverview } from '../../../functions/dashboard/view/overview.ts';
 import type { Overview } from '../../../functions/dashboard/view/view-model.ts';
 import { ForbiddenError, UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
 import { noLog } from '../../../shared/base/log.ts';
+import { serviceAsker } from '../../../shared/model/access/asker.ts';
 import { exampleDeclaration, kafka } from './example-declaration.ts';
 import { deadLetter, epochRow, kafkaSource, NOW, shardRows, sourcesOf, trainer } from './example-sources.ts';
 
@@ -27,12 +28,14 @@ const shown = viewOverview(
 );
 let overview: () => Promise<Overview> = async () => shown;
 let access: DashboardDependencies['access'] = localAccess();
+const admit: DashboardDependencies['admit'] = () => undefined;
 const server = createServer();
 let port = 0;
 
 before(async () => {
   const app = dashboardApp({
     access: (visitor) => access(visitor),
+    admit: (visitor) => admit(visitor),
     overview: () => overview(),
     epoch: async (id) => (id === 'older' ? viewEpoch(epochRow('older', 90_000), shardRows('done'), NOW) : undefined),
     assets: loadAssets(),
@@ -165,6 +168,7 @@ test('a closed page asks for a token on every path, as a problem where a program
   access = tokenAccess(async (authorization) => {
     if (authorization === 'Bearer other') throw new ForbiddenError('other@demo.iam.gserviceaccount.com');
     if (authorization !== 'Bearer good') throw new UnauthenticatedError('The request carries no bearer token');
+    return serviceAsker('good@demo.iam.gserviceaccount.com');
   });
   const page = await get('/');
   assert.deepEqual([page.status, page.headers['www-authenticate']], [401, 'Bearer']);

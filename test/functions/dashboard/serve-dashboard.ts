@@ -42,6 +42,7 @@ export async function serveDashboard(
   });
   const app = dashboardApp({
     access: localAccess(),
+    admit: () => undefined,
     assets: loadAssets(),
     base: '',
     log: noLog,

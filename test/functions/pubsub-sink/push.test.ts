@@ -36,6 +36,7 @@ async function openSink(ingest: Ingest, pipeline: Pipeline = airports) {
     declaration: ingest.declaration(pipeline),
     projectId: 'test',
     sink: messageSink(store),
+    admit: () => undefined,
     verify: async (authorization: Authorization): Promise<Principal> => {
       if (authorization === undefined) throw new UnauthenticatedError('The request carries no bearer token');
       if (String(authorization) !== 'Bearer pusher') throw new ForbiddenError(String(authorization));

@@ -119,6 +119,7 @@ test('planHandler() takes the feed from body or path and the tick from the sched
   const asked: unknown[] = [];
   const door: PlanDoor = {
     verify,
+    admit: () => undefined,
     plan: async (feed, tick) => {
       asked.push([feed, tick.scheduleTime, tick.idempotencyKey]);
       if (feed === 'none') throw new PenstockError('no feed', { code: 'NOT_FOUND', remedy: 'r', retryable: false });

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { PolicyUnavailableError } from '../../../shared/adapters/policy/policy-engine.ts';
 import { jsonLog } from '../../../shared/base/log.ts';
 import { openAuthority } from '../../../shared/connect/authority.ts';
-import type { Asker } from '../../../shared/model/access/asker.ts';
+import { columnGuard } from '../../../shared/connect/column-guard.ts';
+import { type Asker, serviceAsker } from '../../../shared/model/access/asker.ts';
 import { DeniedError } from '../../../shared/model/access/denied-error.ts';
 import { guardedDeclaration } from '../model/access/guarded-declaration.ts';
 import { plainDeclaration } from '../model/config/plain-pipeline.ts';
@@ -107,4 +108,40 @@ test('DeniedError says one line, however the names are written', async () => {
       return true;
     },
   );
+});
+
+test('openAuthority() decides of every column of a feed, in one line, and names the first that is not granted', async () => {
+  const { lines, log } = auditLog();
+  const declaration = guardedDeclaration(
+    '@id("plain") permit (principal, action == Action::"readColumns", resource) when { !resource.sensitive };',
+  );
+  const authority = await openAuthority(declaration, { door: 'read-shard', log });
+  const guard = columnGuard(declaration, authority, serviceAsker('read-shard@p.iam.gserviceaccount.com'));
+  const faces = { name: 'faces' };
+  guard(faces, { table: 'Passengers', columns: ['Id', 'Age'] });
+  const refused = { table: 'Passengers', columns: ['Id'], where: "name LIKE 'A%'" };
+  assert.throws(() => guard(faces, refused), /may not readColumns Column\/Passengers\.Name: denied/);
+  const told = lines.map(({ resource, outcome, policies, columns, feed }) => ({
+    resource,
+    outcome,
+    policies,
+    columns,
+    feed,
+  }));
+  assert.deepEqual(told, [
+    {
+      resource: 'Feed/faces',
+      outcome: 'done',
+      policies: ['plain'],
+      columns: ['Passengers.Id', 'Passengers.Age'],
+      feed: 'faces',
+    },
+    {
+      resource: 'Feed/faces',
+      outcome: 'refused',
+      policies: [],
+      columns: ['Passengers.Id', 'Passengers.Name'],
+      feed: 'faces',
+    },
+  ]);
 });

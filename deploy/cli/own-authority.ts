@@ -1,0 +1,48 @@
+import { jsonLog } from '../../shared/base/log.ts';
+import { type Authority, openAuthority } from '../../shared/connect/authority.ts';
+import type { Resource } from '../../shared/model/access/access-request.ts';
+import type { Asker } from '../../shared/model/access/asker.ts';
+import type { Declaration } from '../../shared/model/config/declaration.ts';
+import { ownAsker } from './own-identity.ts';
+
+/** Whoever runs the command, before the declared policies. */
+export interface OwnAuthority extends Authority {
+  readonly asker: Asker;
+}
+
+/**
+ * Opens the policies for a command.
+ *
+ * @returns undefined where none are declared: nobody is asked who they are then
+ */
+export async function openOwnAuthority(
+  declaration: Declaration,
+  log = jsonLog('penstock'),
+): Promise<OwnAuthority | undefined> {
+  if (!declaration.access?.sources) return undefined;
+  const authority = await openAuthority(declaration, { door: 'penstock', log });
+  return { ...authority, asker: await ownAsker(process.env) };
+}
+
+/** @throws {DeniedError} unless policies let whoever runs the command see this feed, or all feeds when it is not declared any more */
+export async function requireFeedView(declaration: Declaration, feed: string): Promise<void> {
+  const own = await openOwnAuthority(declaration);
+  own?.require(own.asker, 'view', Object.hasOwn(declaration.feeds, feed) ? { type: 'Feed', name: feed } : EVERYTHING);
+}
+
+/**
+ * @param pipeline the one that is looked at; undefined for all of them
+ * @throws {DeniedError} unless policies let whoever runs the command see them
+ */
+export async function requirePipelineView(declaration: Declaration, pipeline: string | undefined): Promise<void> {
+  const own = await openOwnAuthority(declaration);
+  if (!own) return;
+  const names = pipeline === undefined ? Object.keys(declaration.pipelines) : [pipeline];
+  const resources = names.map((name): Resource => {
+    return Object.hasOwn(declaration.pipelines, name) ? { type: 'Pipeline', name } : EVERYTHING;
+  });
+  for (const resource of resources) own.require(own.asker, 'view', resource);
+}
+
+/** What belongs to nothing that is declared is seen by those who see the page. */
+const EVERYTHING: Resource = { type: 'Function', name: 'dashboard' };

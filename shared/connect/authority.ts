@@ -95,13 +95,13 @@ export async function openAuthority(
         circumstances,
       };
       const names = columns.map(({ name }) => name);
-      let refused: AccessRequest | undefined;
-      const decision = audited(
+      let refused: DeniedError | undefined;
+      audited(
         whole,
         () => {
           const decisions = requests.map((request) => ({ request, decision: ask(request) }));
           const first = decisions.find(({ decision: { allowed } }) => !allowed);
-          refused = first?.request;
+          refused = first && new DeniedError(first.request, first.decision);
           if (first)
             return { ...first.decision, why: `${showName(first.request.resource.name)}: ${first.decision.why}` };
           const policies = [...new Set(decisions.flatMap(({ decision: { policies } }) => policies))].sort();
@@ -109,7 +109,7 @@ export async function openAuthority(
         },
         names,
       );
-      if (refused) throw new DeniedError(refused, decision);
+      if (refused) throw refused;
     },
   };
 }

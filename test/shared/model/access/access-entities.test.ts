@@ -85,9 +85,15 @@ test('sensitiveColumnsOf() finds columns that a feed reads, and those that its c
   const feed = declaration.feeds.faces;
   assert.ok(feed);
   assert.deepEqual(sensitiveColumnsOf(declaration, feed), []);
-  assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, where: "STARTS_WITH(`name`, 'A')" }), ['Name']);
-  assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, label: { column: 'NAME', greaterThan: 0 } }), ['Name']);
-  assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, split: { by: 'Name', evaluateShare: 0.1 } }), ['Name']);
+  assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, where: "STARTS_WITH(`name`, 'A')" }), [
+    'Passengers.Name',
+  ]);
+  assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, label: { column: 'NAME', greaterThan: 0 } }), [
+    'Passengers.NAME',
+  ]);
+  assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, split: { by: 'Name', evaluateShare: 0.1 } }), [
+    'Passengers.Name',
+  ]);
 });
 
 test('readResource() reads what writeResource() writes', () => {

@@ -103,11 +103,28 @@ function buildProgram(): Command {
   addAccessCommands(program);
   addEpochCommands(program);
   addDeadLetterCommands(program);
+  addRotateCommand(program);
   addCheckpointCommands(program);
 
   addLineageCommand(program);
   addRebuildCommand(program);
   return program;
+}
+
+function addRotateCommand(program: Command): void {
+  program
+    .command('rotate')
+    .description('rotate a secret, or go on with a rotation that was left')
+    .argument('<secret>', 'as the declaration names it')
+    .option('--dry-run', 'say what would be done; nothing is changed')
+    .option('--back', 'make the version before current again, while it lives')
+    .option('--now', 'the value is in wrong hands: the old version ends at once, no overlap is waited for')
+    .option('--id <id>', 'the same for a request that is repeated')
+    .addOption(config())
+    .addOption(json())
+    .action(async (secret, options) =>
+      (await import('./commands/rotate.ts')).rotate({ ...options, secret }, openOutput(Boolean(options.json))),
+    );
 }
 
 function addRebuildCommand(program: Command): void {

@@ -111,3 +111,25 @@ CREATE TABLE PenstockShards (
   FinishedAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
   Error STRING(4096),
 ) PRIMARY KEY (EpochId, ShardId), INTERLEAVE IN PARENT PenstockEpochs ON DELETE CASCADE;
+
+-- One row per rotation of a secret: its step before and after each effect, never a value. Kept for three years.
+CREATE TABLE PenstockRotations (
+  Secret STRING(255) NOT NULL,
+  RotationId STRING(128) NOT NULL,
+  Kind STRING(16) NOT NULL,
+  Step STRING(16) NOT NULL,
+  UnderWay BOOL NOT NULL,
+  BaseVersion INT64 NOT NULL,
+  FromVersion INT64,
+  ToVersion INT64,
+  Fence INT64 NOT NULL,
+  LeaseOwner STRING(256),
+  LeaseExpiresAt TIMESTAMP,
+  RequestedBy STRING(256) NOT NULL,
+  Reason STRING(1024),
+  StartedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  UpdatedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  FinishedAt TIMESTAMP,
+  RetireAt TIMESTAMP,
+  DestroyAt TIMESTAMP,
+) PRIMARY KEY (Secret, RotationId), ROW DELETION POLICY (OLDER_THAN(UpdatedAt, INTERVAL 1095 DAY));

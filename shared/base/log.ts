@@ -1,5 +1,5 @@
 /** Severities as Cloud Logging names them. */
-export type Severity = 'DEBUG' | 'INFO' | 'NOTICE' | 'WARNING' | 'ERROR';
+export type Severity = 'DEBUG' | 'INFO' | 'NOTICE' | 'WARNING' | 'ERROR' | 'ALERT';
 
 /** Writes one structured line. Never pass payloads or secrets. */
 export type Log = (severity: Severity, message: string, fields?: Readonly<Record<string, unknown>>) => void;

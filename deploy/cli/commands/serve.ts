@@ -16,7 +16,14 @@ export async function serve(
   output: Output,
 ): Promise<void> {
   const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  const { declaration } = await readConfig(options.config, ['spanner', 'kafka', 'registry', 'pipelines', 'feeds']);
+  const { declaration } = await readConfig(options.config, [
+    'spanner',
+    'kafka',
+    'registry',
+    'pipelines',
+    'feeds',
+    'secrets',
+  ]);
   await buildFunctions({ ifStale: true });
   const folder = await mkdtemp(join(tmpdir(), 'penstock-serve-'));
   const declarationPath = join(folder, 'declaration.json');

@@ -1,8 +1,7 @@
 import type { SecretManagerServiceClient } from '@google-cloud/secret-manager';
 import { crc32c } from './crc32c.ts';
+import { openSecretClient } from './secret-client.ts';
 
-const MAX_RECONNECT_MS = 2_000;
-const FIRST_RECONNECT_MS = 200;
 /** gRPC's DEADLINE_EXCEEDED is left out: the deadline is the whole call's. */
 const RETRIED_CODES = [8, 14];
 const BACKOFF = { initialRetryDelayMillis: 100, retryDelayMultiplier: 2, maxRetryDelayMillis: 1_000 };
@@ -35,7 +34,7 @@ export function openSecretManager(): SecretManager {
       // Loading takes a slow machine seconds, once, and says nothing about the server.
       await import('@google-cloud/secret-manager');
       const [answer] = await within(deadlineMs, async () => {
-        opened ??= openClient().catch((error) => {
+        opened ??= openSecretClient().catch((error) => {
           // The client never looks for credentials twice: where it found none, another one has to.
           opened = undefined;
           throw error;
@@ -49,31 +48,6 @@ export function openSecretManager(): SecretManager {
       const client = await opened?.catch(() => undefined);
       await client?.close();
     },
-  };
-}
-
-async function openClient(): Promise<SecretManagerServiceClient> {
-  const { SecretManagerServiceClient } = await import('@google-cloud/secret-manager');
-  const client = new SecretManagerServiceClient({
-    'grpc.initial_reconnect_backoff_ms': FIRST_RECONNECT_MS,
-    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS,
-    ...(await emulatorOptions(process.env.SECRET_MANAGER_EMULATOR_HOST)),
-  });
-  // Else the client does it inside its first call, and its failure is a rejection that nobody can catch.
-  await client.initialize();
-  return client;
-}
-
-async function emulatorOptions(host: string | undefined): Promise<object> {
-  if (!host) return {};
-  const { credentials } = await import('@grpc/grpc-js');
-  const { GoogleAuth, PassThroughClient } = await import('google-auth-library');
-  const [servicePath, port] = host.split(':');
-  return {
-    servicePath,
-    port: Number(port),
-    sslCreds: credentials.createInsecure(),
-    auth: new GoogleAuth({ authClient: new PassThroughClient() }),
   };
 }
 

@@ -200,7 +200,7 @@ function resourceEntities(declaration: Declaration, { type, name }: Resource): E
       return feedEntities(declaration, name);
     case 'Secret': {
       const secret = ownValue(declaration.secrets, name);
-      const attrs = { strategy: secret?.strategy ?? '' };
+      const attrs = { strategy: secret?.strategy.kind ?? '' };
       const parents = [{ type: 'Function', id: 'rotate-secrets' }];
       return secret && [{ uid: { type, id: name }, attrs, parents }];
     }

@@ -1,10 +1,11 @@
 import { checkCondition } from '../epochs/check-condition.ts';
 import type { ReadOptions, Replica } from '../epochs/read-options.ts';
 import { accessSettings, type ListBeside } from './access-settings.ts';
-import type { Declaration, Feed, KafkaConnection, RotatedSecret, SchemaRegistry } from './declaration.ts';
+import type { Declaration, Feed, KafkaConnection, SchemaRegistry } from './declaration.ts';
 import type { Finding, Report } from './finding.ts';
 import { joinSettings } from './join-settings.ts';
 import { pipelineSettings, type ReadBeside } from './pipeline-settings.ts';
+import { rotatedSecret } from './rotated-secret.ts';
 import { samplingSettings } from './sampling-settings.ts';
 import type { WrittenDeclaration, WrittenFeed, WrittenKafka, WrittenRegistry } from './schema.ts';
 import { sourceSettings } from './source-settings.ts';
@@ -56,16 +57,7 @@ export function compileDeclaration(
     registry: written.registry && registryOf(written.registry),
     pipelines,
     feeds,
-    secrets: mapEntries(
-      written.secrets,
-      (secret, name): RotatedSecret => ({
-        name,
-        strategy: secret.strategy,
-        users: secret.users ?? [],
-        everyMs: parseMs(secret.every),
-        overlapMs: parseMs(secret.overlap ?? '1h'),
-      }),
-    ),
+    secrets: mapEntries(written.secrets, (secret, name) => rotatedSecret(name, secret, { written, report })),
     access: undefined,
   };
   const access = written.access && accessSettings(written.access, declaration, { report, readBeside, listBeside });

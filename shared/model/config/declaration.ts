@@ -262,8 +262,27 @@ export interface Label {
 /** A secret that rotates. */
 export interface RotatedSecret {
   readonly name: string;
-  readonly strategy: 'kafka-scram' | 'hmac-key';
-  readonly users: readonly string[];
+  readonly strategy: RotationStrategy;
   readonly everyMs: number;
+  /** How long the old version works beside the new one. */
   readonly overlapMs: number;
+  /** How long it is kept, disabled, after that. */
+  readonly destroyAfterMs: number;
 }
+
+/** How a new value is made, and who has to take it. */
+export type RotationStrategy =
+  /** Two users take turns, so that the old one works on while the new one is taken up. */
+  | {
+      readonly kind: 'kafka-scram';
+      readonly users: readonly [string, string];
+      readonly mechanism: 'scram-sha-256' | 'scram-sha-512';
+      /** Secret of the user that alters credentials; undefined for the rotated secret itself. */
+      readonly admin: string | undefined;
+    }
+  | { readonly kind: 'hmac-key' }
+  | { readonly kind: 'password'; readonly length: number; readonly classes: readonly CharacterClass[] }
+  /** `key` is the secret whose value signs the requests. */
+  | { readonly kind: 'http-hook'; readonly url: string; readonly key: string };
+
+export type CharacterClass = 'lower' | 'upper' | 'digit' | 'symbol';

@@ -262,14 +262,30 @@ export const feedSchema = z.strictObject({
   trainer: z.strictObject({ url: environmentText, audience: environmentText.optional() }).optional(),
 });
 
-const secret = z.strictObject({
-  strategy: z.enum(['kafka-scram', 'hmac-key']),
-  users: z.array(z.string().min(1)).length(2).optional(),
-  every: duration,
-  overlap: duration.optional(),
-});
-
 const secretName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of a secret in Secret Manager');
+
+const secret = z.strictObject({
+  strategy: z.enum(['kafka-scram', 'hmac-key', 'password', 'http-hook']),
+  users: z.array(z.string().min(1)).length(2).optional().describe('kafka-scram: the two that take turns'),
+  admin: secretName
+    .optional()
+    .describe('kafka-scram: a secret with the user that may alter credentials; the rotated one unless given'),
+  length: z.int().min(16).max(256).optional().describe('password: how many characters; 32 unless given'),
+  classes: z
+    .array(z.enum(['lower', 'upper', 'digit', 'symbol']))
+    .min(1)
+    .optional()
+    .describe('password: of each at least one character'),
+  hook: z
+    .strictObject({ url: environmentText, key: secretName })
+    .optional()
+    .describe('http-hook: where each step is sent, and the secret with the key that signs it'),
+  every: duration,
+  overlap: duration.optional().describe('How long the old version works on; 1h unless given'),
+  destroyAfter: duration
+    .optional()
+    .describe('When, after the overlap, the old value is gone for good; 7d unless given'),
+});
 
 const kafka = z.strictObject({
   brokers: z.union([environmentText, z.array(environmentText).min(1)]),
@@ -355,6 +371,7 @@ export const declarationSchema = z
 export type WrittenDeclaration = z.infer<typeof declarationSchema>;
 export type WrittenPipeline = z.infer<typeof pipelineSchema>;
 export type WrittenRoute = z.infer<typeof route>;
+export type WrittenSecret = z.infer<typeof secret>;
 export type WrittenKafka = z.infer<typeof kafka>;
 export type WrittenRegistry = z.infer<typeof registry>;
 export type WrittenSchemaSource = z.infer<typeof schemaSource>;

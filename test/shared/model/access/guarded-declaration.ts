@@ -23,7 +23,9 @@ export function guardedDeclaration(
         trainer: undefined,
       },
     },
-    secrets: { sink: { name: 'sink', strategy: 'hmac-key', users: [], everyMs: 1_000, overlapMs: 10 } },
+    secrets: {
+      sink: { name: 'sink', strategy: { kind: 'hmac-key' }, everyMs: 1_000, overlapMs: 10, destroyAfterMs: 100 },
+    },
     access: {
       policies: './policies',
       sources: [{ file: './policies/p.cedar', text: policies }],

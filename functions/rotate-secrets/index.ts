@@ -1,0 +1,43 @@
+import { http } from '@google-cloud/functions-framework';
+import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
+import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
+import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
+import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
+import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
+import { jsonLog } from '../../shared/base/log.ts';
+import { openAuthority } from '../../shared/connect/authority.ts';
+import { type RotateDoor, rotateHandler } from './handler.ts';
+import { openRotator } from './open-rotator.ts';
+
+const settings = {
+  ...doorSettings,
+  identity: text('PENSTOCK_IDENTITY', 'Set it to this function’s service account', 'ask'),
+  leaseMs: wholeNumber('PENSTOCK_ROTATION_LEASE_MS', { min: 1_000, max: 3_600_000, fallback: 60_000 }),
+};
+
+const log = jsonLog('rotate-secrets');
+
+async function open() {
+  const given = readEnvironment(settings, process.env);
+  const declaration = await loadDeclaration(process.env);
+  const identity = given.identity === 'ask' ? await openIdTokens().email() : given.identity;
+  const rotator = openRotator({ declaration, log, identity, leaseMs: given.leaseMs });
+  const authority = await openAuthority(declaration, { door: 'rotate-secrets', log });
+  const door: RotateDoor = {
+    verify: doorVerifier(given, declaration),
+    decide: (caller, name) => authority.decide(caller, 'rotate', { type: 'Secret', name }),
+    require: (caller, name) => void authority.require(caller, 'rotate', { type: 'Secret', name }),
+    isDeclared: (secret) => Object.hasOwn(declaration.secrets, secret),
+    rotator,
+  };
+  return { door, close: () => rotator.close() };
+}
+
+const opened = openAtRequest(open);
+const graceful = installGracefulShutdown(opened.close);
+const handle = rotateHandler(async () => (await opened.open()).door, log);
+
+ownRequests();
+http('rotate-secrets', graceful.wrap(handle));

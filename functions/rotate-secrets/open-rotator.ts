@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openSecretVault, type StoredSecret } from '../../shared/adapters/secrets/secret-vault.ts';
+import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
+import { openRotationStore, type StoredRotation } from '../../shared/adapters/spanner/rotations/rotation-store.ts';
+import { audit, auditAttempts } from '../../shared/base/audit.ts';
+import { type Clock, systemClock } from '../../shared/base/clock.ts';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/base/log.ts';
+import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
+import type { Declaration, RotatedSecret } from '../../shared/model/config/declaration.ts';
+import type { RotationRequest } from '../../shared/model/rotation/begin-rotation.ts';
+import { openStrategy } from './open-strategy.ts';
+import { type RotationOutcome, rotateSecret } from './rotate-secret.ts';
+import type { OnEffect, RotationTools } from './run-rotation.ts';
+import { type TickOutcome, tickSecret } from './tick.ts';
+
+const LEASE_MS = 60_000;
+
+/** Rotates the secrets of a declaration. */
+export interface Rotator {
+  /** @throws {PenstockError} `NOT_FOUND` for a secret that is not declared, and as `rotateSecret` */
+  rotate(request: RotationRequest, requestedBy: string): Promise<RotationOutcome>;
+  /** Sees to all secrets that `isAllowed`, one after another; all of them unless given. */
+  tick(requestedBy: string, isAllowed?: (secret: string) => boolean): Promise<TickOutcome[]>;
+  /** Where a secret and its rotations stand; nothing is changed. */
+  look(secret: string): Promise<{ readonly secret: StoredSecret; readonly rotations: readonly StoredRotation[] }>;
+  close(): Promise<void>;
+}
+
+/** What a rotator is opened with. */
+export interface RotatorOptions {
+  readonly declaration: Declaration;
+  readonly log: Log;
+  /** Whose effects the audit names. */
+  readonly identity: string;
+  readonly leaseMs?: number;
+  readonly clock?: Clock;
+  readonly sleep?: (ms: number) => Promise<void>;
+  readonly onEffect?: OnEffect;
+}
+
+/** Opens it; nothing is reached before the first call. */
+export function openRotator(options: RotatorOptions): Rotator {
+  const { declaration, log, identity, clock = systemClock, sleep = (ms) => delay(ms) } = options;
+  const open = openDatabase(declaration.spanner.database);
+  const [, projectId = ''] = declaration.spanner.database.split('/');
+  const vault = openSecretVault(projectId);
+  const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  const store = openRotationStore(open.database, { owner, leaseMs: options.leaseMs ?? LEASE_MS, clock });
+  const onAttempt = auditAttempts(log, 'secret.read', identity);
+  const sources = openCredentialSources({ database: declaration.spanner.database, log, onAttempt });
+  const onEffect = audited(options);
+  const withTools = async <T>(secret: RotatedSecret, use: (tools: RotationTools) => Promise<T>): Promise<T> => {
+    const strategy = await openStrategy(secret, { declaration, sources, clock, sleep });
+    try {
+      return await use({ store, vault, strategy, times: secret, clock, onEffect, usersOf: async () => [] });
+    } finally {
+      await strategy.close();
+    }
+  };
+  return {
+    rotate: (request, requestedBy) =>
+      withTools(declared(declaration, request.secret), (tools) => rotateSecret(request, requestedBy, tools)),
+    async tick(requestedBy, isAllowed = () => true) {
+      const outcomes: TickOutcome[] = [];
+      for (const secret of Object.values(declaration.secrets)) {
+        if (!isAllowed(secret.name)) {
+          outcomes.push({ secret: secret.name, rotations: [], error: `policies do not let ${requestedBy} rotate it` });
+          continue;
+        }
+        outcomes.push(
+          await withTools(secret, (tools) => tickSecret(secret, { requestedBy, log, tools })).catch(
+            (error: unknown): TickOutcome => ({ secret: secret.name, rotations: [], error: messageOf(error) }),
+          ),
+        );
+      }
+      return outcomes;
+    },
+    async look(name) {
+      const { name: secret } = declared(declaration, name);
+      return { secret: await vault.look(secret), rotations: await store.list(secret) };
+    },
+    async close() {
+      await Promise.allSettled([vault.close(), sources.close(), open.close()]);
+    },
+  };
+}
+
+function audited({ log, identity, onEffect }: RotatorOptions): OnEffect {
+  return (told) => {
+    const { rotation, effect, phase, error } = told;
+    onEffect?.(told);
+    if (phase === 'before') {
+      log('INFO', `Rotation ${rotation.id} of ${rotation.secret}: ${effect} begins`, { step: rotation.step, effect });
+      return;
+    }
+    audit(log, {
+      action: `secret.${effect}`,
+      identity,
+      resource: rotation.secret,
+      outcome: phase === 'after' ? 'done' : 'failed',
+      details: {
+        rotation: rotation.id,
+        step: rotation.step,
+        from: rotation.fromVersion,
+        to: rotation.toVersion,
+        ...(error === undefined ? {} : { reason: messageOf(error) }),
+      },
+    });
+  };
+}
+
+function declared({ secrets }: Declaration, name: string): RotatedSecret {
+  const secret = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
+  if (secret) return secret;
+  throw new PenstockError(`No secret ${JSON.stringify(name)} is declared to rotate`, {
+    code: 'NOT_FOUND',
+    remedy: `Declare it under secrets:, or name one of: ${Object.keys(secrets).join(', ') || 'none'}`,
+    retryable: false,
+  });
+}

@@ -1,0 +1,179 @@
+import { SecretChangedError, type SecretVault } from '../../shared/adapters/secrets/secret-vault.ts';
+import {
+  type RotationLease,
+  RotationLostError,
+  type RotationStore,
+} from '../../shared/adapters/spanner/rotations/rotation-store.ts';
+import type { Clock } from '../../shared/base/clock.ts';
+import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import { nextEffect, type RotationEffect } from '../../shared/model/rotation/next-effect.ts';
+import {
+  advance,
+  type Rotation,
+  type RotationEvent,
+  type RotationTimes,
+} from '../../shared/model/rotation/rotation.ts';
+import { type Strategy, StrategyRefusedError } from './strategies/strategy.ts';
+
+/** A rotation takes about ten effects; more means that two processes undo each other's. */
+const MAX_EFFECTS = 100;
+
+/** Is told before and after each effect: for audit and progress. */
+export type OnEffect = (told: {
+  readonly rotation: Rotation;
+  readonly effect: RotationEffect['kind'];
+  readonly phase: 'before' | 'after' | 'failed';
+  readonly error?: unknown;
+}) => void;
+
+/** What a rotation acts with. */
+export interface RotationTools {
+  readonly store: RotationStore;
+  readonly vault: SecretVault;
+  readonly strategy: Strategy;
+  readonly times: RotationTimes;
+  readonly clock: Clock;
+  readonly onEffect: OnEffect;
+  /** Who is still seen with this version; the old one is not taken away from them. */
+  readonly usersOf: (version: number) => Promise<readonly string[]>;
+}
+
+/**
+ * Takes a rotation as far as it goes now: to its end, to where it waits for an overlap, or to what fails and may succeed later.
+ *
+ * Any number may run at once, die anywhere and come again: the lease lets one act at a time, the fence stops the one that was
+ * overtaken, the secret's etag decides where both have failed.
+ *
+ * @param from a rotation that is written; its `retireAtMs` counts, not the written one
+ * @returns where it stands
+ * @throws {RotationLeasedError} another one is at it
+ * @throws whatever failed and may succeed later; its reason is written
+ */
+export async function runRotation(from: Rotation, tools: RotationTools): Promise<Rotation> {
+  let lease = await tools.store.take(from.secret, from.id);
+  const { retireAtMs } = from;
+  if (retireAtMs !== undefined && lease.rotation.step === 'retire') {
+    lease = await tools.store.save(lease, { ...lease.rotation, retireAtMs });
+  }
+  try {
+    for (let count = 0; count < MAX_EFFECTS; count++) {
+      const effect = nextEffect(lease.rotation, await tools.vault.look(from.secret), tools.clock());
+      if (effect.kind === 'nothing' || effect.kind === 'wait') return lease.rotation;
+      const next = await doEffect(lease, effect, tools);
+      if (next === undefined) return lease.rotation;
+      lease = next;
+    }
+    throw new Error(`Rotation ${from.id} of ${from.secret} did not come to an end in ${MAX_EFFECTS} effects`);
+  } catch (error) {
+    lease = await noteFailure(lease, error, tools);
+    throw error;
+  } finally {
+    await tools.store.release(lease);
+  }
+}
+
+/** @returns undefined when the rotation has to wait */
+async function doEffect(
+  lease: RotationLease,
+  effect: Exclude<RotationEffect, { kind: 'nothing' | 'wait' }>,
+  tools: RotationTools,
+): Promise<RotationLease | undefined> {
+  const { rotation } = lease;
+  if (effect.kind === 'note') return await note(lease, effect.event, tools);
+  if (effect.kind === 'revoke' && rotation.step === 'retire') {
+    const users = await tools.usersOf(effect.version);
+    if (users.length > 0) {
+      const reason = `version ${effect.version} is still used by ${users.slice(0, 5).join(', ')}`;
+      await tools.store.save(lease, { ...rotation, reason });
+      return undefined;
+    }
+  }
+  const announced = await tools.store.save(lease, { ...rotation, isUnderWay: true });
+  tools.onEffect({ rotation, effect: effect.kind, phase: 'before' });
+  const event = await perform(rotation.secret, effect, tools).catch((error: unknown): RotationEvent | undefined => {
+    if (error instanceof StrategyRefusedError) return { kind: 'refused', reason: error.message };
+    // It is looked at again.
+    if (error instanceof SecretChangedError) return undefined;
+    tools.onEffect({ rotation, effect: effect.kind, phase: 'failed', error });
+    throw error;
+  });
+  tools.onEffect({ rotation, effect: effect.kind, phase: 'after' });
+  if (event) return await note(announced, event, tools);
+  return await tools.store.save(announced, { ...announced.rotation, isUnderWay: false });
+}
+
+async function note(lease: RotationLease, event: RotationEvent, tools: RotationTools): Promise<RotationLease> {
+  return await tools.store.save(lease, advance(lease.rotation, event, tools.clock(), tools.times));
+}
+
+/** @returns what came of it; undefined where looking again tells */
+async function perform(
+  secret: string,
+  effect: Exclude<RotationEffect, { kind: 'nothing' | 'wait' | 'note' }>,
+  { vault, strategy }: RotationTools,
+): Promise<RotationEvent | undefined> {
+  switch (effect.kind) {
+    case 'add-version':
+      return await withValues(vault, secret, [(await vault.look(secret)).aliases.current], async ([current]) => {
+        const value = await strategy.create(current);
+        const version = await vault.add(secret, value).finally(() => value.fill(0));
+        return { kind: 'created', version };
+      });
+    case 'enable':
+      await vault.change(secret, effect.version, 'enable');
+      return undefined;
+    case 'alias':
+      await vault.alias(secret, effect.aliases, effect.etag);
+      return undefined;
+    case 'set':
+      return await withValues(vault, secret, [effect.version, effect.beside], async ([value, beside]) => {
+        await strategy.set(have(value, effect.version), beside);
+        return { kind: 'set' };
+      });
+    case 'test':
+      return await withValues(vault, secret, [effect.version], async ([value]) => {
+        await strategy.test(have(value, effect.version));
+        return { kind: 'tested' };
+      });
+    case 'revoke':
+      await withValues(vault, secret, [effect.version, effect.keep], async ([value, keep]) => {
+        await strategy.revoke(have(value, effect.version), keep);
+      });
+      await vault.change(secret, effect.version, effect.ending);
+      return undefined;
+    case 'end-version':
+      await vault.change(secret, effect.version, effect.ending);
+      return undefined;
+  }
+}
+
+/** Lends the values of some versions, and zeroes them. */
+async function withValues<T>(
+  vault: SecretVault,
+  secret: string,
+  versions: readonly (number | undefined)[],
+  use: (values: readonly (Buffer | undefined)[]) => Promise<T>,
+): Promise<T> {
+  const values: (Buffer | undefined)[] = [];
+  try {
+    for (const version of versions) {
+      values.push(version === undefined ? undefined : await vault.read(secret, version));
+    }
+    return await use(values);
+  } finally {
+    for (const value of values) value?.fill(0);
+  }
+}
+
+function have(value: Buffer | undefined, version: number): Buffer {
+  if (value) return value;
+  throw new RangeError(`Version ${version} has no value`);
+}
+
+/** What may succeed later is written for people, and tried again by whoever comes next. */
+async function noteFailure(lease: RotationLease, error: unknown, { store }: RotationTools): Promise<RotationLease> {
+  if (error instanceof RotationLostError) return lease;
+  const reason = `${messageOf(error)}${error instanceof PenstockError ? `. ${error.remedy}` : ''}`.slice(0, 1_000);
+  // The failure itself is what counts; a database that is down is a second one.
+  return await store.save(lease, { ...lease.rotation, reason }).catch(() => lease);
+}

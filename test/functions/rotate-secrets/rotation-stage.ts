@@ -1,0 +1,134 @@
+import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
+import type { Database } from '@google-cloud/spanner';
+import { credentials } from '@grpc/grpc-js';
+import { openLocalDatabase } from '../../../deploy/cli/stack/open-local-database.ts';
+import { type KafkaServer, openKafkaServer } from '../../../deploy/local/kafka/server.ts';
+import { localProject } from '../../../deploy/local/project.ts';
+import { openSecretManagerServer } from '../../../deploy/local/secret-manager/server.ts';
+import { openSpannerServer } from '../../../deploy/local/spanner/server.ts';
+import { openRotator, type Rotator, type RotatorOptions } from '../../../functions/rotate-secrets/open-rotator.ts';
+import { openScramCredentials, type ScramCredentials } from '../../../shared/adapters/kafka/wire/scram-credentials.ts';
+import { noLog } from '../../../shared/base/log.ts';
+import type { Declaration, RotatedSecret } from '../../../shared/model/config/declaration.ts';
+import { emptyDeclaration } from './empty-declaration.ts';
+
+const database = `projects/${localProject}/instances/main/databases/rotation`;
+const LISTENER = 'SASL_PLAINTEXT';
+
+export const kafkaSink: RotatedSecret = {
+  name: 'kafka-sink',
+  strategy: { kind: 'kafka-scram', users: ['sink-a', 'sink-b'], mechanism: 'scram-sha-512', admin: 'kafka-admin' },
+  everyMs: 28 * 86_400_000,
+  overlapMs: 3_600_000,
+  destroyAfterMs: 7 * 86_400_000,
+};
+
+/** Servers with a secret whose first version works, and time that stands until it is moved. */
+export interface RotationStage {
+  readonly client: SecretManagerServiceClient;
+  readonly database: Database;
+  readonly kafka: KafkaServer;
+  readonly scram: ScramCredentials;
+  readonly declaration: Declaration;
+  nowMs: number;
+  openRotator(options?: Partial<RotatorOptions>): Rotator;
+  /** Version numbers by alias. */
+  aliases(): Promise<Record<string, number>>;
+  /** States by version, from 1. */
+  states(): Promise<string[]>;
+  /** What a version holds. */
+  value(version: string): Promise<{ readonly username: string; readonly password: string }>;
+  addSecret(name: string, value: string): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Opens it; clients find its servers through the environment. */
+export async function openRotationStage(): Promise<RotationStage> {
+  const spanner = await openSpannerServer({});
+  const time = { nowMs: Date.now() };
+  const manager = await openSecretManagerServer({ now: () => time.nowMs });
+  const kafka = await openKafkaServer({
+    listeners: { [LISTENER]: { sasl: { mechanisms: ['SCRAM-SHA-512'] } } },
+  });
+  process.env.SECRET_MANAGER_EMULATOR_HOST = manager.address;
+  const env = { SPANNER_EMULATOR_HOST: spanner.address, PUBSUB_EMULATOR_HOST: '127.0.0.1:1' };
+  const opened = await openLocalDatabase({ env }, database, '');
+  const [servicePath = '', port] = manager.address.split(':');
+  const sslCreds = credentials.createInsecure();
+  const client = new SecretManagerServiceClient({ servicePath, port: Number(port), sslCreds, projectId: localProject });
+  const scram = openScramCredentials({ brokers: [kafka.address], tls: undefined, auth: undefined }, 'test');
+  await scram.put('scram-sha-512', { username: 'admin', password: 'admin-password' });
+  await scram.put('scram-sha-512', { username: 'sink-a', password: 'first-password' });
+  const parent = `projects/${localProject}`;
+  const name = `${parent}/secrets/${kafkaSink.name}`;
+  const declaration: Declaration = {
+    ...emptyDeclaration(database),
+    kafka: {
+      brokers: [kafka.addresses[LISTENER] ?? ''],
+      driver: 'wire',
+      tls: false,
+      caSecret: undefined,
+      auth: { mechanism: 'scram-sha-512', secret: kafkaSink.name },
+    },
+    secrets: { [kafkaSink.name]: kafkaSink },
+  };
+  const addSecret = async (secretId: string, value: string): Promise<void> => {
+    const secret = `${parent}/secrets/${secretId}`;
+    await client.createSecret({ parent, secretId, secret: { replication: { automatic: {} } } });
+    await client.addSecretVersion({ parent: secret, payload: { data: Buffer.from(value) } });
+    const named = { name: secret, versionAliases: { current: 1 } };
+    await client.updateSecret({ secret: named, updateMask: { paths: ['version_aliases'] } });
+  };
+  await addSecret('kafka-admin', JSON.stringify({ username: 'admin', password: 'admin-password' }));
+  await addSecret(kafkaSink.name, JSON.stringify({ username: 'sink-a', password: 'first-password' }));
+  const rotators: Rotator[] = [];
+  const stage: RotationStage = {
+    client,
+    database: opened,
+    kafka,
+    scram,
+    declaration,
+    get nowMs() {
+      return time.nowMs;
+    },
+    set nowMs(ms) {
+      time.nowMs = ms;
+    },
+    openRotator(options = {}) {
+      const rotator = openRotator({
+        declaration,
+        log: noLog,
+        identity: 'rotator@test',
+        clock: () => stage.nowMs,
+        sleep: async () => {},
+        ...options,
+      });
+      rotators.push(rotator);
+      return rotator;
+    },
+    addSecret,
+    async aliases() {
+      const [{ versionAliases }] = await client.getSecret({ name });
+      const entries = Object.entries(versionAliases ?? {});
+      return Object.fromEntries(entries.map(([alias, version]) => [alias, Number(version)]));
+    },
+    async states() {
+      const [versions] = await client.listSecretVersions({ parent: name });
+      return versions.map(({ state }) => String(state)).reverse();
+    },
+    async value(version) {
+      const [{ payload }] = await client.accessSecretVersion({ name: `${name}/versions/${version}` });
+      return JSON.parse(Buffer.from(payload?.data ?? '').toString());
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(rotators.map((rotator) => rotator.close()));
+      scram.close();
+      await client.close();
+      await opened.close();
+      await kafka.close();
+      await manager.close();
+      await spanner.close();
+    },
+  };
+  return stage;
+}

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { openKafkaServer } from '../../../../deploy/local/kafka/server.ts';
+import { hmacKey } from '../../../../functions/rotate-secrets/strategies/hmac-key.ts';
+import { httpHook } from '../../../../functions/rotate-secrets/strategies/http-hook.ts';
+import { kafkaScram } from '../../../../functions/rotate-secrets/strategies/kafka-scram.ts';
+import { generatedPassword } from '../../../../functions/rotate-secrets/strategies/password.ts';
+import { type Strategy, StrategyRefusedError } from '../../../../functions/rotate-secrets/strategies/strategy.ts';
+import { openScramCredentials } from '../../../../shared/adapters/kafka/wire/scram-credentials.ts';
+
+/** A strategy, and who takes its values. */
+interface Candidate {
+  readonly strategy: Strategy;
+  /** Whether the target system takes the value; undefined where there is no target system. */
+  readonly takes?: (value: Buffer) => Promise<boolean>;
+  /** A value that cannot work. */
+  readonly broken: Buffer;
+  close(): Promise<void>;
+}
+
+const noSleep = async (): Promise<void> => {};
+
+async function scramCandidate(): Promise<Candidate> {
+  const listeners = { SASL_PLAINTEXT: { sasl: { mechanisms: ['SCRAM-SHA-512'] as const } } };
+  const kafka = await openKafkaServer({ listeners });
+  const mechanism = 'scram-sha-512';
+  const plain = openScramCredentials({ brokers: [kafka.address], tls: undefined, auth: undefined }, 'test');
+  const administrator = { username: 'admin', password: 'admin-password' };
+  await plain.put(mechanism, administrator);
+  const brokers = [kafka.addresses.SASL_PLAINTEXT ?? ''];
+  const admin = { brokers, tls: undefined, auth: { mechanism, credentials: async () => administrator } } as const;
+  const strategy = kafkaScram({ users: ['a', 'b'], mechanism, admin, sleep: noSleep });
+  const worksFor = (value: Buffer): Promise<boolean> => {
+    return strategy.test(value).then(
+      () => true,
+      (error: unknown) => {
+        assert.ok(error instanceof StrategyRefusedError, String(error));
+        return false;
+      },
+    );
+  };
+  return {
+    strategy,
+    takes: worksFor,
+    broken: Buffer.from(JSON.stringify({ username: 'a', password: 'never set' })),
+    async close() {
+      await strategy.close();
+      plain.close();
+      await kafka.close();
+    },
+  };
+}
+
+/** A user's own program, which keeps the values that work. */
+async function hookCandidate(): Promise<Candidate> {
+  const key = Buffer.from('signing key of the hook');
+  const working = new Set<string>();
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    const [, t = '', v1 = ''] = /^t=(\d+),v1=([0-9a-f]+)$/.exec(String(request.headers['penstock-signature'])) ?? [];
+    const wanted = createHmac('sha256', key).update(`${t}.${body}`).digest();
+    const isSigned = timingSafeEqual(Buffer.from(v1, 'hex'), wanted);
+    const { step, value } = JSON.parse(body);
+    if (step === 'set') working.add(value);
+    if (step === 'revoke') working.delete(value);
+    response.statusCode = !isSigned ? 401 : step === 'test' && !working.has(value) ? 422 : 200;
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/hook`;
+  return {
+    strategy: httpHook({ secret: 's', url, key: async () => Buffer.from(key), clock: () => 1_700_000_000_000 }),
+    takes: async (value) => working.has(value.toString('base64')),
+    broken: Buffer.from('never set'),
+    async close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+const candidates: Readonly<Record<string, () => Promise<Candidate>>> = {
+  'kafka-scram': scramCandidate,
+  'http-hook': hookCandidate,
+  'hmac-key': async () => {
+    const broken = Buffer.from(JSON.stringify({ id: 'x', key: Buffer.alloc(8).toString('base64') }));
+    return { strategy: hmacKey(), broken, close: async () => {} };
+  },
+  password: async () => {
+    const strategy = generatedPassword({ length: 24, classes: ['lower', 'upper', 'digit', 'symbol'] });
+    return { strategy, broken: Buffer.from(JSON.stringify({ password: 'short' })), close: async () => {} };
+  },
+};
+
+for (const [name, openCandidate] of Object.entries(candidates)) {
+  let candidate: Candidate;
+  let first: Buffer;
+  let second: Buffer;
+  before(async () => {
+    candidate = await openCandidate();
+    first = await candidate.strategy.create(undefined);
+    second = await candidate.strategy.create(first);
+  });
+  after(() => candidate.close());
+
+  test(`${name} makes another value each time, also from the same one`, async () => {
+    const third = await candidate.strategy.create(first);
+    const all = [first, second, third].map((value) => value.toString('hex'));
+    assert.equal(new Set(all).size, 3);
+  });
+
+  test(`${name} takes the same steps twice: a crash repeats them`, async () => {
+    const { strategy } = candidate;
+    for (let times = 0; times < 2; times++) {
+      await strategy.set(first, undefined);
+      await strategy.test(first);
+    }
+    for (let times = 0; times < 2; times++) {
+      await strategy.set(second, first);
+      await strategy.test(second);
+    }
+  });
+
+  test(`${name} lets both values work in between, and keeps the new one when the old one goes`, async () => {
+    const { strategy, takes } = candidate;
+    await strategy.set(first, undefined);
+    await strategy.set(second, first);
+    if (takes) assert.deepEqual([await takes(first), await takes(second)], [true, true]);
+    for (let times = 0; times < 2; times++) await strategy.revoke(first, second);
+    await strategy.test(second);
+    if (takes) assert.deepEqual([await takes(first), await takes(second)], [false, true]);
+  });
+
+  test(`${name} refuses a value that does not work, and says nothing of it`, async () => {
+    const { strategy, broken } = candidate;
+    await assert.rejects(strategy.test(broken), (error: unknown) => {
+      assert.ok(error instanceof StrategyRefusedError, String(error));
+      for (const secret of ['never set', 'short', 'AAAAAAAA']) assert.ok(!String(error.message).includes(secret));
+      return true;
+    });
+  });
+}
+
+test('kafka-scram never sets the user who is in use', async () => {
+  const candidate = await scramCandidate();
+  const first = await candidate.strategy.create(undefined);
+  await candidate.strategy.set(first, undefined);
+  const same = Buffer.from(JSON.stringify({ ...JSON.parse(first.toString()), password: 'another' }));
+  await assert.rejects(candidate.strategy.set(same, first), StrategyRefusedError);
+  await candidate.strategy.revoke(same, first);
+  await candidate.strategy.test(first);
+  await candidate.close();
+});
+
+test('kafka-scram, hmac-key and password keep what else stands in the value: it is read by alias as well', async () => {
+  for (const name of ['kafka-scram', 'hmac-key', 'password']) {
+    const candidate = await candidates[name]?.();
+    const current = { username: 'a', password: 'p', brokers: ['b-1:9094'], database: 'orders' };
+    const made = await candidate?.strategy.create(Buffer.from(JSON.stringify(current)));
+    const { brokers, database } = JSON.parse(String(made));
+    assert.deepEqual({ brokers, database }, { brokers: ['b-1:9094'], database: 'orders' });
+    await candidate?.close();
+  }
+});

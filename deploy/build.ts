@@ -53,23 +53,29 @@ const protosBesideBundle: Plugin = {
 
 /**
  * What not every deployment loads stays out of the file that all of them load: telemetry costs 4 MB as mere text, policies 4 MB of
- * WebAssembly. Their entries lie in the same folder, as the bundle's imports expect them.
+ * WebAssembly, Arrow 1 MB. Each lies in the same folder, as the bundle's import expects it.
  */
-const BESIDE = {
-  'telemetry/open-telemetry.ts': 'shared/adapters/telemetry/otlp.ts',
-  'connect/authority.ts': 'shared/adapters/policy/cedar-engine.ts',
-};
+const BESIDE = [
+  'shared/adapters/telemetry/otlp.ts',
+  'shared/adapters/policy/cedar-engine.ts',
+  'shared/model/tensors/arrow-layout.ts',
+];
 const WASM = 'cedar_wasm_bg.wasm';
-const besideBundle: Plugin = {
-  name: 'beside-bundle',
-  setup(plugin) {
-    for (const name of Object.values(BESIDE).map((path) => basename(path, '.ts'))) {
-      plugin.onResolve({ filter: new RegExp(`^\\./${name}\\.ts$`) }, ({ kind }) =>
-        kind === 'dynamic-import' ? { path: `./${name}.js`, external: true } : undefined,
-      );
-    }
-  },
-};
+
+/** @param found is filled with those of them that the bundle loads */
+function besideBundle(found: Set<string>): Plugin {
+  return {
+    name: 'beside-bundle',
+    setup(plugin) {
+      plugin.onResolve({ filter: /^\.\/[\w-]+\.ts$/ }, ({ kind, path, resolveDir }) => {
+        const file = BESIDE.find((beside) => join(root, beside) === resolve(resolveDir, path));
+        if (kind !== 'dynamic-import' || file === undefined) return undefined;
+        found.add(join(root, file));
+        return { path: path.replace(/\.ts$/, '.js'), external: true };
+      });
+    },
+  };
+}
 
 /** @throws when the library no longer holds the text: a silent miss would only show in production */
 function replaceOnce(source: string, text: string, by: string, path: string): string {
@@ -87,32 +93,30 @@ async function buildFunction(
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const entries = ['index', 'worker', 'thread'].filter((entry) => existsSync(join(source, `${entry}.ts`)));
-  const beside = Object.entries(BESIDE).flatMap(([imported, path]) =>
-    readdirSync(source).some((file) => imports(join(source, file), imported)) ? [join(root, path)] : [],
-  );
-  const result = await build({
-    entryPoints: [...entries.map((entry) => join(source, `${entry}.ts`)), ...beside].map((path) => ({
-      in: path,
-      out: basename(path, '.ts'),
-    })),
-    outdir: out,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    external: EXTERNAL,
-    // The form that carries its WebAssembly in itself: a file beside it would not be found from a bundle.
-    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
-    define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
-    plugins: [...plugins, protosBesideBundle, besideBundle],
-    sourcemap: 'linked',
-    sourcesContent: false,
-    // Measured: minified bundles start slower, since Node compiles lazily by function.
-    minify: false,
-    metafile: true,
-    logLevel: 'warning',
-    logOverride: { 'empty-import-meta': 'error' },
-  });
+  const beside = new Set<string>();
+  const bundle = (paths: readonly string[]) =>
+    build({
+      entryPoints: paths.map((path) => ({ in: path, out: basename(path, '.ts') })),
+      outdir: out,
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'cjs',
+      external: EXTERNAL,
+      // The form that carries its WebAssembly in itself: a file beside it would not be found from a bundle.
+      alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
+      define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
+      plugins: [...plugins, protosBesideBundle, besideBundle(beside)],
+      sourcemap: 'linked',
+      sourcesContent: false,
+      // Measured: minified bundles start slower, since Node compiles lazily by function.
+      minify: false,
+      metafile: true,
+      logLevel: 'warning',
+      logOverride: { 'empty-import-meta': 'error' },
+    });
+  const result = await bundle(entries.map((entry) => join(source, `${entry}.ts`)));
+  const results = beside.size === 0 ? [result] : [result, await bundle([...beside])];
   if (Object.keys(result.metafile.inputs).some((path) => path.includes('node_modules/google-gax/'))) copyProtos(out);
   if (existsSync(join(out, 'cedar-engine.js'))) {
     // Cedar reads it from its own folder, which is the bundle's.
@@ -124,11 +128,7 @@ async function buildFunction(
     cpSync(require.resolve('idiomorph/dist/idiomorph.min.js'), join(out, 'assets/idiomorph.min.js'));
   }
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(deployedPackage(name), null, 2)}\n`);
-  return outputBytes(result);
-}
-
-function imports(path: string, imported: string): boolean {
-  return path.endsWith('.ts') && readFileSync(path, 'utf8').includes(imported);
+  return results.reduce((sum, one) => sum + outputBytes(one), 0);
 }
 
 function copyProtos(out: string): void {

@@ -11,6 +11,7 @@ import { batchesPerBlock, shardOrder } from '../../shared/model/epochs/cut-block
 import { type EpochTick, epochId } from '../../shared/model/epochs/epoch-id.ts';
 import { cutKeyRange } from '../../shared/model/epochs/key-range.ts';
 import { buildManifest, type Manifest, type Plan, type Versions } from '../../shared/model/epochs/manifest.ts';
+import { arrowVersion } from '../../shared/model/tensors/batch-format.ts';
 import { fitBalance, fitSplit } from '../../shared/model/tensors/fit-transforms.ts';
 import type { FittedTransform } from '../../shared/model/tensors/fitted.ts';
 import { pinTransforms } from '../../shared/model/tensors/pin-transforms.ts';
@@ -175,7 +176,7 @@ function makePlan(
     batchRows: feed.batchRows,
     batchesPerBlock,
     cuts: ranges.flatMap(({ to }) => (to === undefined ? [] : [to])),
-    versions,
+    ...formatOf(feed, versions),
   };
 }
 
@@ -187,6 +188,11 @@ function sourceOf({ where, sql }: Feed): Pick<Plan, 'where' | 'sql'> {
 /** Tables that a feed's rows come from; of a query every word that could be one. */
 function tablesOf({ table, sql }: Feed): string[] {
   return sql ? [...wordsOf(sql.text)] : [table];
+}
+
+function formatOf({ trainer }: Feed, versions: Versions): Pick<Plan, 'format' | 'versions'> {
+  if (trainer?.format !== 'arrow') return { versions };
+  return { versions: { ...versions, arrow: arrowVersion }, format: 'arrow' };
 }
 
 /** Names of the Kafka pipelines that write some tables: their offsets say what these hold. */

@@ -11,6 +11,7 @@ import type { Log } from '../../shared/base/log.ts';
 import { deliveredRows, type Position } from '../../shared/model/epochs/cut-block.ts';
 import { divideBlock, positionAfter, rowSpan } from '../../shared/model/epochs/divide-block.ts';
 import { announcementOf, batchMetadata, type Manifest, type Versions } from '../../shared/model/epochs/manifest.ts';
+import { type LayoutOf, layoutOfFormat } from '../../shared/model/tensors/batch-format.ts';
 import type { ColumnBlock } from '../../shared/model/tensors/column-vector.ts';
 import { type BatchEncoder, batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
 import { checkVersions } from './check-versions.ts';
@@ -68,6 +69,7 @@ export async function readShard(epoch: string, shard: number, tools: ReadTools):
   const { manifest } = stored;
   tools.admit?.(manifest);
   checkVersions(manifest, tools.versions);
+  const layoutOf = await layoutOfFormat(manifest.plan.format ?? 'safetensors');
   const taken = await tools.leases.take(epoch, shard);
   if (taken.status === 'unknown') throw notPlanned(epoch, shard);
   if (taken.status === 'leased') return { status: 'leased', expiresAtMs: taken.expiresAtMs };
@@ -76,7 +78,7 @@ export async function readShard(epoch: string, shard: number, tools: ReadTools):
     await endWhenComplete(manifest, trainer, tools);
     return { status: 'done-before' };
   }
-  const reading = new ShardReading(manifest, taken.lease, trainer, tools);
+  const reading = new ShardReading(manifest, taken.lease, { trainer, layoutOf }, tools);
   try {
     const outcome = await reading.run();
     auditReading(reading.lease, manifest, tools);
@@ -102,11 +104,17 @@ class ShardReading {
   #settled: Promise<void> = Promise.resolve();
   lease: ShardLease;
 
-  constructor(manifest: Manifest, lease: ShardLease, trainer: TrainerClient, tools: ReadTools) {
+  constructor(
+    manifest: Manifest,
+    lease: ShardLease,
+    way: { trainer: TrainerClient; layoutOf: LayoutOf },
+    tools: ReadTools,
+  ) {
+    const { transforms, columns, key } = manifest.plan;
     this.#manifest = manifest;
-    this.#trainer = trainer;
+    this.#trainer = way.trainer;
     this.#tools = tools;
-    this.#encoder = batchEncoder(manifest.plan.transforms, manifest.plan.columns, manifest.plan.key.length);
+    this.#encoder = batchEncoder(transforms, columns, key.length, way.layoutOf);
     this.#watch = readingStopwatch(tools.clock);
     this.lease = lease;
   }

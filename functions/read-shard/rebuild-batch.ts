@@ -6,6 +6,7 @@ import { PenstockError } from '../../shared/base/errors.ts';
 import { type Position, startPosition } from '../../shared/model/epochs/cut-block.ts';
 import { divideBlock, rowSpan } from '../../shared/model/epochs/divide-block.ts';
 import { batchMetadata, type Manifest, shardRanges, type Versions } from '../../shared/model/epochs/manifest.ts';
+import { layoutOfFormat } from '../../shared/model/tensors/batch-format.ts';
 import { batchEncoder } from '../../shared/model/tensors/encode-batch.ts';
 import { checkVersions } from './check-versions.ts';
 import { refuseWhenPast } from './refuse-when-past.ts';
@@ -57,7 +58,8 @@ export async function rebuildBatch(
   const { role, rows } = batch;
   const span = rowSpan(from, block);
   const metadata = batchMetadata(manifest, { shard, sequence, role, rows: rows.length, ...span });
-  const body = batchEncoder(plan.transforms, plan.columns, plan.key.length).encode(block, rows, metadata);
+  const layoutOf = await layoutOfFormat(plan.format ?? 'safetensors');
+  const body = batchEncoder(plan.transforms, plan.columns, plan.key.length, layoutOf).encode(block, rows, metadata);
   return { body, role, rows: rows.length, block: from.block, ...span };
 }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { tableFromIPC } from 'apache-arrow';
 import { buildInto } from '../../deploy/build.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -18,3 +20,20 @@ for (const name of ['kafka-sink', 'pubsub-sink']) {
     }
   });
 }
+
+test('read-shard has the Arrow library beside its bundle, for those who ask for it: none else loads its text', async () => {
+  const dist = mkdtempSync(join(root, 'dist-'));
+  try {
+    await buildInto(dist, ['read-shard']);
+    const code = readFileSync(join(dist, 'read-shard', 'index.js'), 'utf8');
+    assert.match(code, /import\("\.\/arrow-layout\.js"\)/);
+    assert.doesNotMatch(code, /node_modules\/apache-arrow/);
+    const { arrowLayout } = createRequire(import.meta.url)(join(dist, 'read-shard', 'arrow-layout.js'));
+    const body = arrowLayout([{ name: 'x', dtype: 'F32', shape: [], role: 'feature' }]).layOut(3, { epoch: 'e1' });
+    body.items[0].set([1, 2, 3]);
+    const table = tableFromIPC(body.seal());
+    assert.deepEqual([...(table.getChild('x') ?? [])], [1, 2, 3]);
+  } finally {
+    rmSync(dist, { recursive: true, force: true });
+  }
+});

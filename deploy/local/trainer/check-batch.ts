@@ -1,7 +1,9 @@
 import type { Announcement, TensorSpec } from './announcement.ts';
 import { Problem } from './problem.ts';
+import { ArrowError } from './read-arrow.ts';
+import { readTensors } from './read-tensors.ts';
 import { readTimestampNs } from './read-timestamp.ts';
-import { readSafetensors, type Safetensors, SafetensorsError, type Tensor } from './safetensors.ts';
+import { type Safetensors, SafetensorsError, type Tensor } from './safetensors.ts';
 
 /** Where a batch belongs, as its address says. */
 export interface BatchPlace {
@@ -39,8 +41,9 @@ export function checkBatch(body: Uint8Array, announced: Announcement, place: Bat
 
 function readBody(body: Uint8Array): Safetensors {
   try {
-    return readSafetensors(body);
+    return readTensors(body);
   } catch (cause) {
+    if (cause instanceof ArrowError) throw new Problem(422, 'Not an Arrow batch', cause.message);
     if (!(cause instanceof SafetensorsError)) throw cause;
     throw new Problem(422, 'Not safetensors', cause.message);
   }

@@ -5,6 +5,7 @@ import { describeEpoch } from './describe-epoch.ts';
 import type { EpochStore } from './epoch-store.ts';
 import { formatMetrics } from './format-metrics.ts';
 import { Problem } from './problem.ts';
+import { isArrow } from './read-arrow.ts';
 import { type BodyBudget, readBody } from './read-body.ts';
 import type { Training } from './training/training.ts';
 
@@ -20,6 +21,10 @@ export interface Desk {
   budget: BodyBudget;
   maxCacheBytes: number;
 }
+
+const safetensorsBatch = 'application/vnd.safetensors';
+const arrowBatch = 'application/vnd.apache.arrow.stream';
+const anyBatch = 'application/octet-stream';
 
 export const maxBatchBytes = 16 * 1024 * 1024;
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
@@ -76,20 +81,24 @@ async function announceEpoch(request: IncomingMessage, { epoch = '' }: Record<st
 async function putBatch(request: IncomingMessage, path: Record<string, string>, desk: Desk) {
   const place = { epoch: path.epoch ?? '', shard: Number(path.shard), sequence: Number(path.sequence) };
   desk.store.findShard(place.epoch, place.shard);
-  checkContentType(request);
+  const type = checkContentType(request);
   const body = await readBody(request, maxBatchBytes, desk.budget);
+  if (type !== anyBatch && isArrow(body) !== (type === arrowBatch)) {
+    throw new Problem(415, 'Wrong content type', `The body is not the ${type} that its Content-Type says`);
+  }
   const digest = checkContentDigest(header(request, 'content-digest'), body);
   const status = await desk.store.putBatch(place, body, digest);
   return { status: 200, body: { status, credits: creditsLeft(desk) } };
 }
 
-function checkContentType(request: IncomingMessage): void {
+function checkContentType(request: IncomingMessage): string {
   const type = (request.headers['content-type'] ?? 'nothing').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (!['application/vnd.safetensors', 'application/octet-stream'].includes(type)) {
-    throw new Problem(415, 'Wrong content type', `A batch is application/vnd.safetensors, not ${type}`);
+  if (![safetensorsBatch, arrowBatch, anyBatch].includes(type)) {
+    throw new Problem(415, 'Wrong content type', `A batch is ${safetensorsBatch} or ${arrowBatch}, not ${type}`);
   }
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') throw new Problem(415, 'Wrong encoding', `A batch is sent as it is, not as ${encoding}`);
+  return type;
 }
 
 /** Batches go to the disk, so credits are bounded by the room that is left there, counted in the largest batches. */

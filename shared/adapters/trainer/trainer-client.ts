@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { maxBatchBytes } from '../../base/limits.ts';
+import { mediaTypes } from '../../model/tensors/batch-format.ts';
 import { sendRequest } from './send-request.ts';
 import { NoTokenError, TrainerRefusedError, TrainerUnavailableError } from './trainer-error.ts';
 
@@ -36,6 +37,8 @@ export interface BatchPlace {
 
 export interface TrainerOptions {
   readonly url: string;
+  /** Of the batches; safetensors unless given. */
+  readonly mediaType?: string;
   /** @returns `Bearer …` */
   readonly authorization: () => Promise<string>;
   /** Ends waiting for credits, for `Retry-After` and between tries; a request that was sent is waited for. */
@@ -60,6 +63,7 @@ interface Request {
  */
 export function trainerClient(options: TrainerOptions): TrainerClient {
   const pace = pacing((ms) => pauseFor(ms, options), options.signal);
+  const batchType = options.mediaType ?? mediaTypes.safetensors;
   const send = (request: Request) => sendObediently(request, options);
   const json = (method: 'PUT' | 'POST', path: string, body: object) =>
     send({ method, path, type: 'application/json', body: Buffer.from(JSON.stringify(body)) });
@@ -71,7 +75,7 @@ export function trainerClient(options: TrainerOptions): TrainerClient {
       if (body.length > maxBatchBytes) throw tooLarge(epoch, shard, sequence, body.length);
       const path = `${epochPath(epoch)}/shards/${shard}/batches/${sequence}`;
       const answer = await pace(async () => {
-        const given = await send({ method: 'PUT', path, type: 'application/vnd.safetensors', body });
+        const given = await send({ method: 'PUT', path, type: batchType, body });
         const credits = fieldOf(given, 'credits');
         return { credits: typeof credits === 'number' ? credits : 1, status: fieldOf(given, 'status') };
       });

@@ -126,6 +126,7 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
     trainer: written.trainer && {
       url: written.trainer.url.replace(/\/+$/, ''),
       audience: written.trainer.audience ?? written.trainer.url,
+      ...(written.trainer.format !== undefined && { format: written.trainer.format }),
     },
   };
 }

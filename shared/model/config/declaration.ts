@@ -1,6 +1,7 @@
 import type { PlannedJoin } from '../epochs/join.ts';
 import type { ReadOptions } from '../epochs/read-options.ts';
 import type { TrustedIssuer } from '../identity/trusted-issuer.ts';
+import type { BatchFormat } from '../tensors/batch-format.ts';
 import type { Transform } from './transform.ts';
 
 /**
@@ -234,7 +235,9 @@ export interface Feed {
   readonly shardRows: number | undefined;
   readonly seed: number;
   readonly schedule: { readonly everyMs: number } | undefined;
-  readonly trainer: { readonly url: string; readonly audience: string } | undefined;
+  readonly trainer:
+    | { readonly url: string; readonly audience: string; readonly format?: BatchFormat | undefined }
+    | undefined;
 }
 
 /** A column of the key that a query's rows are read in the order of. */

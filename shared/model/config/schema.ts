@@ -259,7 +259,13 @@ export const feedSchema = z.strictObject({
     .string()
     .regex(/^every \d+(s|m|h|d)$/, 'must be like `every 24h`')
     .optional(),
-  trainer: z.strictObject({ url: environmentText, audience: environmentText.optional() }).optional(),
+  trainer: z
+    .strictObject({
+      url: environmentText,
+      audience: environmentText.optional(),
+      format: z.enum(['safetensors', 'arrow']).optional().describe('Of the batches: safetensors unless given'),
+    })
+    .optional(),
 });
 
 const secretName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of a secret in Secret Manager');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { BatchFormat } from '../tensors/batch-format.ts';
 import {
   type FittedBalance,
   type FittedSplit,
@@ -17,6 +18,8 @@ export interface Versions {
   readonly icu: string;
   /** Of the time-zone data. */
   readonly tz: string;
+  /** Of the library that writes Arrow; absent where another format is written. */
+  readonly arrow?: string;
 }
 
 /** Where a pipeline stood in one partition as of the read timestamp: all offsets below are in the epoch. */
@@ -54,6 +57,8 @@ export interface Plan {
   /** Each shard's, by its number: the first key of the next one bounds it. */
   readonly cuts: readonly Key[];
   readonly versions: Versions;
+  /** Absent for safetensors. */
+  readonly format?: Exclude<BatchFormat, 'safetensors'>;
 }
 
 /** The whole account of an epoch, kept in `PenstockEpochs.Manifest`. */
@@ -126,7 +131,7 @@ export function blockRows(plan: Plan): number {
 
 /** What a trainer is told of an epoch before its batches come; always the same for the same epoch. */
 export function announcementOf(manifest: Manifest): object {
-  const { feed, cuts, batchRows, seed } = manifest.plan;
+  const { feed, cuts, batchRows, seed, format } = manifest.plan;
   return {
     feed,
     readTimestamp: manifest.readTimestamp,
@@ -135,6 +140,7 @@ export function announcementOf(manifest: Manifest): object {
     batchRows,
     seed,
     tensors: manifest.tensors,
+    ...(format && { format }),
   };
 }
 

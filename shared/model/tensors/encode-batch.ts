@@ -1,4 +1,5 @@
 import { keyAt } from '../epochs/key-at.ts';
+import type { LayoutOf } from './batch-format.ts';
 import { categoryStep, textStep } from './category-steps.ts';
 import { type ColumnBlock, type ColumnVector, textBytes } from './column-vector.ts';
 import { type DatePart, datePart, firstOfPart, isFraction } from './date-part.ts';
@@ -15,7 +16,7 @@ import { vocabularyIndex } from './vocabulary-index.ts';
 import { writeNumber } from './write-number.ts';
 import { zoneClock } from './zone-clock.ts';
 
-/** Makes safetensors bodies of rows. Built once for an epoch: vocabularies are indexed and zones are cached in it. */
+/** Makes bodies of rows. Built once for an epoch: vocabularies are indexed and zones are cached in it. */
 export interface BatchEncoder {
   readonly specs: readonly TensorSpec[];
   /**
@@ -39,11 +40,13 @@ type Fill = (vector: ColumnVector, rows: Int32Array, items: Items, mask: Items |
  *
  * @param columns names of the block's columns, in its order
  * @param keyLength so many of them are the primary key: errors name a row by it
+ * @param layoutOf lays out a body; safetensors unless given
  */
 export function batchEncoder(
   transforms: readonly FittedTransform[],
   columns: readonly string[],
   keyLength = 0,
+  layoutOf: LayoutOf = batchLayout,
 ): BatchEncoder {
   const specs = tensorSpecs(transforms);
   const gathers = gathersOf();
@@ -58,7 +61,7 @@ export function batchEncoder(
     };
     return stepOf(transform, places, gathers);
   });
-  const layout = batchLayout(specs);
+  const layout = layoutOf(specs);
   return {
     specs,
     encode(block, rows, metadata, room) {
@@ -69,8 +72,7 @@ export function batchEncoder(
         if (!(error instanceof TensorError) || error.row === undefined || keyLength === 0) throw error;
         throw error.withKey(keyAt(block, keyLength, error.row));
       }
-      body.seal();
-      return body.bytes;
+      return body.seal();
     },
   };
 }

@@ -14,11 +14,10 @@ export type Items = Float64Array | Float32Array | BigInt64Array | Int32Array | U
 
 /** A body whose tensors are there and zero, to be filled in place. */
 export interface BatchBody {
-  readonly bytes: Buffer<ArrayBuffer>;
   /** In the order of the specs. */
   readonly items: readonly Items[];
-  /** Writes the tensors' CRC-32 into the metadata; to be called once, when all is filled. */
-  seal(): void;
+  /** Gives the body; to be called once, when all is filled. */
+  seal(): Buffer<ArrayBuffer>;
 }
 
 /** Lays out bodies of the same tensors. */
@@ -77,13 +76,14 @@ export function batchLayout(specs: readonly TensorSpec[]): BatchLayout {
       json.copy(bytes, LENGTH_BYTES);
       bytes.fill(' ', LENGTH_BYTES + json.length, dataFrom);
       const items = specs.map((spec) =>
-        view(spec.dtype, bytes.buffer, dataFrom + (known.fromBySpec.get(spec) ?? 0), itemCount(spec, rowCount)),
+        viewItems(spec.dtype, bytes.buffer, dataFrom + (known.fromBySpec.get(spec) ?? 0), itemCount(spec, rowCount)),
       );
-      const seal = (): void => {
+      const seal = (): Buffer<ArrayBuffer> => {
         const crc = crc32(bytes.subarray(dataFrom)).toString(16).padStart(NO_CRC.length, '0');
         bytes.write(crc, LENGTH_BYTES + HEAD.length, 'latin1');
+        return bytes;
       };
-      return { bytes, items, seal };
+      return { items, seal };
     },
   };
 }
@@ -103,11 +103,13 @@ export function rowBytes(specs: readonly TensorSpec[]): number {
   return specs.reduce((sum, spec) => sum + itemCount(spec, 1) * itemBytes[spec.dtype], 0);
 }
 
-function itemCount(spec: TensorSpec, rowCount: number): number {
+/** Items of a tensor in so many rows. */
+export function itemCount(spec: TensorSpec, rowCount: number): number {
   return rowCount * (spec.shape[0] ?? 1);
 }
 
-function view(dtype: Dtype, buffer: ArrayBufferLike, from: number, count: number): Items {
+/** @throws {PenstockError} on a machine whose typed arrays are not little-endian */
+export function viewItems(dtype: Dtype, buffer: ArrayBufferLike, from: number, count: number): Items {
   if (!isLittleEndian) {
     throw new PenstockError('Tensors are little-endian and this machine is not', {
       code: 'BIG_ENDIAN',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { StoredBatch } from '../epoch.ts';
-import { readSafetensors } from '../safetensors.ts';
+import { readTensors } from '../read-tensors.ts';
 import { decodeRows, type Layout, type Rows } from './rows.ts';
 
 /**
@@ -14,7 +14,7 @@ export async function readRows({ path, digest, rowCount }: StoredBatch, layout: 
   if (createHash('sha256').update(body).digest('hex') !== digest) {
     throw new Error(`${path} is not what was accepted: restart the trainer, it drops the batch and asks for it again`);
   }
-  return decodeRows(readSafetensors(body).tensors, layout, rowCount);
+  return decodeRows(readTensors(body).tensors, layout, rowCount);
 }
 
 /** Yields batches in this order, always reading the next while one is in use; `waited` is told how long each was waited for. */

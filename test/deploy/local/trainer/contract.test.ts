@@ -11,7 +11,7 @@ import { trainerClient as readersClient } from '../../../../shared/adapters/trai
 import { float32 } from './batch-body.ts';
 import { openContractDoor } from './contract-door.ts';
 import { readContract } from './openapi-contract.ts';
-import { smallAnnouncement, smallBatch } from './small-epoch.ts';
+import { smallAnnouncement, smallArrowBatch, smallBatch } from './small-epoch.ts';
 import { openTestIssuer, type TestIssuer } from './test-issuer.ts';
 import { type TrainerClient, trainerClient } from './trainer-client.ts';
 
@@ -80,6 +80,27 @@ test('the trainer answers as the contract says while an epoch goes its whole way
   await client.call('GET', '/metrics');
   assert.equal((await client.call('GET', '/v1/epochs')).status, 200);
   assert.deepEqual(door.problems, []);
+});
+
+test('the trainer takes Arrow batches as the contract says, and trains on them', async (t) => {
+  const { client, door } = await start(t);
+  await client.announce('e1', { ...smallAnnouncement, shards: 1, format: 'arrow' });
+  const type = { 'content-type': 'application/vnd.apache.arrow.stream' };
+  for (const sequence of [1, 0]) {
+    const reply = await client.putBatch('e1', 0, sequence, smallArrowBatch({ sequence }), type);
+    assert.match(reply.text, /accepted/);
+  }
+  await client.endShard('e1', 0, { batches: 2, rows: 8 });
+  await client.endEpoch('e1');
+  const { rowsSeenOnce } = await client.until('e1', ({ state }) => state === 'trained');
+  assert.equal(rowsSeenOnce, 8);
+  assert.deepEqual([...door.problems, ...door.requestProblems], []);
+  await allAnswered(415, [
+    client.putBatch('e1', 0, 2, smallArrowBatch({ sequence: 2 })),
+    client.putBatch('e1', 0, 2, smallBatch({ sequence: 2 }), type),
+  ]);
+  const cut = smallArrowBatch({ sequence: 2 }).slice(0, 300);
+  await allAnswered(422, [client.putBatch('e1', 0, 2, cut, type)]);
 });
 
 test('the readers’ client sends what the contract says, and understands its answers', async (t) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { tableFromIPC } from 'apache-arrow';
 import { parse } from 'yaml';
 import * as z from 'zod';
 
@@ -37,6 +38,7 @@ const headerSchema = z.object({ required: z.boolean(), schema: z.unknown(), exam
 const mediaSchema = z.object({
   schema: z.unknown().optional(),
   'x-header': z.unknown().optional(),
+  'x-metadata': z.unknown().optional(),
   examples: z.record(z.string(), z.object({ value: z.unknown() })).optional(),
 });
 const contentSchema = z.record(z.string(), mediaSchema);
@@ -186,6 +188,7 @@ function bodyProblems(content: Content, type: string | undefined, body: Buffer, 
   const media = content[name];
   if (media === undefined) return [`the body is ${name}; listed are ${Object.keys(content).join(', ')}`];
   if (media['x-header'] !== undefined) return check(media['x-header'], safetensorsHeader(body), 'header');
+  if (media['x-metadata'] !== undefined) return check(media['x-metadata'], arrowMetadata(body), 'metadata');
   if (name.endsWith('json')) return check(media.schema, readJson(body), 'body');
   return check(media.schema, body.toString(), 'body');
 }
@@ -195,6 +198,14 @@ function safetensorsHeader(body: Buffer): unknown {
   if (body.length < 8) return undefined;
   const length = Number(body.readBigUInt64LE(0));
   return length > body.length - 8 ? undefined : readJson(body.subarray(8, 8 + length));
+}
+
+function arrowMetadata(body: Buffer): unknown {
+  try {
+    return Object.fromEntries(tableFromIPC(body).schema.metadata);
+  } catch {
+    return undefined;
+  }
 }
 
 function exampleProblems(operation: Operation, check: ProblemsOf): string[] {

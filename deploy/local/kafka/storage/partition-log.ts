@@ -6,6 +6,8 @@ import { type PlacedBatch, Segment } from './segment.ts';
 
 const MIB = 1024 * 1024;
 const DEFAULT_SEGMENT_BYTES = 64 * MIB;
+/** A buffer that grows is copied: many small ones cost less than few large ones. */
+const MEMORY_SEGMENT_BYTES = 4 * MIB;
 const FILE_NAME = /^(\d{20})\.log$/;
 
 /** A batch found in a log, and a way to its bytes. */
@@ -35,7 +37,7 @@ export class PartitionLog {
     replay?: (batch: FoundBatch) => void;
   }) {
     this.dir = options.dir;
-    this.segmentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
+    this.segmentBytes = options.segmentBytes ?? (this.dir === undefined ? MEMORY_SEGMENT_BYTES : DEFAULT_SEGMENT_BYTES);
     if (this.dir !== undefined) this.load(this.dir, options.replay ?? (() => {}));
     if (this.segments.length === 0) this.roll(options.startOffset ?? 0);
     this.firstOffset = Math.max(this.oldest.baseOffset, options.startOffset ?? 0);

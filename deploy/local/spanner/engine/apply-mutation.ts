@@ -61,7 +61,7 @@ function applyRow(kind: WriteKind, writer: RowWriter, given: readonly Cell[], ap
   const { log, defaults, rules } = application;
   const { store } = writer;
   const fresh = newRow(writer, given);
-  const keyDefaults = writer.missingDefaults.filter((place) => store.keyAt.includes(place));
+  const keyDefaults = writer.missingKeyDefaults;
   for (const place of keyDefaults) fresh[place] = defaults(store, place, log.timestamp);
   // A row whose key is not known yet is left out: the commit will be tried again.
   if (!rules.fillKey(writer, fresh, kind === 'update')) return;
@@ -84,12 +84,23 @@ function applyRow(kind: WriteKind, writer: RowWriter, given: readonly Cell[], ap
   log.put(store, key, fresh);
 }
 
-function merged(existing: readonly Cell[], writer: RowWriter, given: readonly Cell[]): Cell[] {
+/** A cell that stays the same is kept, and so is a row: its versions would hold a copy each. */
+function merged(existing: readonly Cell[], { places, store }: RowWriter, given: readonly Cell[]): readonly Cell[] {
+  let row: Cell[] | undefined;
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i] ?? -1;
+    const cell = given[i] ?? null;
+    if (Object.is((row ?? existing)[place], cell)) continue;
+    row ??= fullRow(existing, store);
+    row[place] = cell;
+  }
+  return row ?? existing;
+}
+
+/** A row from before ADD COLUMN is shorter than its table. */
+function fullRow(existing: readonly Cell[], { table }: TableStore): Cell[] {
   const row = [...existing];
-  while (row.length < writer.store.table.columns.length) row.push(null);
-  writer.places.forEach((place, i) => {
-    row[place] = given[i] ?? null;
-  });
+  while (row.length < table.columns.length) row.push(null);
   return row;
 }
 

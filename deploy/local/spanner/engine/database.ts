@@ -267,7 +267,8 @@ export class Database {
   #settle<S extends RowStore>(log: ChangeLog<S>): void {
     for (const { store, key, before } of log.changes) {
       store.lastWrite = log.timestamp;
-      if (before || !store.rows.get(key)?.cells) this.#garbage.add(store.rows, key, log.timestamp);
+      const now = store.rows.get(key);
+      if (now && (before || !now.cells)) this.#garbage.add(store.rows, key, now);
     }
   }
 }

@@ -76,8 +76,9 @@ function rewriteRows(store: TableStore, columns: readonly Column[], garbage: Gar
     );
   const rows = new SortedMap<RowVersion>();
   for (const [key, head] of store.rows.range('', '\xff')) {
-    rows.set(key, rewriteVersions(head, rewrite));
-    if (head.older || !head.cells) garbage.add(rows, key, head.timestamp);
+    const rewritten = rewriteVersions(head, rewrite);
+    rows.set(key, rewritten);
+    if (head.older || !head.cells) garbage.add(rows, key, rewritten);
   }
   return rows;
 }
@@ -117,7 +118,8 @@ function fillVersion(store: TableStore, key: string, before: RowVersion | undefi
   const log = new ChangeLog<IndexStore>(timestamp);
   building(() => updateIndexes([{ store, key, before }], log));
   for (const change of log.changes) {
-    if (change.before) garbage.add(change.store.rows, change.key, timestamp);
+    const now = change.store.rows.get(change.key);
+    if (now && change.before) garbage.add(change.store.rows, change.key, now);
   }
 }
 

@@ -35,7 +35,17 @@ export function parseDate(text: string): string | undefined {
   return isRealDay(date) ? date : undefined;
 }
 
+/** Rows that come together mostly share their day. */
+let lastRealDay = '';
+
 function isRealDay(date: string): boolean {
+  if (date === lastRealDay) return true;
+  if (!isInCalendar(date)) return false;
+  lastRealDay = date;
+  return true;
+}
+
+function isInCalendar(date: string): boolean {
   const day = Number(date.slice(8, 10));
   if (day >= 1 && day <= 28) return !Number.isNaN(Date.parse(`${date}T00:00:00Z`));
   const parsed = new Date(`${date}T00:00:00Z`);

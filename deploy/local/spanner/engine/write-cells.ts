@@ -19,6 +19,8 @@ export interface RowWriter {
   readonly places: readonly number[];
   /** Places of columns with a DEFAULT that the mutation leaves out. */
   readonly missingDefaults: readonly number[];
+  /** Those of them that are part of the key. */
+  readonly missingKeyDefaults: readonly number[];
 }
 
 /** Looks up the columns that a mutation writes. */
@@ -47,7 +49,8 @@ export function rowWriter(
       `A mutation of table ${store.table.name} must specify a value for the key column ${column.name}.`,
     );
   }
-  return { store, timestamp: options.timestamp, columns, places, missingDefaults };
+  const missingKeyDefaults = missingDefaults.filter((place) => store.keyAt.includes(place));
+  return { store, timestamp: options.timestamp, columns, places, missingDefaults, missingKeyDefaults };
 }
 
 /** An update may name a generated key column, to say which row it means. */

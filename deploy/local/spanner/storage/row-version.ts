@@ -15,15 +15,3 @@ export function cellsAt(head: RowVersion | undefined, timestamp: number): readon
   while (version && version.timestamp > timestamp) version = version.older;
   return version?.cells;
 }
-
-/**
- * Drops the versions that no read at `horizon` or later can see.
- *
- * @returns false when nothing of the row is left
- */
-export function pruneVersions(head: RowVersion, horizon: number): boolean {
-  let version: RowVersion | undefined = head;
-  while (version && version.timestamp > horizon) version = version.older;
-  if (version) version.older = undefined;
-  return head.cells !== undefined || head.timestamp > horizon || head.older !== undefined;
-}

@@ -54,6 +54,16 @@ suite('PartitionLog', () => {
     return Buffer.concat(pieces);
   };
 
+  test('in memory begins a new segment before a buffer is large, and reads on over its end', () => {
+    const log = new PartitionLog({});
+    const written: ModelBatch[] = [];
+    for (let count = 0; count < 12; count++) written.push(append(log, makeBatch(1, 1_000_000, 0)));
+    const read = Buffer.concat(log.read(0, { maxBytes: 2 ** 30, below: log.nextOffset, firstWhatever: true }));
+    assert.ok(read.equals(Buffer.concat(written.map(({ bytes }) => bytes))));
+    log.deleteBefore(10);
+    assert.ok(log.sizeBytes < 5_000_000, 'the segments below are gone');
+  });
+
   for (const kind of ['memory', 'disk'] as const) {
     test(`gives what a list of batches would give, in ${kind}, before and after it was opened again`, () => {
       fc.assert(

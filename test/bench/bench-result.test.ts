@@ -23,10 +23,12 @@ test('benchResult() pairs each ratio by round, so that higher is better for rate
   assert.deepEqual(result.ratios.cpu, { min: 2, median: 3, max: 4 });
 });
 
-test('benchResult() shows what was measured once beside the figures of the rounds', () => {
-  const { ours, peer } = benchResult('trial', rounds, {}, { eventToStateP99Ms: 80 });
-  assert.deepEqual(ours.eventToStateP99Ms, { min: 80, median: 80, max: 80 });
-  assert.deepEqual([Object.keys(ours).length, Object.keys(peer)], [4, ['rate', 'cpu']]);
+test('benchResult() shows what was measured outside the rounds beside their figures', () => {
+  const latencies = [{ eventToStateP99Ms: 80 }, { eventToStateP99Ms: 60 }];
+  const { ours, peer } = benchResult('trial', rounds, {}, [latencies, [{ rssAt2mMb: 150 }]]);
+  assert.deepEqual(ours.eventToStateP99Ms, { min: 60, median: 70, max: 80 });
+  assert.deepEqual(ours.rssAt2mMb, { min: 150, median: 150, max: 150 });
+  assert.deepEqual([Object.keys(ours).length, Object.keys(peer)], [5, ['rate', 'cpu']]);
 });
 
 test('benchResult() refuses a ratio of figures that a side did not measure', () => {

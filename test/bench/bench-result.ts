@@ -37,13 +37,13 @@ export type Bench = (options: {
  * Sums the rounds up.
  *
  * @param ratios makes one round's ratio, by name
- * @param once figures of ours that were measured once, outside the rounds
+ * @param alone figures of ours that were measured outside the rounds, each list in runs of its own
  */
 export function benchResult(
   name: string,
   rounds: readonly Round[],
   ratios: Readonly<Record<string, (round: Round) => number>>,
-  once: Figures = {},
+  alone: readonly (readonly Figures[])[] = [],
 ): BenchResult {
   const [cpu] = cpus();
   return {
@@ -51,7 +51,7 @@ export function benchResult(
     date: new Date().toISOString(),
     node: process.version,
     cpu: `${cpus().length} × ${cpu?.model.trim() || 'unnamed'}`,
-    ours: { ...spreads(rounds.map(({ ours }) => ours)), ...spreads([once]) },
+    ours: Object.assign({}, ...[rounds.map(({ ours }) => ours), ...alone].map(spreads)),
     peer: spreads(rounds.map(({ peer }) => peer)),
     ratios: Object.fromEntries(Object.entries(ratios).map(([ratio, of]) => [ratio, spread(rounds.map(of))])),
   };

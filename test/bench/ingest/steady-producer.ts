@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readFlights } from '../../../deploy/cli/demo/flights.ts';
 import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
+import { openFlightMessages } from './flight-messages.ts';
 import { PARTITIONS } from './topic.ts';
 
 /** Records of one partition that were sent in one request, and so have one timestamp. */
@@ -13,7 +13,6 @@ export interface SentRecords {
 }
 
 const TICK_MS = 10;
-const FLIGHTS = 20_000;
 /** Of one request: what has piled up while the machine was busy stays below the broker's limit. */
 const MAX_RECORDS = 2_000;
 /** A broker that is slower than the rate must not fill the memory. */
@@ -30,17 +29,14 @@ async function sendSteadily([
   seconds = '',
   file = '',
 ]: readonly string[]) {
-  const messages: { readonly key: string; readonly value: string }[] = [];
-  for await (const chunk of readFlights(FLIGHTS)) {
-    for (const { id, ...value } of chunk) messages.push({ key: id, value: JSON.stringify(value) });
-  }
+  const messages = await openFlightMessages();
   const producer = kafkajsClient({ clientId: 'bench-steady', brokers: [brokers] }).producer();
   await producer.connect();
   const sent: SentRecords[] = [];
   const waiting = new Set<Promise<void>>();
   const send = async (from: number, to: number): Promise<void> => {
     const sentAtMs = Date.now();
-    const due = messagesOf(messages, from, to, String(sentAtMs));
+    const due = messages(from, to, sentAtMs);
     const counts = new Array<number>(PARTITIONS).fill(0);
     for (const { partition } of due) counts[partition] = (counts[partition] ?? 0) + 1;
     for (const { partition, baseOffset } of await producer.send({ topic, acks: -1, messages: due })) {
@@ -65,22 +61,6 @@ async function sendSteadily([
   await producer.disconnect();
   writeFileSync(file, JSON.stringify(sent));
   process.stdout.write(`${JSON.stringify({ sent: total, rowsPerSecond: total / lastsSeconds })}\n`);
-}
-
-function messagesOf(
-  messages: readonly { readonly key: string; readonly value: string }[],
-  from: number,
-  to: number,
-  timestamp: string,
-) {
-  const due = [];
-  for (let at = from; at < to; at += 1) {
-    const index = at % messages.length;
-    const { key, value } = messages[index] ?? { key: '', value: '' };
-    // By the flight, not by the count: a flight's events stay in one partition.
-    due.push({ key, value, timestamp, partition: index % PARTITIONS });
-  }
-  return due;
 }
 
 await sendSteadily(process.argv.slice(2));

@@ -7,7 +7,8 @@ const USAGE = `npm run chaos -- [--feed|--local] [--minutes N] [--kills N] [--se
 Attacks Penstock on a cloud of its own, under load, and checks that nothing was lost or doubled.
   (none)        kafka-sink and pubsub-sink are killed, stopped and moved; brokers and Spanner go away and come back;
                 Spanner aborts a third of the commits, and answers to others are cut after they were done
-  --feed        readers and trainers are killed in the middle of shards, while the table changes
+  --feed        planner, readers and trainer are killed at work, shard messages come twice, late and in another order, two readers
+                are at one shard, while the table changes
   --local       the laptop's cloud itself is killed and restarted
   --minutes N   how long; 5 unless given
   --kills N     end after so many kills

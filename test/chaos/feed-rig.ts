@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import type { Database } from '@google-cloud/spanner';
 import { type TrainerProgress, trainerProgress } from '../../deploy/cli/demo/observe.ts';
+import { query } from '../../deploy/cli/epoch-progress.ts';
 import { identities } from '../../deploy/cli/stack/identities.ts';
 import { openLocalDatabase } from '../../deploy/cli/stack/open-local-database.ts';
 import { type RunningTrainer, runTrainer } from '../../deploy/cli/stack/run-trainer.ts';
@@ -46,6 +47,11 @@ feeds:
     trainer: { url: "\${TRAINER_URL}" }
 `;
 
+export interface OpenShard {
+  readonly epoch: string;
+  readonly shard: number;
+}
+
 /** The laptop's cloud with a table, a trainer, a planner and several readers behind one address. */
 export interface FeedRig {
   readonly cloud: LocalCloud;
@@ -58,11 +64,23 @@ export interface FeedRig {
   readonly readers: readonly RunningFunction[];
   /** The one address of all readers. */
   readonly door: FrontDoor;
-  /** Kills a reader with -9 and starts another one in its place. */
-  killReader(place: number): Promise<void>;
+  /**
+   * Kills a reader with -9; another is started in its place meanwhile.
+   *
+   * @returns false when it had ended before
+   */
+  killReader(reader: RunningFunction): Promise<boolean>;
   killTrainer(): Promise<void>;
-  /** Triggers the planner, as the scheduler does. */
-  plan(): Promise<{ readonly epoch: string; readonly readTimestamp: string }>;
+  killPlanner(): Promise<void>;
+  /** Triggers the planner, as the scheduler does; the same tick is the same epoch. */
+  plan(tick: string): Promise<{ readonly epoch: string; readonly readTimestamp: string }>;
+  /** Who reads what now, by the leases: whose shard was written last is the last. */
+  shardOwners(): Promise<readonly (OpenShard & { readonly pid: number })[]>;
+  openShards(): Promise<readonly OpenShard[]>;
+  /** Whether the trainer trains on an epoch of those that are watched. */
+  isTraining(): Promise<boolean>;
+  /** Epochs that `isTraining` asks for. */
+  readonly watched: Set<string>;
   /** Sends a shard's message once more. */
   deliverAgain(epoch: string, shard: number): Promise<void>;
   trainerProgress(epoch: string): Promise<TrainerProgress | undefined>;
@@ -73,8 +91,13 @@ export interface FeedRig {
  * Opens a cloud of its own with the feed's functions on it; the table is empty.
  *
  * @param options.dist bundles of plan-epoch and read-shard
+ * @param options.pauseMs how long each shard message is held back before a reader has it
  */
-export async function openFeedRig(options: { readonly dist: string; readonly readers: number }): Promise<FeedRig> {
+export async function openFeedRig(options: {
+  readonly dist: string;
+  readonly readers: number;
+  readonly pauseMs: () => number;
+}): Promise<FeedRig> {
   const dir = mkdtempSync(join(tmpdir(), 'penstock-chaos-'));
   const closers: (() => Promise<void>)[] = [async () => rmSync(dir, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
@@ -113,7 +136,7 @@ export async function openFeedRig(options: { readonly dist: string; readonly rea
     closers.push(() => pubsub.close());
 
     const readers: RunningFunction[] = [];
-    const door = await openFrontDoor(() => readers.map(({ url }) => url));
+    const door = await openFrontDoor(() => readers.map(({ url }) => url), options.pauseMs);
     closers.push(() => door.close());
     const environment = async (identity: string, caller: string): Promise<Record<string, string>> => ({
       ...cloud.env,
@@ -131,11 +154,20 @@ export async function openFeedRig(options: { readonly dist: string; readonly rea
     const startReader = (): Promise<RunningFunction> =>
       runFunction({ name: 'read-shard', dist: options.dist, env: { ...readerEnv, PENSTOCK_AUDIENCE: door.url } });
     const plannerEnv = await environment(identities.planEpoch, identities.scheduler);
-    const planner = await runFunction({ name: 'plan-epoch', dist: options.dist, env: plannerEnv });
+    const startPlanner = (): Promise<RunningFunction> =>
+      runFunction({ name: 'plan-epoch', dist: options.dist, env: plannerEnv });
+    let planner = await startPlanner();
     closers.push(() => killAll([planner]));
     closers.push(() => killAll(readers));
     for (let count = 0; count < options.readers; count++) readers.push(await startReader());
     await listen(door);
+    const starting = new Set<Promise<void>>();
+    closers.push(() => Promise.all(starting).then(() => undefined));
+    const watched = new Set<string>();
+    const askTrainer = async (epoch: string): Promise<TrainerProgress | undefined> => {
+      const token = await cloud.identity.mintIdToken(identities.dashboard, trainerUrl);
+      return await trainerProgress(trainerUrl, epoch, `Bearer ${token}`);
+    };
 
     return {
       cloud,
@@ -145,20 +177,37 @@ export async function openFeedRig(options: { readonly dist: string; readonly rea
       leaseMs: LEASE_MS,
       readers,
       door,
-      async killReader(place) {
-        const [reader] = readers.splice(place % readers.length, 1);
-        reader?.kill('SIGKILL');
-        await reader?.ended;
-        readers.push(await startReader());
+      watched,
+      async killReader(reader) {
+        const place = readers.indexOf(reader);
+        if (place < 0) return false;
+        readers.splice(place, 1);
+        reader.kill('SIGKILL');
+        const isKilled = (await reader.ended) === 'SIGKILL';
+        const started = startReader()
+          // On a machine that is busy the start may take too long once.
+          .catch(startReader)
+          .then((next) => void readers.push(next))
+          .finally(() => starting.delete(started));
+        starting.add(started);
+        return isKilled;
+      },
+      async killPlanner() {
+        await killAll([planner]);
+        planner = await startPlanner();
       },
       async killTrainer() {
         trainer.kill('SIGKILL');
         await trainer.ended;
         trainer = await startTrainer(Number(new URL(trainerUrl).port));
       },
-      async plan() {
+      async plan(tick) {
         const token = await cloud.identity.mintIdToken(identities.scheduler, planner.audience);
-        const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+        const headers = {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'idempotency-key': tick,
+        };
         const answer = await fetch(planner.url, { method: 'POST', headers, body: '{"feed":"delays"}' });
         const text = await answer.text();
         if (answer.status !== 200) throw new Error(`plan-epoch answered ${answer.status}: ${text}`);
@@ -168,16 +217,32 @@ export async function openFeedRig(options: { readonly dist: string; readonly rea
       async deliverAgain(epoch, shard) {
         await pubsub.topic(SHARD_TOPIC).publishMessage({ json: { epoch, shard } });
       },
-      async trainerProgress(epoch) {
-        const token = await cloud.identity.mintIdToken(identities.dashboard, trainerUrl);
-        return await trainerProgress(trainerUrl, epoch, `Bearer ${token}`);
+      async shardOwners() {
+        const sql =
+          "SELECT EpochId, ShardId, LeaseOwner FROM PenstockShards WHERE State = 'reading' AND LeaseOwner IS NOT NULL ORDER BY UpdatedAt";
+        const rows = await query(database, sql);
+        // An owner is HOST/PID.
+        return rows.map((row) => ({ ...shardOf(row), pid: Number(String(row.LeaseOwner).replace(/^.*\//, '')) }));
       },
+      async openShards() {
+        const sql = "SELECT EpochId, ShardId FROM PenstockShards WHERE State NOT IN ('done', 'failed')";
+        return (await query(database, sql)).map(shardOf);
+      },
+      async isTraining() {
+        const states = await Promise.all([...watched].map((epoch) => askTrainer(epoch).catch(() => undefined)));
+        return states.some((progress) => progress?.state === 'training');
+      },
+      trainerProgress: askTrainer,
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function shardOf(row: Readonly<Record<string, unknown>>): OpenShard {
+  return { epoch: String(row.EpochId), shard: Number(row.ShardId) };
 }
 
 function listen(door: FrontDoor): Promise<void> {

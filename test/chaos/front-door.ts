@@ -13,8 +13,12 @@ export interface FrontDoor {
  * Opens a door that gives each request to the next instance, and answers 502 when that one is gone.
  *
  * @param instances the ports of those that run now
+ * @param pauseMs how long each request is held back
  */
-export async function openFrontDoor(instances: () => readonly string[]): Promise<FrontDoor> {
+export async function openFrontDoor(
+  instances: () => readonly string[],
+  pauseMs: () => number = () => 0,
+): Promise<FrontDoor> {
   let turn = 0;
   const answers: { status: number; sentAtMs: number }[] = [];
   const server = createServer((incoming, outgoing) => {
@@ -23,7 +27,7 @@ export async function openFrontDoor(instances: () => readonly string[]): Promise
     outgoing.on('finish', () => answers.push({ status: outgoing.statusCode, sentAtMs }));
     const url = urls[turn++ % Math.max(1, urls.length)];
     if (url === undefined) refuse(outgoing);
-    else forward(incoming, outgoing, url);
+    else setTimeout(() => forward(incoming, outgoing, url), pauseMs());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

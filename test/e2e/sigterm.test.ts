@@ -101,10 +101,10 @@ test('pubsub-sink answers what is in flight at SIGTERM, and refuses what comes a
 });
 
 test('read-shard saves its position at SIGTERM and answers, so that another reader goes on', async () => {
-  const rig = await openFeedRig({ dist: bundles.dist, readers: 1 });
+  const rig = await openFeedRig({ dist: bundles.dist, readers: 1, pauseMs: () => 0 });
   try {
     await fillFlights(rig.database, 3_000);
-    const { epoch, readTimestamp } = await rig.plan();
+    const { epoch, readTimestamp } = await rig.plan('sigterm');
     const stateOf = async (): Promise<string | undefined> => (await epochProgress(rig.database, epoch))?.state;
     const isMidShard = async (): Promise<boolean> =>
       (await epochProgress(rig.database, epoch))?.shards.some(
@@ -116,7 +116,7 @@ test('read-shard saves its position at SIGTERM and answers, so that another read
     const signalledAtMs = performance.now();
     await endWell(reader);
     assert.notEqual(await stateOf(), 'delivered', 'it ended after its work, not under load');
-    await rig.killReader(0);
+    await rig.killReader(reader);
     await waitUntil('another reader has delivered the epoch', async () => (await stateOf()) === 'delivered', 60_000);
     const dropped = rig.door.answers.filter(
       ({ status, sentAtMs }) => sentAtMs < signalledAtMs && status !== 204 && status !== 503,

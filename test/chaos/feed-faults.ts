@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RunningFunction } from '../../deploy/local/functions/run-function.ts';
+import type { FeedRig } from './feed-rig.ts';
+import { peakRssMb } from './peak-rss.ts';
+import { type Random, seededRandom } from './random.ts';
+
+const OVERSLEEP_MS = 500;
+/** Readers that are left alone, so that there is always one that goes on. */
+const SPARED_READERS = 2;
+
+/** What was done to a feed, counted when it was done to a process that was at work. */
+export interface FaultCounts {
+  /** Of readers that held a shard, trainers that took or trained on batches, and planners that planned. */
+  readonly kills: { reader: number; trainer: number; planner: number };
+  /** Readers that slept past their lease while another took the shard. */
+  lostLeases: number;
+  /** Shard messages that came once more. */
+  deliveredAgain: number;
+  peakRssMb: number;
+}
+
+/** What is attacked, and until when. */
+export interface Attack {
+  readonly rig: FeedRig;
+  readonly counts: FaultCounts;
+  readonly seed: number;
+  /** Nothing is done any more then. */
+  readonly isOver: () => boolean;
+  /** Ends waiting, when the run has failed. */
+  readonly signal: AbortSignal;
+}
+
+export function killsOf({ kills }: FaultCounts): number {
+  return kills.reader + kills.trainer + kills.planner;
+}
+
+/** Does everything at once, each fault at moments of its own, until it is over. */
+export async function attackAtRandom(attack: Attack): Promise<void> {
+  const frozen = new Set<RunningFunction>();
+  const loops = [
+    repeat(attack, 1, [100, 500], (random) => killReader(attack, frozen, random)),
+    repeat(attack, 2, [1_000, 4_000], () => killTrainer(attack)),
+    repeat(attack, 3, [300, 1_500], (random) => deliverAgain(attack, random)),
+    repeat(attack, 4, [1_000, 4_000], () => loseLease(attack, frozen)),
+  ];
+  await Promise.all(loops);
+}
+
+async function repeat(
+  { seed, signal, isOver }: Attack,
+  place: number,
+  [fromMs, toMs]: readonly [number, number],
+  act: (random: Random) => Promise<void>,
+): Promise<void> {
+  const random = seededRandom(seed * 10 + place);
+  while (!isOver() && !signal.aborted) {
+    await delay(random.between(fromMs, toMs), undefined, { signal }).catch(() => {});
+    if (!isOver() && !signal.aborted) await act(random);
+  }
+}
+
+/** Kills one that holds a shard at this moment, and starts another in its place. */
+async function killReader(
+  { rig, counts }: Attack,
+  frozen: ReadonlySet<RunningFunction>,
+  random: Random,
+): Promise<void> {
+  if (rig.readers.length <= SPARED_READERS) return;
+  const [reader] = random.shuffle((await busyReaders(rig)).filter((one) => !frozen.has(one)));
+  if (reader === undefined) return;
+  counts.peakRssMb = Math.max(counts.peakRssMb, peakRssMb(reader.pid));
+  if (await rig.killReader(reader)) counts.kills.reader += 1;
+}
+
+/** Readers that hold shards. */
+async function busyReaders(rig: FeedRig): Promise<RunningFunction[]> {
+  const owners = await rig.shardOwners();
+  return owners.flatMap(({ pid }) => rig.readers.filter((reader) => reader.pid === pid));
+}
+
+async function killTrainer({ rig, counts }: Attack): Promise<void> {
+  const isAtWork = (await busyReaders(rig)).length > 0 || (await rig.isTraining());
+  if (!isAtWork) return;
+  counts.kills.trainer += 1;
+  await rig.killTrainer();
+}
+
+/** Sends the messages of all open shards again, in another order. */
+async function deliverAgain({ rig, counts }: Attack, random: Random): Promise<void> {
+  const open = random.shuffle(await rig.openShards());
+  counts.deliveredAgain += open.length;
+  await Promise.all(open.map(({ epoch, shard }) => rig.deliverAgain(epoch, shard)));
+}
+
+/** Stops a reader until another has its shard, and lets it go on: two are at one shard then, and one must find out. */
+async function loseLease({ rig, counts, signal }: Attack, frozen: Set<RunningFunction>): Promise<void> {
+  const [owner] = (await rig.shardOwners()).toReversed();
+  const reader = rig.readers.find(({ pid }) => pid === owner?.pid);
+  if (owner === undefined || reader === undefined) return;
+  frozen.add(reader);
+  reader.kill('SIGSTOP');
+  try {
+    await delay(rig.leaseMs + OVERSLEEP_MS, undefined, { signal });
+    await rig.deliverAgain(owner.epoch, owner.shard);
+    await delay(OVERSLEEP_MS, undefined, { signal });
+    const now = (await rig.shardOwners()).find(({ epoch, shard }) => epoch === owner.epoch && shard === owner.shard);
+    if (now !== undefined && now.pid !== owner.pid) counts.lostLeases += 1;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    reader.kill('SIGCONT');
+    frozen.delete(reader);
+  }
+}
+
+/** Plans an epoch; the planner is killed while it is at it, some times, and asked again for the same tick. */
+export async function planUnderAttack(
+  attack: Attack,
+  tick: string,
+  random: Random,
+): Promise<{ readonly epoch: string; readonly readTimestamp: string }> {
+  const { rig, counts, isOver } = attack;
+  for (let kills = random.between(1, 4); kills > 0 && !isOver(); kills -= 1) {
+    let isAnswered = false;
+    const planned = rig.plan(tick).then(
+      () => {
+        isAnswered = true;
+      },
+      () => {},
+    );
+    await Promise.race([delay(random.between(5, 400)), planned]);
+    // What was answered before is no kill of a planner that plans.
+    if (isAnswered) break;
+    counts.kills.planner += 1;
+    await rig.killPlanner();
+    await planned;
+  }
+  return await rig.plan(tick);
+}

@@ -1,5 +1,8 @@
+import { openApprovalStore } from '../../shared/adapters/spanner/approvals/approval-store.ts';
+import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { type Authority, openAuthority } from '../../shared/connect/authority.ts';
+import { doGuarded, type GuardedAct } from '../../shared/connect/second-person.ts';
 import type { Resource } from '../../shared/model/access/access-request.ts';
 import type { Asker } from '../../shared/model/access/asker.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
@@ -22,6 +25,35 @@ export async function openOwnAuthority(
   if (!declaration.access?.sources) return undefined;
   const authority = await openAuthority(declaration, { door: 'penstock', log });
   return { ...authority, asker: await ownAsker(process.env) };
+}
+
+/** How long a request stands where the declaration was compiled by an older version. */
+const WITHIN_MS = 3_600_000;
+
+/**
+ * Does what policies permit whoever runs the command, at once or, once, with a second person's yes; without policies, just does it.
+ *
+ * @throws {DeniedError | ApprovalNeededError}
+ */
+export async function doOwn<T>(
+  declaration: Declaration,
+  own: OwnAuthority | undefined,
+  act: GuardedAct,
+  run: () => Promise<T>,
+): Promise<T> {
+  if (!own) return await run();
+  const opened = openDatabase(declaration.spanner.database);
+  try {
+    const tools = {
+      authority: own,
+      approvals: openApprovalStore(opened.database),
+      log: jsonLog('penstock'),
+      withinMs: declaration.access?.approvalWithinMs ?? WITHIN_MS,
+    };
+    return await doGuarded(own.asker, act, tools, run);
+  } finally {
+    await opened.close();
+  }
 }
 
 /** @throws {DeniedError} unless policies let whoever runs the command see this feed, or all feeds when it is not declared any more */

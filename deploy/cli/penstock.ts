@@ -101,6 +101,7 @@ function buildProgram(): Command {
     .action(async (options) => (await import('./commands/serve.ts')).serve(options, openOutput(Boolean(options.json))));
 
   addAccessCommands(program);
+  addApprovalCommands(program);
   addEpochCommands(program);
   addDeadLetterCommands(program);
   addRotateCommand(program);
@@ -203,6 +204,42 @@ function addAccessCommands(program: Command): void {
     .action(async (options) =>
       (await import('./commands/access.ts')).testAccess(options, openOutput(Boolean(options.json))),
     );
+}
+
+function addApprovalCommands(program: Command): void {
+  const approvals = program.command('approvals').description('what waits for a second person, and what became of it');
+  approvals
+    .command('list')
+    .option('--all', 'those that were decided, ran or expired too')
+    .option('--limit <n>', 'how many, newest first', wholeNumber(1, 10_000), 100)
+    .addOption(config())
+    .addOption(json())
+    .action(async (options) =>
+      (await import('./commands/approvals.ts')).listApprovals(options, openOutput(Boolean(options.json))),
+    );
+  approvals
+    .command('show')
+    .argument('<id>')
+    .addOption(config())
+    .addOption(json())
+    .action(async (id, options) =>
+      (await import('./commands/approvals.ts')).showApproval({ ...options, id }, openOutput(Boolean(options.json))),
+    );
+  for (const [says, what] of [
+    ['approve', 'say yes to what somebody else asks for, as it is printed'],
+    ['deny', 'say no, or take back what you asked for'],
+  ] as const) {
+    approvals
+      .command(says)
+      .description(what)
+      .argument('<id>')
+      .option('--reason <text>', 'why, for whoever asked')
+      .addOption(config())
+      .addOption(json())
+      .action(async (id, options) =>
+        (await import('./commands/approvals.ts')).decide(says, { ...options, id }, openOutput(Boolean(options.json))),
+      );
+  }
 }
 
 function addEpochCommands(program: Command): void {

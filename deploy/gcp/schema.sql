@@ -133,3 +133,26 @@ CREATE TABLE PenstockRotations (
   RetireAt TIMESTAMP,
   DestroyAt TIMESTAMP,
 ) PRIMARY KEY (Secret, RotationId), ROW DELETION POLICY (OLDER_THAN(UpdatedAt, INTERVAL 1095 DAY));
+
+-- One row per request for a second person: what exactly, who asked, who decided, and how it ended. Kept: auditors ask for it.
+CREATE TABLE PenstockApprovals (
+  ApprovalId STRING(64) NOT NULL,
+  State STRING(16) NOT NULL,
+  Action STRING(64) NOT NULL,
+  Resource STRING(1024) NOT NULL,
+  Content JSON NOT NULL,
+  Digest STRING(64) NOT NULL,
+  RequestedBy STRING(3072) NOT NULL,
+  RequestedAt TIMESTAMP NOT NULL,
+  ExpiresAt TIMESTAMP NOT NULL,
+  DecidedBy STRING(3072),
+  DecidedAt TIMESTAMP,
+  Reason STRING(4096),
+  StartedAt TIMESTAMP,
+  FinishedAt TIMESTAMP,
+  Error STRING(4096),
+) PRIMARY KEY (ApprovalId);
+
+CREATE INDEX PenstockApprovalsByTime ON PenstockApprovals (RequestedAt DESC);
+
+CREATE INDEX PenstockApprovalsByDigest ON PenstockApprovals (Digest);

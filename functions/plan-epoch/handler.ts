@@ -14,9 +14,8 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** What the handler acts with. */
 export interface PlanDoor {
   readonly verify: VerifyToken;
-  /** Throws unless policies let the caller trigger this feed. */
-  readonly admit: (caller: Principal, feed: string) => void;
-  readonly plan: (feed: string, tick: EpochTick) => Promise<PlannedEpoch>;
+  /** Plans, if policies let the caller; see `doGuarded`. */
+  readonly plan: (caller: Principal, feed: string, tick: EpochTick) => Promise<PlannedEpoch>;
   readonly nowMs: () => number;
 }
 
@@ -33,13 +32,12 @@ export function planHandler(open: () => Promise<PlanDoor>, log: Log) {
       const door = await open();
       const caller = await door.verify(request.headersDistinct.authorization);
       const feed = feedOf(await readJson(request, MAX_BODY_BYTES), request.url);
-      door.admit(caller, feed);
       const tick = {
         scheduleTime: header(request, 'x-cloudscheduler-scheduletime'),
         idempotencyKey: header(request, 'idempotency-key'),
         nowMs: door.nowMs(),
       };
-      const planned = await door.plan(feed, tick).catch((error: unknown) => {
+      const planned = await door.plan(caller, feed, tick).catch((error: unknown) => {
         throw error instanceof RangeError ? new BadRequestError(error.message, 'Correct the header', error) : error;
       });
       const { epoch, manifest, shards, isNew } = planned;

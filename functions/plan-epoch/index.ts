@@ -7,6 +7,7 @@ import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
+import { openApprovalStore } from '../../shared/adapters/spanner/approvals/approval-store.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot, type SnapshotWish } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
@@ -15,8 +16,9 @@ import { readEnvironment, text, wholeNumber } from '../../shared/base/environmen
 import { jsonLog } from '../../shared/base/log.ts';
 import { openAuthority } from '../../shared/connect/authority.ts';
 import { columnGuard } from '../../shared/connect/column-guard.ts';
-import { sensitiveColumnsOf } from '../../shared/model/access/access-entities.ts';
+import { doGuarded } from '../../shared/connect/second-person.ts';
 import { serviceAsker } from '../../shared/model/access/asker.ts';
+import { feedAct } from '../../shared/model/approvals/feed-act.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { type PlanDoor, planHandler } from './handler.ts';
 import { planEpoch } from './plan-epoch.ts';
@@ -33,6 +35,9 @@ const settings = {
   roomMs: wholeNumber('PENSTOCK_EPOCH_ROOM_MS', { min: 60_000, max: 604_800_000, fallback: 1_800_000 }),
 };
 
+/** Where the declaration was compiled by an older version. */
+const APPROVAL_WITHIN_MS = 3_600_000;
+
 const log = jsonLog('plan-epoch');
 
 async function open() {
@@ -43,6 +48,8 @@ async function open() {
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   const jobs = openShardJobs(given.topic, given.project);
   const authority = await openAuthority(declaration, { door: 'plan-epoch', log });
+  const withinMs = declaration.access?.approvalWithinMs ?? APPROVAL_WITHIN_MS;
+  const secondPerson = { authority, approvals: openApprovalStore(database.database), log, withinMs };
   const tools = {
     store: openEpochStore(database.database),
     channel,
@@ -56,12 +63,13 @@ async function open() {
   };
   const door: PlanDoor = {
     verify: doorVerifier(given, declaration),
-    admit(caller, name) {
+    async plan(caller, name, tick) {
       const feed = Object.hasOwn(declaration.feeds, name) ? declaration.feeds[name] : undefined;
-      const sensitive = feed !== undefined && sensitiveColumnsOf(declaration, feed).length > 0;
-      if (feed || authority.hasPolicies) authority.require(caller, 'trigger', { type: 'Feed', name }, { sensitive });
+      const run = () => planEpoch(declaration, name, tick, tools);
+      if (feed && authority.hasPolicies) return await doGuarded(caller, feedAct(declaration, feed), secondPerson, run);
+      if (authority.hasPolicies) authority.require(caller, 'trigger', { type: 'Feed', name });
+      return await run();
     },
-    plan: (feed, tick) => planEpoch(declaration, feed, tick, tools),
     nowMs: Date.now,
   };
   return { door, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };

@@ -15,6 +15,7 @@ import {
 } from '../model/access/access-request.ts';
 import type { Asker } from '../model/access/asker.ts';
 import { DeniedError } from '../model/access/denied-error.ts';
+import { answerOf } from '../model/access/explain-access.ts';
 import type { Declaration } from '../model/config/declaration.ts';
 
 /** Asks the declared policies, and leaves an audit line of each decision. */
@@ -29,6 +30,8 @@ export interface Authority {
   decide(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): Decision;
   /** @throws {DeniedError | PolicyUnavailableError} unless it is permitted */
   require(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): Decision;
+  /** Whether it is denied, and would be permitted with a second person's yes. Not a decision: it leaves no line. */
+  wouldApprovalHelp(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): boolean;
   /**
    * Decides of each column that a feed reads, and leaves one line of all.
    *
@@ -82,6 +85,15 @@ export async function openAuthority(
       const circumstances = { ...plainCircumstances, ...about };
       if (!decision.allowed) throw new DeniedError({ asker, action, resource, circumstances }, decision);
       return decision;
+    },
+    wouldApprovalHelp(asker, action, resource, about = {}) {
+      const request = { asker, action, resource, circumstances: { ...plainCircumstances, ...about } };
+      try {
+        return answerOf(request, ask).answer === 'needs approval';
+      } catch {
+        // The decision itself fails next, and is audited.
+        return false;
+      }
     },
     requireColumns(asker, feed, columns) {
       const circumstances = { ...plainCircumstances, feed };

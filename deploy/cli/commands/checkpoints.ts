@@ -14,9 +14,10 @@ import { ConfigError, messageOf, PenstockError } from '../../../shared/base/erro
 import { jsonLog, type Log } from '../../../shared/base/log.ts';
 import { openCredentialSources } from '../../../shared/connect/credential-sources.ts';
 import { kafkaAccess } from '../../../shared/connect/kafka-access.ts';
+import type { GuardedAct } from '../../../shared/connect/second-person.ts';
 import type { Declaration, KafkaConnection } from '../../../shared/model/config/declaration.ts';
 import type { Output } from '../output.ts';
-import { openOwnAuthority, requirePipelineView } from '../own-authority.ts';
+import { doOwn, openOwnAuthority, requirePipelineView } from '../own-authority.ts';
 import { ownIdentity } from '../own-identity.ts';
 import { readConfig } from '../read-config.ts';
 
@@ -57,7 +58,6 @@ export async function acceptCheckpoints(options: AcceptOptions, output: Output):
   const { database } = declaration.spanner;
   const log = jsonLog('penstock');
   const own = await openOwnAuthority(declaration, log);
-  own?.require(own.asker, 'acceptCheckpoint', { type: 'Pipeline', name: pipeline });
   const by = own?.asker.name ?? (await ownIdentity(process.env));
   const channel = openSpannerChannel(database, process.env, {
     onAttempt: auditAttempts(log, 'spanner.connect', by),
@@ -72,13 +72,19 @@ export async function acceptCheckpoints(options: AcceptOptions, output: Output):
       return;
     }
     if (!options.yes) {
+      own?.require(own.asker, 'view', { type: 'Pipeline', name: pipeline });
       output.result({ pipeline, topic, planned: steps }, linesOf(steps, 'goes', 'is removed'));
       await warn(channel, options, steps, output);
       output.progress('Nothing was changed. Repeat it with --yes to accept.');
       process.exitCode = 1;
       return;
     }
-    const accepted = await accept(channel, { pipeline, topic, found, by }, log);
+    const act: GuardedAct = {
+      action: 'acceptCheckpoint',
+      resource: { type: 'Pipeline', name: pipeline },
+      content: { topic, topicId: found.topicId, steps: steps.map(contentOf) },
+    };
+    const accepted = await doOwn(declaration, own, act, () => accept(channel, { pipeline, topic, found, by }, log));
     output.result({ pipeline, topic, accepted }, linesOf(accepted, 'went', 'was removed'));
   } finally {
     channel.close();
@@ -95,20 +101,17 @@ async function accept(
   const topicId = found.topicId;
   try {
     const steps = await acceptTopic(channel, acceptance);
-    const partitions = steps.map(({ partition, why, fromOffset, toOffset }) => {
-      return {
-        partition,
-        why,
-        fromOffset: String(fromOffset),
-        toOffset: toOffset === undefined ? null : String(toOffset),
-      };
-    });
+    const partitions = steps.map(contentOf);
     audit(log, { ...entry, outcome: 'done', details: { topicId, partitions } });
     return steps;
   } catch (error) {
     audit(log, { ...entry, outcome: 'failed', details: { topicId, reason: messageOf(error) } });
     throw error;
   }
+}
+
+function contentOf({ partition, why, fromOffset, toOffset }: AcceptStep) {
+  return { partition, why, fromOffset: String(fromOffset), toOffset: toOffset === undefined ? null : String(toOffset) };
 }
 
 async function describeTopic(

@@ -13,14 +13,14 @@ import { openShardLeases } from '../../../shared/adapters/spanner/epochs/shard-l
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import { columnGuard } from '../../../shared/connect/column-guard.ts';
-import { sensitiveColumnsOf } from '../../../shared/model/access/access-entities.ts';
+import { feedAct } from '../../../shared/model/approvals/feed-act.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { Position } from '../../../shared/model/epochs/cut-block.ts';
 import { type Versions, versionsOf } from '../../../shared/model/epochs/manifest.ts';
 import { commandTokens } from '../command-tokens.ts';
 import { epochProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
-import { type OwnAuthority, openOwnAuthority } from '../own-authority.ts';
+import { doOwn, type OwnAuthority, openOwnAuthority } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { count } from '../screen.ts';
 
@@ -57,10 +57,6 @@ export async function startEpoch(options: StartOptions, output: Output): Promise
   const declaration = withFit(declared.declaration, options);
   const feed = Object.hasOwn(declaration.feeds, options.feed) ? declaration.feeds[options.feed] : undefined;
   const own = await openOwnAuthority(declaration);
-  if (own && feed) {
-    const sensitive = sensitiveColumnsOf(declaration, feed).length > 0;
-    own.require(own.asker, 'trigger', { type: 'Feed', name: feed.name }, { sensitive });
-  }
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const open = openDatabase(declaration.spanner.database);
@@ -70,7 +66,8 @@ export async function startEpoch(options: StartOptions, output: Output): Promise
     ? undefined
     : openShardJobs(process.env.PENSTOCK_SHARD_TOPIC ?? 'penstock-shards', projectOf(open));
   try {
-    const planned = await plan(session, options.feed, jobs);
+    const run = () => plan(session, options.feed, jobs);
+    const planned = feed ? await doOwn(declaration, own, feedAct(declaration, feed), run) : await run();
     output.progress(
       `${planned.epoch}: ${count(planned.manifest.rowCount)} rows in ${planned.shards.length} shards at ${planned.manifest.readTimestamp}`,
     );

@@ -12,11 +12,13 @@ import { ConfigError } from '../../../shared/base/errors.ts';
 import { jsonLog, type Log } from '../../../shared/base/log.ts';
 import { openCredentialSources } from '../../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../../shared/connect/declared-registry.ts';
+import type { GuardedAct } from '../../../shared/connect/second-person.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { CompiledPipeline } from '../../../shared/model/events/compile-pipeline.ts';
+import { pipelineVersion } from '../../../shared/model/events/records/pipeline-version.ts';
 import type { SchemaBook } from '../../../shared/model/formats/schema-book.ts';
 import type { Output } from '../output.ts';
-import { openOwnAuthority } from '../own-authority.ts';
+import { doOwn, openOwnAuthority } from '../own-authority.ts';
 import { ownIdentity } from '../own-identity.ts';
 import { readConfig } from '../read-config.ts';
 import { type LetterChoice, sinceMs, unknownLetter } from './dead-letters.ts';
@@ -43,7 +45,6 @@ export async function redrive(command: RedriveCommand, output: Output): Promise<
   const { database } = declaration.spanner;
   const log = jsonLog('penstock');
   const own = await openOwnAuthority(declaration, log);
-  own?.require(own.asker, 'redrive', { type: 'Pipeline', name: command.pipeline }, { all: command.id === undefined });
   const by = own?.asker.name ?? (await ownIdentity(process.env));
   const audited = (action: string) => auditAttempts(log, action, by);
   const channel = openSpannerChannel(database, process.env, { onAttempt: audited('spanner.connect') });
@@ -53,8 +54,22 @@ export async function redrive(command: RedriveCommand, output: Output): Promise<
     const compiled = await compileNow(channel, declaration, command.pipeline, schemas);
     const options = { by };
     const told = teller(command.pipeline, by, { log, output });
-    if (command.id === undefined) await redriveChosen({ channel, compiled, choice, options, told, output });
-    else await redriveOne(channel, compiled, command.id, options, told);
+    const { id } = command;
+    const act: GuardedAct = {
+      action: 'redrive',
+      resource: { type: 'Pipeline', name: command.pipeline },
+      about: { all: id === undefined },
+      content: {
+        pipelineVersion: pipelineVersion(compiled.pipeline),
+        id: id ?? null,
+        class: command.class ?? null,
+        since: command.since ?? null,
+      },
+    };
+    await doOwn(declaration, own, act, async () => {
+      if (id === undefined) await redriveChosen({ channel, compiled, choice, options, told, output });
+      else await redriveOne(channel, compiled, id, options, told);
+    });
     if (told.poisonCount() > 0) process.exitCode = 1;
   } finally {
     schemas?.close();

@@ -27,6 +27,7 @@ export function accessSettings(written: WrittenAccess, declaration: Declaration,
     sources: written.policies === undefined ? undefined : policySources(written.policies, tools),
     groups: written.groups ?? {},
     sensitive: written.sensitive ?? {},
+    approvalWithinMs: parseMs(written.approvals?.within ?? '1h'),
     issuers: issuersOf(written.issuers ?? [], tools.report),
   };
 }

@@ -32,6 +32,8 @@ export interface Access {
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** Columns by table that are masked, and refused to feeds that no policy grants them. */
   readonly sensitive?: Readonly<Record<string, readonly string[]>>;
+  /** How long a request for a second person stands. */
+  readonly approvalWithinMs?: number;
   /** Beside those that the environment names. */
   readonly issuers: readonly TrustedIssuer[];
 }

@@ -351,6 +351,11 @@ const access = z.strictObject({
     .record(name, z.array(z.string().min(3).max(512)).max(10_000))
     .optional()
     .describe('Who is in which group, by e-mail address; the groups of tokens come beside'),
+  approvals: z
+    .strictObject({
+      within: duration.optional().describe('How long a request for a second person stands; 1h unless given'),
+    })
+    .optional(),
   sensitive: z
     .record(identifier, z.array(identifier).min(1))
     .optional()

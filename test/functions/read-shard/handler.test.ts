@@ -119,8 +119,7 @@ test('planHandler() takes the feed from body or path and the tick from the sched
   const asked: unknown[] = [];
   const door: PlanDoor = {
     verify,
-    admit: () => undefined,
-    plan: async (feed, tick) => {
+    plan: async (_, feed, tick) => {
       asked.push([feed, tick.scheduleTime, tick.idempotencyKey]);
       if (feed === 'none') throw new PenstockError('no feed', { code: 'NOT_FOUND', remedy: 'r', retryable: false });
       if (tick.idempotencyKey === 'bad') throw new RangeError('bad key');

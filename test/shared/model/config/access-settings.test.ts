@@ -42,6 +42,7 @@ test('readDeclaration() carries the policies’ text, in the order of their name
     ],
     groups: { ops: ['ada@example.com'] },
     sensitive: { flights: ['A'] },
+    approvalWithinMs: 3_600_000,
     issuers: [],
   });
 });

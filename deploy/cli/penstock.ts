@@ -65,6 +65,7 @@ function buildProgram(): Command {
     .description('create or update the control tables; safe to repeat')
     .addOption(config())
     .option('--tables', 'create the tables of pipelines too, where they are missing, as plan-table prints them')
+    .option('--access', 'create the database roles of the functions too, with the grants that plan-access prints')
     .addOption(json())
     .action(async (options) =>
       (await import('./commands/migrate.ts')).migrateCommand(options, openOutput(Boolean(options.json))),
@@ -78,6 +79,17 @@ function buildProgram(): Command {
     .addOption(json())
     .action(async (pipeline, options) =>
       (await import('./commands/plan-table.ts')).planTable({ ...options, pipeline }, openOutput(Boolean(options.json))),
+    );
+
+  program
+    .command('plan-access')
+    .description(
+      'print the database role, grants and IAM bindings of each function: what this declaration needs, no more',
+    )
+    .addOption(config())
+    .addOption(json())
+    .action(async (options) =>
+      (await import('./commands/plan-access.ts')).planAccess(options, openOutput(Boolean(options.json))),
     );
 
   const run = program.command('run').description('run a worker in the foreground');

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Database } from '@google-cloud/spanner';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
+import type { RoledFunction } from '../../../shared/model/grants/control-uses.ts';
+import { roleOf } from '../../../shared/model/grants/function-access.ts';
 import { type LocalCloud, openLocalCloud } from '../../local/cloud.ts';
 import {
   type FunctionOptions,
@@ -11,6 +13,7 @@ import {
   runFunction,
   runWorker,
 } from '../../local/functions/run-function.ts';
+import { migrateAccess } from '../migrate-access.ts';
 import { besideOf } from '../read-config.ts';
 import { createTopic } from './create-topic.ts';
 import { identities } from './identities.ts';
@@ -92,6 +95,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     writeFileSync(declarationPath, JSON.stringify(declaration));
     const database = await openLocalDatabase(cloud, declaration.spanner.database, options.tables);
     closers.push(() => database.close().then(() => undefined));
+    // From here on each function may do what this declaration needs of it, as in production.
+    await migrateAccess(declaration);
     const environments = await functionEnvironments(cloud, declarationPath);
     const functions: RunningFunction[] = [];
     closers.push(async () => {
@@ -154,8 +159,13 @@ function functionOptions(
 }
 
 async function functionEnvironments(cloud: LocalCloud, declarationPath: string): Promise<Stack['environments']> {
-  const environment = async (identity: string, callers: readonly string[]): Promise<Record<string, string>> => ({
+  const environment = async (
+    name: RoledFunction,
+    identity: string,
+    callers: readonly string[],
+  ): Promise<Record<string, string>> => ({
     ...cloud.env,
+    PENSTOCK_DATABASE_ROLE: roleOf(name),
     PENSTOCK_DECLARATION: declarationPath,
     PENSTOCK_IDENTITY: identity,
     PENSTOCK_CALLERS: callers.join(','),
@@ -166,11 +176,11 @@ async function functionEnvironments(cloud: LocalCloud, declarationPath: string):
     NODE_COMPILE_CACHE: join(declarationPath, '../compile-cache'),
   });
   return {
-    'kafka-sink': await environment(identities.kafkaSink, [identities.scheduler]),
-    'pubsub-sink': await environment(identities.pubsubSink, [identities.push]),
-    'plan-epoch': await environment(identities.planEpoch, [identities.scheduler]),
-    'read-shard': await environment(identities.readShard, [identities.push]),
-    dashboard: { ...(await environment(identities.dashboard, [])), PENSTOCK_DASHBOARD_ACCESS: 'open' },
+    'kafka-sink': await environment('kafka-sink', identities.kafkaSink, [identities.scheduler]),
+    'pubsub-sink': await environment('pubsub-sink', identities.pubsubSink, [identities.push]),
+    'plan-epoch': await environment('plan-epoch', identities.planEpoch, [identities.scheduler]),
+    'read-shard': await environment('read-shard', identities.readShard, [identities.push]),
+    dashboard: { ...(await environment('dashboard', identities.dashboard, [])), PENSTOCK_DASHBOARD_ACCESS: 'open' },
   };
 }
 

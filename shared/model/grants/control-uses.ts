@@ -1,0 +1,106 @@
+import { deadLetterColumns } from '../events/records/dead-letter.ts';
+import { deletedVersionsColumns, deletedVersionsTable } from '../events/resolve/deleted-versions.ts';
+import type { TableUse } from './table-grants.ts';
+
+/** The functions that have a database role of their own. */
+export const roledFunctions = ['kafka-sink', 'pubsub-sink', 'plan-epoch', 'read-shard', 'dashboard'] as const;
+
+export type RoledFunction = (typeof roledFunctions)[number];
+
+const checkpoints = 'PenstockCheckpoints';
+const checkpointKey = ['Pipeline', 'Topic', 'PartitionId'];
+const checkpointColumns = [
+  ...checkpointKey,
+  ...['TopicId', 'NextOffset', 'Fence', 'Owner', 'HighWatermark', 'LastEventAt', 'UpdatedAt'],
+];
+const lineageCounts = ['FromOffset', 'ToOffset', 'RowCount', 'SkippedCount', 'DeadCount', 'CommittedAt'];
+const lineageColumns = [...checkpointKey, ...lineageCounts, 'Fence', 'Identity'];
+const epochs = 'PenstockEpochs';
+const epochPlan = [
+  'EpochId',
+  'Feed',
+  'State',
+  'ReadTimestamp',
+  'PlanDigest',
+  'Manifest',
+  'ShardCount',
+  'PlannedBy',
+  'PlannedAt',
+];
+const epochEnd = ['RowCount', 'BatchCount', 'DeliveredAt', 'Error'];
+const shards = 'PenstockShards';
+const shardKey = ['EpochId', 'ShardId'];
+const shardPlan = [...shardKey, 'State', 'KeyRange', 'Fence', 'RowCount', 'BatchCount', 'UpdatedAt'];
+const shardLease = ['LeaseOwner', 'LeaseExpiresAt', 'Position', 'StartedAt'];
+
+/** Letters of the same id are replaced: deleted, and written anew. */
+const deadLetters: TableUse = { table: 'PenstockDeadLetters', insert: deadLetterColumns, delete: true };
+
+/**
+ * What each function does with the control tables, column by column. A function that does more is refused by Spanner, and
+ * by the laptop's: `test/e2e/database-roles.test.ts` runs each under its role.
+ */
+export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> = {
+  'kafka-sink': [
+    {
+      table: checkpoints,
+      select: [...checkpointKey, 'TopicId', 'NextOffset', 'Fence'],
+      insert: checkpointColumns,
+      update: checkpointColumns,
+    },
+    { table: 'PenstockLineage', insert: lineageColumns, update: lineageColumns },
+    deadLetters,
+  ],
+  'pubsub-sink': [
+    {
+      table: 'PenstockReceipts',
+      select: ['Pipeline', 'EventId', 'PayloadHash', 'ReceivedAt'],
+      insert: ['Pipeline', 'EventId', 'PayloadHash', 'Outcome', 'ReceivedAt'],
+      delete: true,
+    },
+    deadLetters,
+  ],
+  'plan-epoch': [
+    { table: checkpoints, select: [...checkpointKey, 'TopicId', 'NextOffset'] },
+    { table: epochs, select: ['EpochId', 'State', 'Manifest'], insert: epochPlan, update: ['EpochId', 'State'] },
+    { table: shards, select: [...shardKey, 'State'], insert: shardPlan },
+  ],
+  'read-shard': [
+    { table: epochs, select: ['EpochId', 'State', 'Manifest'], update: ['EpochId', 'State', ...epochEnd] },
+    {
+      table: shards,
+      select: [...shardKey, 'State', 'KeyRange', 'Fence', 'RowCount', 'BatchCount', ...shardLease],
+      insert: shardPlan,
+      update: [...shardPlan, ...shardLease, 'FinishedAt', 'Error'],
+    },
+  ],
+  dashboard: [
+    {
+      table: checkpoints,
+      select: [...checkpointKey, 'NextOffset', 'Owner', 'HighWatermark', 'LastEventAt', 'UpdatedAt'],
+    },
+    { table: 'PenstockLineage', select: [...checkpointKey, ...lineageCounts] },
+    { table: 'PenstockReceipts', select: ['Pipeline', 'Outcome', 'ReceivedAt'] },
+    {
+      table: 'PenstockDeadLetters',
+      select: [
+        ...['Pipeline', 'DeadLetterId', 'Part', 'Source', 'Topic', 'PartitionId', 'RecordOffset', 'EventId', 'Class'],
+        ...['Reason', 'RecordKey', 'RecordValue', 'ValueBytes', 'RecordedAt', 'RedrivenAt'],
+      ],
+    },
+    { table: epochs, select: [...epochPlan, ...epochEnd] },
+    {
+      table: shards,
+      select: [...shardKey, 'State', 'RowCount', 'BatchCount', 'LeaseExpiresAt', 'UpdatedAt', 'Error'],
+    },
+  ],
+};
+
+/** What a pipeline with a version guard does with the versions of deleted rows. */
+export const guardUse: TableUse = {
+  table: deletedVersionsTable,
+  select: deletedVersionsColumns,
+  insert: [...deletedVersionsColumns, 'DeletedAt'],
+  update: [...deletedVersionsColumns, 'DeletedAt'],
+  delete: true,
+};

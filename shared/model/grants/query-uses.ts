@@ -1,0 +1,41 @@
+import { wordsOf } from '../epochs/check-tokens.ts';
+import type { TableUse } from './table-grants.ts';
+
+/** The columns of each table of a database, as they are spelled. */
+export type DatabaseColumns = ReadonlyMap<string, readonly string[]>;
+
+/** `SELECT *`, `t.*`, and `*` behind a comma: all columns of some table. */
+const STAR = /(?:\bselect(?:\s+(?:all|distinct|as\s+struct))*|[.,])\s*\*/i;
+
+/**
+ * What a query may read: of each table that one of its words names, the columns that words name; all of them where a star
+ * stands. More than it reads, where a word means something else; less only where a row is used as a whole without a star
+ * (`TO_JSON(t)`), which Spanner then refuses.
+ */
+export function queryUses(sql: string, columns: DatabaseColumns): TableUse[] {
+  const words = wordsOf(sql);
+  const hasStar = STAR.test(sql);
+  return [...columns].flatMap(([table, names]): TableUse[] => {
+    if (!words.has(table.toLowerCase())) return [];
+    const select = hasStar ? names : names.filter((name) => words.has(name.toLowerCase()));
+    // Rows that are only counted need a privilege on any one column.
+    return [{ table, select: select.length > 0 ? select : names.slice(0, 1) }];
+  });
+}
+
+/** A use with its names as the database spells them, which GRANT demands; names that it does not have are left out. */
+export function spelled({ table, ...use }: TableUse, columns: DatabaseColumns): TableUse {
+  const found = [...columns].find(([name]) => name.toLowerCase() === table.toLowerCase());
+  const [name = table, known = []] = found ?? [];
+  const list = (wanted: TableUse['select']): TableUse['select'] => {
+    if (wanted === undefined || wanted === 'all') return wanted;
+    const lower = new Set(wanted.map((column) => column.toLowerCase()));
+    return known.filter((column) => lower.has(column.toLowerCase()));
+  };
+  const lists = { select: list(use.select), insert: list(use.insert), update: list(use.update) };
+  return { table: name, delete: use.delete ?? false, ...withoutUndefined(lists) };
+}
+
+function withoutUndefined(lists: Record<'select' | 'insert' | 'update', TableUse['select']>): Omit<TableUse, 'table'> {
+  return Object.fromEntries(Object.entries(lists).filter(([, columns]) => columns !== undefined));
+}

@@ -14,7 +14,7 @@ const PUSH_KEYS = 64;
 const DUPLICATE_SHARE = 0.05;
 const PUSH_POISON_SHARE = 0.01;
 const DEFAULT_SHARES = { poisonShare: 0.012, childShare: 0.6 };
-const TICK_MS = 50;
+const TICK_MS = 100;
 const RETRY_MS = 200;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** What no pipeline can read. */

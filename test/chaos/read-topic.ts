@@ -1,8 +1,6 @@
 import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
 import type { TopicRecord } from './history.ts';
-import { waitUntil } from './wait-until.ts';
-
-const TIMEOUT_MS = 120_000;
+import { waitWhileMoving } from './wait-until.ts';
 
 /**
  * Tells every committed record of a topic, each partition's in order, as a client that is not ours reads them.
@@ -33,8 +31,10 @@ export async function readTopic(
         see({ partition, offset, key: key?.toString() ?? '', value: text, version: version ?? '', type: type ?? '' });
       },
     });
-    const isRead = (): boolean => last.every((offset, partition) => (seen[partition] ?? -1) >= offset);
-    await waitUntil('the whole topic has been read', isRead, TIMEOUT_MS);
+    await waitWhileMoving('the whole topic has been read', () => {
+      const isDone = last.every((offset, partition) => (seen[partition] ?? -1) >= offset);
+      return { isDone, state: `offsets ${seen.join(', ')} of ${last.join(', ')}` };
+    });
   } finally {
     await consumer.disconnect();
   }

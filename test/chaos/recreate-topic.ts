@@ -3,7 +3,7 @@ import { readCheckpoints } from './read-history.ts';
 import type { SinkRig } from './sink-rig.ts';
 import { becomesTrue } from './wait-until.ts';
 
-const END_TIMEOUT_MS = 30_000;
+const END_TIMEOUT_MS = 120_000;
 
 /**
  * Deletes the topic, creates it again with new records in it, and starts a sink, which must refuse it.

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningFunction } from '../../deploy/local/functions/run-function.ts';
-import { isCaughtUp } from './caught-up.ts';
+import { catchingUp } from './caught-up.ts';
 import type { ChaosKafka } from './chaos-cloud.ts';
 import { checkSinks, type SinkVerdict } from './check-sinks.ts';
 import { countDamages, type Damage } from './history-checker.ts';
@@ -10,18 +10,17 @@ import { seededRandom } from './random.ts';
 import { refuseRecreated } from './recreate-topic.ts';
 import { type Attack, doFault, type Fault, type FaultCounts, waitForProgress } from './sink-faults.ts';
 import { openSinkRig, type SinkRig } from './sink-rig.ts';
-import { becomesTrue } from './wait-until.ts';
+import { isDoneInTheEnd } from './wait-until.ts';
 import { openWorkerCrew, type WorkerCrew } from './worker-crew.ts';
 
 const PARTITIONS = 4;
 const WORKERS = 5;
 const ABORT_RATE = 1 / 3;
 const UNKNOWN_RATE = 0.02;
-const CATCH_UP_TIMEOUT_MS = 120_000;
 const MAX_PAUSE_MS = 300;
 /** Each of them comes before one comes again. */
 const FAULTS: readonly Fault[] = [
-  ...Array.from({ length: 12 }, () => 'kill' as const),
+  ...Array.from({ length: 20 }, () => 'kill' as const),
   ...(['zombie', 'move', 'kill-push', 'restart-broker', 'restart-spanner', 'transactions', 'grow'] as const),
 ];
 
@@ -33,6 +32,10 @@ export interface SinkChaosOptions {
   readonly kills: number;
   readonly maxMs: number;
   readonly recordsPerSecond: number;
+  /** Of kafka-sink, at a time; 5 unless given. */
+  readonly workers?: number;
+  /** Of the topic at the start; 4 unless given. */
+  readonly partitions?: number;
   /** Brokers to use instead of the laptop's. */
   readonly kafka?: ChaosKafka;
   /** The faults of a round; all of them unless given. */
@@ -71,7 +74,7 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
   const { dist, seed, kafka } = options;
   const rig = await openSinkRig({
     dist,
-    partitions: PARTITIONS,
+    partitions: options.partitions ?? PARTITIONS,
     random: seededRandom(seed + 2),
     ...(kafka ? { kafka } : {}),
   });
@@ -81,19 +84,20 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
   const ending = new AbortController();
   let crew: WorkerCrew | undefined;
   try {
-    const push = await rig.startPushSink();
-    crew = openWorkerCrew(rig, random, WORKERS);
+    const entrance = await rig.cloud.door.openEntrance();
+    const push = { entrance, sink: await rig.startPushSink(entrance) };
+    crew = await openWorkerCrew(rig, random, options.workers ?? WORKERS);
     const attack = { rig, random, load, push, crew, counts: noFaults() };
     rig.cloud.spanner.setAbortRate(ABORT_RATE, seed);
     rig.cloud.door.setUnknownRate(UNKNOWN_RATE);
-    const loading = startLoad(load, push, options, ending.signal);
+    const loading = startLoad(load, push.sink, options, ending.signal);
     await attackUntil(attack, options, startedAt);
     ending.abort();
     await loading;
     rig.cloud.spanner.setAbortRate(0, seed);
     rig.cloud.door.setUnknownRate(0);
     options.onProgress?.('No more faults; waiting until the sinks have caught up');
-    await becomesTrue(() => isCaughtUp(rig, load), CATCH_UP_TIMEOUT_MS);
+    await isDoneInTheEnd(() => catchingUp(rig, load));
     const verdict = await checkSinks(rig, load);
     options.onProgress?.('Everything is checked; the topic is deleted and created again');
     crew.close();
@@ -108,7 +112,9 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
 }
 
 function noFaults(): FaultCounts {
-  return { kills: 0, zombies: 0, moves: 0, brokerRestarts: 0, spannerRestarts: 0, transactions: 0, partitionsAdded: 0 };
+  const kills = { kills: 0, killsInCommit: 0, killsAtStart: 0 };
+  const others = { zombies: 0, moves: 0, brokerRestarts: 0, spannerRestarts: 0, transactions: 0, partitionsAdded: 0 };
+  return { ...kills, ...others };
 }
 
 function startLoad(
@@ -138,8 +144,11 @@ async function attackUntil(attack: Attack, options: SinkChaosOptions, startedAt:
   }
 }
 
-function describe({ cloud }: SinkRig, { kills, zombies, moves, brokerRestarts, spannerRestarts }: FaultCounts): string {
-  return `${kills} kills, ${zombies} zombies, ${moves} moves, ${brokerRestarts + spannerRestarts} restarts, ${cloud.door.unknownCommits} answers cut`;
+function describe({ cloud }: SinkRig, counts: FaultCounts): string {
+  const { kills, zombies, moves, brokerRestarts, spannerRestarts } = counts;
+  const faults = `${kills} kills, ${zombies} zombies, ${moves} moves, ${brokerRestarts + spannerRestarts} restarts`;
+  const rssMb = Math.round(process.memoryUsage.rss() / 1_000_000);
+  return `${faults}, ${cloud.door.unknownCommits} answers cut; ${rssMb} MB`;
 }
 
 function reportOf(
@@ -151,12 +160,13 @@ function reportOf(
     ['lost', 'doubled', 'reordered', 'stale-owner'] as const
   ).map((kind) => countDamages(damages, kind));
   const { unknownCommits } = rig.cloud.door;
+  const { kills, killsInCommit, ...others } = counts;
   const crashLines = refusal === undefined ? crew.crashes : [...crew.crashes, refusal];
   return {
     seed: options.seed,
     ...counts,
     unknownCommits,
-    faults: Object.values(counts).reduce((sum: number, count: number) => sum + count, unknownCommits),
+    faults: Object.values(others).reduce((sum: number, count: number) => sum + count, kills + unknownCommits),
     recordsChecked,
     deadLetters,
     lost,

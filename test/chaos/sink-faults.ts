@@ -2,27 +2,35 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningFunction } from '../../deploy/local/functions/run-function.ts';
 import { topicPipelines } from './history.ts';
 import type { Load } from './load.ts';
+import { type KillMoment, momentOf } from './moment-of.ts';
 import type { Random } from './random.ts';
 import { readCheckpoints } from './read-history.ts';
 import type { SinkRig } from './sink-rig.ts';
-import { waitUntil } from './wait-until.ts';
-import type { WorkerCrew } from './worker-crew.ts';
+import type { Entrance } from './spanner-door.ts';
+import { waitWhileMoving } from './wait-until.ts';
+import type { CrewMember, WorkerCrew } from './worker-crew.ts';
 
-/** Sinks must get on with their work within this time after any fault. */
-const PROGRESS_TIMEOUT_MS = 120_000;
 /** How long beyond its session a stopped worker sleeps. */
 const OVERSLEEP_MS = 500;
 const MAX_OUTAGE_MS = 1_500;
 const MAX_OPEN_MS = 1_500;
 const TRANSACTED = 20;
-const MAX_SALVOS = 4;
+const MOMENTS: readonly [KillMoment, ...KillMoment[]] = ['sent', 'sent', 'answered', 'any'];
+/** Of the workers that must have partitions before the next ones die; more than there are partitions never will. */
+const WORKING_SHARE = 0.6;
+/** Of the salvos in which one dies before it has done anything. */
+const BEGINNER_SHARE = 0.3;
 const MAX_ADDED = 3;
-const MAX_SALVO_PAUSE_MS = 1_200;
+const MAX_SALVO_PAUSE_MS = 800;
 
 /** What has been done to the sinks. */
 export interface FaultCounts {
-  /** SIGKILLs of kafka-sink and pubsub-sink. */
+  /** SIGKILLs of sinks that were at work: kafka-sink with partitions, pubsub-sink under load. */
   kills: number;
+  /** Of them, those between a commit's request and its effect, or just behind its answer. */
+  killsInCommit: number;
+  /** SIGKILLs of workers that had no partition yet. */
+  killsAtStart: number;
   zombies: number;
   moves: number;
   brokerRestarts: number;
@@ -39,7 +47,7 @@ export interface Attack {
   readonly random: Random;
   readonly counts: FaultCounts;
   /** Undefined where only kafka-sink runs. */
-  push: RunningFunction | undefined;
+  push: { readonly entrance: Entrance; readonly sink: RunningFunction } | undefined;
 }
 
 export type Fault =
@@ -55,7 +63,7 @@ export type Fault =
 
 /** Does one fault, and waits until every pipeline has got on with its work. */
 export async function doFault(attack: Attack, fault: Fault): Promise<void> {
-  const { rig, random, counts } = attack;
+  const { rig, random, counts, crew } = attack;
   const outageMs = random.between(0, MAX_OUTAGE_MS);
   if (fault === 'kill') await killInSalvos(attack);
   else if (fault === 'zombie') await makeZombie(attack);
@@ -70,40 +78,65 @@ export async function doFault(attack: Attack, fault: Fault): Promise<void> {
     await rig.cloud.spanner.restart(outageMs);
     counts.spannerRestarts += 1;
   }
-  await waitForProgress(rig);
+  const isMoving = waitForProgress(rig);
+  if (fault === 'kill') await crew.waitForWorking(Math.ceil(crew.members.length * WORKING_SHARE));
+  await isMoving;
 }
 
 /** Waits until some partition of each pipeline has moved on. */
 export async function waitForProgress(rig: SinkRig): Promise<void> {
-  const sums = async (): Promise<Map<string, number>> => {
-    const byPipeline = new Map<string, number>(topicPipelines.map((pipeline) => [pipeline, 0]));
-    for (const [at, { nextOffset }] of await readCheckpoints(rig.database)) {
-      const pipeline = at.slice(0, at.indexOf('/'));
-      byPipeline.set(pipeline, (byPipeline.get(pipeline) ?? 0) + nextOffset);
-    }
-    return byPipeline;
-  };
-  const before = await sums();
-  const moved = async (): Promise<boolean> =>
-    [...(await sums())].every(([pipeline, sum]) => sum > (before.get(pipeline) ?? 0));
-  await waitUntil('every pipeline moves on after a fault', moved, PROGRESS_TIMEOUT_MS);
+  const before = await passedByPipeline(rig);
+  await waitWhileMoving('every pipeline moves on after a fault', async () => {
+    const now = await passedByPipeline(rig);
+    const isDone = [...now].every(([pipeline, sum]) => sum > (before.get(pipeline) ?? 0));
+    return { isDone, state: [...now].map(([pipeline, sum]) => `${pipeline} ${sum}`).join(', ') };
+  });
 }
 
-/** Most workers die; then some of those that have come in their place, while they start or take over. */
-async function killInSalvos({ crew, random, counts }: Attack): Promise<void> {
-  const salvos = random.between(1, MAX_SALVOS + 1);
-  for (let salvo = 0; salvo < salvos; salvo++) {
-    if (salvo > 0) await delay(random.between(0, MAX_SALVO_PAUSE_MS));
-    const size = crew.workers.length;
-    const count = random.between(Math.ceil(size / 2), size + 1);
-    crew.kill(count);
-    counts.kills += count;
+/** How many offsets lie below the checkpoints of each pipeline. */
+async function passedByPipeline(rig: SinkRig): Promise<ReadonlyMap<string, number>> {
+  const sums = new Map<string, number>(topicPipelines.map((pipeline) => [pipeline, 0]));
+  for (const [at, { nextOffset }] of await readCheckpoints(rig.database)) {
+    const pipeline = at.slice(0, at.indexOf('/'));
+    sums.set(pipeline, (sums.get(pipeline) ?? 0) + nextOffset);
   }
+  return sums;
+}
+
+/**
+ * Workers that have partitions die, most of them in the middle of a commit; then those that were left, while the group shares out
+ * anew what the first ones had. Now and then one that has just been started dies before it has done anything.
+ */
+async function killInSalvos(attack: Attack): Promise<void> {
+  const { crew, random, counts } = attack;
+  const victims = random.shuffle(crew.working());
+  const first = random.between(Math.ceil(victims.length / 2), victims.length + 1);
+  await killAll(attack, victims.slice(0, first));
+  await delay(random.between(0, MAX_SALVO_PAUSE_MS));
+  if (random.next() < BEGINNER_SHARE) {
+    const beginner = crew.members.find(({ isWorking }) => !isWorking);
+    if (beginner) {
+      counts.killsAtStart += 1;
+      await crew.kill(beginner, 'any');
+    }
+  }
+  await killAll(attack, victims.slice(first));
+}
+
+async function killAll({ crew, random, counts }: Attack, victims: readonly CrewMember[]): Promise<void> {
+  const kill = async (victim: CrewMember): Promise<void> => {
+    const moment = await crew.kill(victim, random.pick(MOMENTS));
+    if (moment === undefined) return;
+    counts.kills += 1;
+    if (moment !== 'any') counts.killsInCommit += 1;
+  };
+  await Promise.all(victims.map(kill));
 }
 
 /** A worker sleeps past its session, and wakes when its partitions have other owners. */
 async function makeZombie({ rig, crew, random, counts }: Attack): Promise<void> {
-  const sleeper = crew.workers[random.between(0, crew.workers.length)];
+  await crew.waitForWorking(1);
+  const [sleeper] = random.shuffle(crew.working()).map(({ worker }) => worker);
   if (!sleeper) return;
   sleeper.kill('SIGSTOP');
   counts.zombies += 1;
@@ -114,18 +147,21 @@ async function makeZombie({ rig, crew, random, counts }: Attack): Promise<void> 
 
 /** One more worker comes, and another one goes: partitions move twice. */
 async function movePartitions({ rig, crew, counts }: Attack): Promise<void> {
-  crew.join();
+  await crew.join();
   await waitForProgress(rig);
   await crew.leave();
   counts.moves += 1;
 }
 
 async function killPush(attack: Attack): Promise<void> {
-  if (!attack.push) return;
-  attack.push.kill('SIGKILL');
-  await attack.push.ended;
-  attack.counts.kills += 1;
-  attack.push = await attack.rig.startPushSink();
+  const { push, rig, random, counts } = attack;
+  if (!push) return;
+  const moment = await momentOf(push.entrance, random.pick(MOMENTS), { random });
+  push.sink.kill('SIGKILL');
+  await push.sink.ended;
+  counts.kills += 1;
+  if (moment !== 'any') counts.killsInCommit += 1;
+  attack.push = { ...push, sink: await rig.startPushSink(push.entrance) };
 }
 
 async function grow({ load, counts }: Attack): Promise<void> {

@@ -12,6 +12,7 @@ import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
 import { readDeclaration } from '../../shared/model/config/read-declaration.ts';
 import { type ChaosCloud, type ChaosKafka, openChaosCloud } from './chaos-cloud.ts';
 import type { Random } from './random.ts';
+import type { Entrance } from './spanner-door.ts';
 import { waitUntil } from './wait-until.ts';
 
 const { ConfigResourceTypes } = kafkajs;
@@ -24,7 +25,7 @@ export const pushAudience = 'https://pubsub-sink.penstock.localhost';
 
 const SESSION_MS = 2_000;
 const MAX_MESSAGE_BYTES = 1024 * 1024;
-const GONE_TIMEOUT_MS = 15_000;
+const GONE_TIMEOUT_MS = 60_000;
 
 const TABLES = `
 CREATE TABLE Events (
@@ -82,7 +83,7 @@ CREATE TABLE Pushed (
 function declarationText(maxRows: number): string {
   const kafka = `source: { kafka: { topic: ${chaosTopic} } }
     format: json
-    batch: { maxRows: ${maxRows}, linger: 10ms }`;
+    batch: { maxRows: ${maxRows}, linger: 50ms }`;
   const key = 'EventKey: { key: true }';
   const sequence = 'Sequence: { field: sequence }';
   const last = '{ last: sequence, by: version, version: LastVersion }';
@@ -147,6 +148,14 @@ pipelines:
 `;
 }
 
+/** How a worker is started. */
+export interface SinkOptions {
+  readonly maxRows?: number;
+  readonly onLine?: (line: string) => void;
+  /** Its own way to Spanner, where its commits are seen. */
+  readonly entrance?: Pick<Entrance, 'address'>;
+}
+
 /** A cloud with the chaos pipelines, and sinks on demand. */
 export interface SinkRig {
   readonly cloud: ChaosCloud;
@@ -155,9 +164,9 @@ export interface SinkRig {
   readonly partitions: number;
   /** After how long a silent worker loses its partitions. */
   readonly sessionMs: number;
-  startSink(options?: { readonly maxRows?: number; readonly onLine?: (line: string) => void }): RunningFunction;
+  startSink(options?: SinkOptions): RunningFunction;
   /** Starts pubsub-sink, always at the same address. */
-  startPushSink(): Promise<RunningFunction>;
+  startPushSink(entrance?: Pick<Entrance, 'address'>): Promise<RunningFunction>;
   /** Creates the topic, or deletes and creates it. */
   recreateTopic(): Promise<void>;
   isClosed(): boolean;
@@ -205,20 +214,21 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
     brokers,
     partitions,
     sessionMs: SESSION_MS,
-    startSink({ maxRows = 200, onLine } = {}) {
+    startSink({ maxRows = 200, onLine, entrance = cloud.door } = {}) {
       const PENSTOCK_DECLARATION = writeDeclaration(cloud, dir, maxRows).path;
       const sink = runWorker({
         name: 'kafka-sink',
         dist: options.dist,
-        env: { ...env, PENSTOCK_DECLARATION },
+        env: { ...env, PENSTOCK_DECLARATION, SPANNER_EMULATOR_HOST: entrance.address },
         ...(onLine ? { onLine } : {}),
       });
       running.push(sink);
       return sink;
     },
-    async startPushSink() {
+    async startPushSink(entrance) {
       const PENSTOCK_DECLARATION = writeDeclaration(cloud, dir, 1).path;
-      const environment = { ...env, PENSTOCK_DECLARATION, PENSTOCK_AUDIENCE: pushAudience };
+      const SPANNER_EMULATOR_HOST = entrance?.address ?? cloud.door.address;
+      const environment = { ...env, PENSTOCK_DECLARATION, PENSTOCK_AUDIENCE: pushAudience, SPANNER_EMULATOR_HOST };
       const sink = await runFunction({ name: 'pubsub-sink', dist: options.dist, env: environment, port: pushPort });
       running.push(sink);
       if (pushPort === 0) {

@@ -8,6 +8,8 @@ import { type Environment, list, readEnvironment, text } from '../../shared/base
 import { ConfigError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Authority } from '../../shared/connect/authority.ts';
+import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
+import { type CredentialSources, kafkaAccess } from '../../shared/connect/kafka-access.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { type Access, localAccess, tokenAccess } from './access.ts';
 import { loadAssets } from './assets.ts';
@@ -53,7 +55,8 @@ export function openDashboard(
   const access = chooseAccess(env, declaration);
   const opened = openDatabase(declaration.spanner.database);
   const store = openOverviewStore(opened.database);
-  const endOffsets = openEnds(declaration);
+  const sources = openCredentialSources({ database: declaration.spanner.database, log });
+  const endOffsets = openEnds(declaration, sources);
   const tokens = openIdTokens();
   const gather = sourceGatherer({
     declaration,
@@ -80,6 +83,7 @@ export function openDashboard(
     app,
     async close() {
       await endOffsets?.close();
+      await sources.close();
       await opened.close();
     },
   };
@@ -114,7 +118,7 @@ function basePathOf(audience: string | undefined): string {
   return audience && URL.canParse(audience) ? new URL(audience).pathname.replace(/\/+$/, '') : '';
 }
 
-function openEnds({ kafka }: Declaration): EndOffsets | undefined {
+function openEnds({ kafka }: Declaration, sources: CredentialSources): EndOffsets | undefined {
   if (!kafka || kafka.brokers.length === 0) return undefined;
-  return openEndOffsets({ brokers: kafka.brokers, tls: undefined, auth: undefined }, OUTSIDE_TIMEOUT_MS);
+  return openEndOffsets(() => kafkaAccess(kafka, sources), OUTSIDE_TIMEOUT_MS);
 }

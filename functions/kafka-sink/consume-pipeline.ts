@@ -5,6 +5,7 @@ import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { KafkaSource } from '../../shared/model/config/declaration.ts';
 import { describeSource } from '../../shared/model/config/describe-source.ts';
+import { topicPattern } from '../../shared/model/config/topic-pattern.ts';
 import type { CompiledPipeline } from '../../shared/model/events/compile-pipeline.ts';
 import { batchSize } from './batch-size.ts';
 import { ownPartitions, type PartitionOwner, partitionName, type SinkProgress } from './own-partitions.ts';
@@ -73,7 +74,7 @@ async function findTargets(driver: KafkaDriver, source: KafkaSource): Promise<Ta
 }
 
 function topicsOf({ topics, pattern }: KafkaSource): TopicSource {
-  return pattern === undefined ? topics : new RegExp(`^(?:${pattern})$`, 'u');
+  return pattern === undefined ? topics : topicPattern(pattern);
 }
 
 /** One membership in the group; true when it ended because all is done. */

@@ -10,6 +10,7 @@ import type {
 } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Clock } from '../../../shared/base/clock.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../../shared/model/config/declaration.ts';
+import { topicPattern } from '../../../shared/model/config/topic-pattern.ts';
 import { newestDeadLetters } from '../view/dead-letters-view.ts';
 import { type LagHistory, recordLag } from '../view/lag-history.ts';
 import type { LineageSummary } from '../view/lineage.ts';
@@ -66,14 +67,30 @@ export function sourceGatherer(dependencies: GatherDependencies): () => Promise<
   };
 }
 
-type Ends = Awaited<ReturnType<EndOffsets['read']>>;
+/** By pipeline, the ends of its topics; undefined where one of them could not be asked. */
+type Ends = ReadonlyMap<string, PipelineSource['ends']>;
 type ControlTables = Pick<Sources, 'pipelines' | 'epochs' | 'shards' | 'deadLetterHeads'>;
 
 async function readEnds({ declaration, endOffsets }: GatherDependencies): Promise<Ends> {
-  const topics = Object.values(declaration.pipelines).flatMap(({ source }) =>
-    source.kind === 'kafka' ? source.topics : [],
+  if (!endOffsets) return new Map();
+  const chosen = await Promise.all(
+    Object.values(declaration.pipelines).flatMap(({ name, source }) =>
+      source.kind === 'kafka' ? [topicsOf(source, endOffsets).then((topics) => [name, topics] as const)] : [],
+    ),
   );
-  return endOffsets && topics.length > 0 ? endOffsets.read([...new Set(topics)]) : new Map();
+  const names = new Set(chosen.flatMap(([, topics]) => topics ?? []));
+  const ends = await endOffsets.read([...names]);
+  return new Map(
+    chosen.map(([pipeline, topics]) => {
+      const found = topics?.map((topic) => ends.get(topic)?.map((end) => ({ topic, ...end })));
+      return [pipeline, found?.every((list) => list !== undefined) ? found.flat() : undefined];
+    }),
+  );
+}
+
+/** The topics that a source means now; undefined where the brokers did not say. */
+async function topicsOf({ topics, pattern }: KafkaSource, endOffsets: EndOffsets) {
+  return pattern === undefined ? topics : await endOffsets.find(topicPattern(pattern));
 }
 
 async function readControlTables(
@@ -113,18 +130,12 @@ async function readPipeline(
   return {
     checkpoints,
     lineage: await readLineage(reader, checkpoints, memory),
-    ends: source.kind === 'kafka' ? endsOf(source, ends) : undefined,
+    ends: ends.get(name),
     receipts,
     receiptsAreMore: receipts.length === limits.receipts,
     deadLetters: deadLetters.letters,
     deadLettersAreMore: deadLetters.isMore,
   };
-}
-
-/** The ends of a pipeline's topics; undefined where one of them could not be asked, or a pattern chooses them. */
-function endsOf({ topics }: KafkaSource, ends: Ends): PipelineSource['ends'] {
-  const found = topics.map((topic) => ends.get(topic)?.map((end) => ({ topic, ...end })));
-  return found.length > 0 && found.every((list) => list !== undefined) ? found.flat() : undefined;
 }
 
 async function readLineage(

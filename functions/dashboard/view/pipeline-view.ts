@@ -47,7 +47,9 @@ export function viewPipeline(
     return { ...base, ...from, ...viewReceipts(source, isSettingAside, nowMs) };
   }
   const topics =
-    pipeline.source.pattern === undefined ? pipeline.source.topics : source.checkpoints.map(({ topic }) => topic);
+    pipeline.source.pattern === undefined
+      ? pipeline.source.topics
+      : [...source.checkpoints, ...(source.ends ?? [])].map(({ topic }) => topic);
   const partitions = [...new Set(topics)].sort().flatMap((topic) => layTogether(topic, source));
   const lag = lagOf(partitions, source.ends !== undefined, samples, nowMs);
   const lost = partitions.reduce((sum, { lost }) => sum + lost, 0n);
@@ -138,8 +140,9 @@ function lagMsOf(partitions: readonly Partition[], samples: readonly LagSample[]
   const caughtUpAt = lastCaughtUpAt(samples) ?? Number.NEGATIVE_INFINITY;
   const ages = partitions
     .filter((partition) => waitingIn(partition) > 0n)
-    .flatMap(({ checkpoint }) => {
-      if (!checkpoint) return [];
+    .flatMap(({ checkpoint, end }) => {
+      // Nothing of it was ever committed: the log's own oldest record waits.
+      if (!checkpoint) return end?.lowTimeMs === undefined ? [] : [nowMs - Math.max(end.lowTimeMs, caughtUpAt)];
       const { nextOffset, highWatermark, updatedAtMs, lastEventAtMs } = checkpoint;
       const reachedTheEnd = nextOffset >= highWatermark;
       const since = reachedTheEnd ? updatedAtMs : (lastEventAtMs ?? updatedAtMs);

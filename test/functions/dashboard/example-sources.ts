@@ -17,6 +17,8 @@ export interface PartitionExample {
   readonly commits: readonly (readonly [from: number, to: number, agoMs?: number])[];
   readonly end?: number;
   readonly low?: number;
+  /** How long ago the oldest record of the log happened. */
+  readonly lowAgoMs?: number;
   readonly next?: number;
   readonly lastEventAgoMs?: number;
   readonly updatedAgoMs?: number;
@@ -50,11 +52,12 @@ export function kafkaSource(
     );
     return summary ? [[`flights/${partition}`, summary] as const] : [];
   });
-  const ends = partitions.map(({ commits, end, low }, partition) => ({
+  const ends = partitions.map(({ commits, end, low, lowAgoMs }, partition) => ({
     topic: 'flights',
     partition,
     lowOffset: BigInt(low ?? 0),
     endOffset: BigInt(end ?? commits.at(-1)?.[1] ?? 0),
+    lowTimeMs: lowAgoMs === undefined ? undefined : NOW - lowAgoMs,
   }));
   return {
     checkpoints: partitions.flatMap((example, partition) =>

@@ -115,7 +115,7 @@ async function fillCourse(
         updatedAtMs: nowMs - quietMs,
       }),
     );
-    found.push({ partition, lowOffset: 0n, endOffset: BigInt(offset + waiting) });
+    found.push({ partition, lowOffset: 0n, endOffset: BigInt(offset + waiting), lowTimeMs: undefined });
   }
   if (!ends.has(topic)) ends.set(topic, found);
 }

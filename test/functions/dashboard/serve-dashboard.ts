@@ -36,7 +36,11 @@ export async function serveDashboard(
   const gather = sourceGatherer({
     declaration,
     store,
-    endOffsets: { read: async () => outside.ends, close: async () => {} },
+    endOffsets: {
+      read: async () => outside.ends,
+      find: async (pattern) => [...outside.ends.keys()].filter((topic) => pattern.test(topic)),
+      close: async () => {},
+    },
     askTrainer: async () => outside.trainer,
     clock: Date.now,
   });

@@ -2,7 +2,7 @@ import type { PartitionLog, TopicState } from '../driver.ts';
 import type { KafkaAccess } from '../kafka-auth.ts';
 import { BrokerError, BrokerUnreachableError, KafkaAuthError, kafkaCode } from '../kafka-errors.ts';
 import { type BrokerConnection, openBrokerConnection } from './broker-connection.ts';
-import { askOffsets } from './list-offsets.ts';
+import { askOffsets, askOldestTimes } from './list-offsets.ts';
 import { askMetadata, type ClusterMetadata, type TopicMetadata } from './metadata.ts';
 import { type BrokerAddress, brokerAddress } from './open-socket.ts';
 
@@ -19,6 +19,8 @@ export interface Cluster {
   /** A connection to any broker. */
   any(): Promise<BrokerConnection>;
   describeTopic(topic: string): Promise<TopicState | undefined>;
+  /** When the oldest record that each partition still has happened, in milliseconds since 1970; those without records are left out. */
+  oldestTimes(topic: string): Promise<ReadonlyMap<number, number>>;
   close(): void;
 }
 
@@ -76,6 +78,11 @@ export function openCluster(access: KafkaAccess, clientId: string): Cluster {
       const found = (await metadata([topic])).topics.get(topic);
       return found && { topicId: found.topicId, partitions: await logsOf(found, (node) => connect(node, 'questions')) };
     },
+    async oldestTimes(topic) {
+      const found = (await metadata([topic])).topics.get(topic);
+      const times = found && (await askLeaders(found, (node) => connect(node, 'questions'), askOldestTimes));
+      return new Map(times?.flatMap((ofLeader) => [...ofLeader]));
+    },
     close() {
       closing.abort();
       // A session that waits to be renewed has a timer.
@@ -84,27 +91,36 @@ export function openCluster(access: KafkaAccess, clientId: string): Cluster {
   };
 }
 
-/** Where each partition's log begins and ends; each leader is asked for all of its partitions at once. */
-async function logsOf(
+type Connect = (node: number) => Promise<BrokerConnection>;
+
+/** Asks each leader of a topic for all of its partitions at once. */
+async function askLeaders<T>(
   { topic, partitions }: TopicMetadata,
-  connect: (node: number) => Promise<BrokerConnection>,
-): Promise<PartitionLog[]> {
+  connect: Connect,
+  ask: (leader: BrokerConnection, topic: string, partitions: readonly number[]) => Promise<T>,
+): Promise<T[]> {
   if (partitions.some(({ leader }) => leader < 0)) {
     throw new BrokerError(`Describing topic ${topic}`, kafkaCode.leaderNotAvailable);
   }
   const byLeader = Map.groupBy(partitions, ({ leader }) => leader);
-  const logs = [...byLeader].map(async ([leader, led]) => {
-    const connection = await connect(leader);
-    const numbers = led.map(({ partition }) => partition);
+  return await Promise.all(
+    [...byLeader].map(async ([leader, led]) => {
+      const numbers = led.map(({ partition }) => partition);
+      return await ask(await connect(leader), topic, numbers);
+    }),
+  );
+}
+
+/** Where each partition's log begins and ends. */
+async function logsOf(found: TopicMetadata, connect: Connect): Promise<PartitionLog[]> {
+  const logs = await askLeaders(found, connect, async (leader, topic, partitions) => {
     const [earliest, end] = await Promise.all([
-      askOffsets(connection, topic, { partitions: numbers, at: 'earliest' }),
-      askOffsets(connection, topic, { partitions: numbers, at: 'latest' }),
+      askOffsets(leader, topic, { partitions, at: 'earliest' }),
+      askOffsets(leader, topic, { partitions, at: 'latest' }),
     ]);
-    return numbers.map((partition) => ({
-      partition,
-      earliest: earliest.get(partition) ?? 0n,
-      end: end.get(partition) ?? 0n,
-    }));
+    return partitions.map((partition) => {
+      return { partition, earliest: earliest.get(partition) ?? 0n, end: end.get(partition) ?? 0n };
+    });
   });
-  return (await Promise.all(logs)).flat().sort((a, b) => a.partition - b.partition);
+  return logs.flat().sort((a, b) => a.partition - b.partition);
 }

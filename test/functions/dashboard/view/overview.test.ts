@@ -100,6 +100,8 @@ test('viewPipeline() counts lag in time from the last event, bounded by when not
   const justArrived: PartitionExample = { ...behind, highWatermark: 40, updatedAgoMs: 9_000 };
   assert.equal(pipelineOf([justArrived]).lagMs, 9_000);
   assert.equal(pipelineOf([{ commits: [[0, 40]], lastEventAgoMs: 300_000 }]).lagMs, 0);
+  const neverTaken: PartitionExample = { commits: [], end: 60, lowAgoMs: 250_000 };
+  assert.equal(pipelineOf([justArrived, neverTaken]).lagMs, 250_000, 'the oldest record of its log waits');
 });
 
 test('viewPipeline() names each state by its cause', () => {

@@ -24,9 +24,10 @@ before(async () => {
   await admin.disconnect();
   const producer = kafka.producer();
   await producer.connect();
-  await producer.send({ topic: 'flights', messages: [0, 1, 1, 1].map((partition) => ({ partition, value: 'x' })) });
+  const messages = [0, 1, 1, 1].map((partition, n) => ({ partition, value: 'x', timestamp: String((n + 1) * 1_000) }));
+  await producer.send({ topic: 'flights', messages });
   await producer.disconnect();
-  ends = openEndOffsets(plainAccess(server.address), 5_000);
+  ends = openEndOffsets(async () => plainAccess(server.address), 5_000);
 });
 after(async () => {
   await ends.close();
@@ -37,10 +38,10 @@ test('read() tells where each partition begins and ends, again and again', async
   for (const _ of [1, 2]) {
     const found = await ends.read(['flights', 'empty']);
     assert.deepEqual(found.get('flights'), [
-      { partition: 0, lowOffset: 0n, endOffset: 1n },
-      { partition: 1, lowOffset: 0n, endOffset: 3n },
+      { partition: 0, lowOffset: 0n, endOffset: 1n, lowTimeMs: 1_000 },
+      { partition: 1, lowOffset: 0n, endOffset: 3n, lowTimeMs: 2_000 },
     ]);
-    assert.deepEqual(found.get('empty'), [{ partition: 0, lowOffset: 0n, endOffset: 0n }]);
+    assert.deepEqual(found.get('empty'), [{ partition: 0, lowOffset: 0n, endOffset: 0n, lowTimeMs: undefined }]);
   }
 });
 
@@ -50,6 +51,26 @@ test('read() knows nothing of a topic that does not exist, and still of the othe
   assert.equal(found.get('flights')?.length, 2);
 });
 
+test('find() names the topics that match, and nothing while the brokers are down', async () => {
+  assert.deepEqual(await ends.find(/^(?:.*)$/u), ['empty', 'flights']);
+  assert.deepEqual(await ends.find(/^none$/u), []);
+  const down = openEndOffsets(async () => plainAccess('127.0.0.1:1'), 2_000);
+  assert.equal(await down.find(/^flights$/u), undefined);
+  await down.close();
+});
+
+test('read() asks how the brokers are reached again where that failed', async () => {
+  let asked = 0;
+  const rotating = openEndOffsets(async () => {
+    asked += 1;
+    if (asked === 1) throw new Error('the secret cannot be read');
+    return plainAccess(server.address);
+  }, 5_000);
+  assert.equal((await rotating.read(['flights'])).get('flights'), undefined);
+  assert.equal((await rotating.read(['flights'])).get('flights')?.length, 2);
+  await rotating.close();
+});
+
 test('read() knows nothing while the brokers are down, and recovers when they come', async () => {
   const free = createServer().listen(0, '127.0.0.1');
   await once(free, 'listening');
@@ -57,7 +78,7 @@ test('read() knows nothing while the brokers are down, and recovers when they co
   assert.ok(address !== null && typeof address === 'object');
   free.close();
   await once(free, 'close');
-  const late = openEndOffsets(plainAccess(`127.0.0.1:${address.port}`), 2_000);
+  const late = openEndOffsets(async () => plainAccess(`127.0.0.1:${address.port}`), 2_000);
   assert.equal((await late.read(['flights'])).get('flights'), undefined);
   const arrived = await openKafkaServer({ port: address.port, autoCreateTopics: true });
   const admin = new Kafka({ brokers: [arrived.address], logLevel: logLevel.NOTHING }).admin();
@@ -74,7 +95,7 @@ test('read() waits for brokers that accept and say nothing no longer than its de
   await once(silent, 'listening');
   const address = silent.address();
   assert.ok(address !== null && typeof address === 'object');
-  const slow = openEndOffsets(plainAccess(`127.0.0.1:${address.port}`), 100);
+  const slow = openEndOffsets(async () => plainAccess(`127.0.0.1:${address.port}`), 100);
   assert.equal((await slow.read(['flights'])).get('flights'), undefined);
   await slow.close();
   silent.close();

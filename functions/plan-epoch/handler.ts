@@ -41,11 +41,21 @@ export function planHandler(open: () => Promise<PlanDoor>, log: Log) {
         throw error instanceof RangeError ? new BadRequestError(error.message, 'Correct the header', error) : error;
       });
       const { epoch, manifest, shards, isNew } = planned;
-      const { readTimestamp, planDigest, rowCount } = manifest;
+      const { readTimestamp, planDigest, rowCount, rowCountIsEstimate } = manifest;
       log('INFO', isNew ? 'epoch planned' : 'epoch known', { epoch, shards: shards.length, rowCount });
       response.statusCode = 200;
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ epoch, readTimestamp, planDigest, shards: shards.length, rows: rowCount, isNew }));
+      response.end(
+        JSON.stringify({
+          epoch,
+          readTimestamp,
+          planDigest,
+          shards: shards.length,
+          rows: rowCount,
+          rowCountIsEstimate,
+          isNew,
+        }),
+      );
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status >= 500) log('ERROR', 'planning failed', { error: messageOf(error), code: problem.code });

@@ -38,6 +38,8 @@ export interface PlanTools {
   readonly signal: AbortSignal;
   /** Throws when the feed may not read what it is made of; asked before a row is read. */
   readonly mayRead?: (feed: Feed, read: ReadPlan) => void;
+  /** A table with fewer rows is read whole; see `surveyTable`. */
+  readonly lookRows?: number;
 }
 
 /** What an epoch of a feed reads. */
@@ -113,11 +115,13 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     table: feed.table,
     fitted,
     ...checked,
-    keyLength: pinned.key.length,
+    key: pinned.key,
     query: queryOf({ ...sourceOf(feed), key: pinned.key }),
     options: feed.read,
     readTimestamp: pinned.readTimestamp,
     signal: tools.signal,
+    partsOf: (rowCount) => shardsOf(feed, rowCount),
+    lookRows: tools.lookRows,
   }).catch((error: unknown) => {
     throw queryRefused(feed, error) ?? error;
   });
@@ -127,6 +131,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     readableUntil,
     plannedBy: tools.identity,
     rowCount: survey.rowCount,
+    ...(survey.isEstimate && { rowCountIsEstimate: true as const }),
     plan: makePlan(feed, checked, pinned, survey, tools.versions),
     checkpoints: pinned.checkpoints,
     ...(feed.read && { read: feed.read }),
@@ -159,9 +164,8 @@ function makePlan(
   survey: Survey,
   versions: Versions,
 ): Plan {
-  const wanted = feed.shards ?? Math.ceil(survey.rowCount / (feed.shardRows ?? Math.max(1, survey.rowCount)));
   const balance = fitBalance(feed);
-  const ranges = cutKeyRange(survey.samples, Math.min(maxShards, Math.max(1, wanted)));
+  const ranges = cutKeyRange(survey.samples, shardsOf(feed, survey.rowCount));
   return {
     feed: feed.name,
     table: feed.table,
@@ -178,6 +182,11 @@ function makePlan(
     cuts: ranges.flatMap(({ to }) => (to === undefined ? [] : [to])),
     ...formatOf(feed, versions),
   };
+}
+
+function shardsOf({ shards, shardRows }: Feed, rowCount: number): number {
+  const wanted = shards ?? Math.ceil(rowCount / (shardRows ?? Math.max(1, rowCount)));
+  return Math.min(maxShards, Math.max(1, wanted));
 }
 
 /** What a plan says of where its rows come from, beside the table. */

@@ -12,6 +12,8 @@ import { flight } from '../functions/read-shard/feed-stage.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const ROWS = 1_200;
+/** More than a plan counts. */
+const MANY_ROWS = 21_000;
 
 /** One feed for each way to read a table. */
 const DECLARATION = `
@@ -41,7 +43,21 @@ feeds:
     batchRows: 32
     shards: 4
     trainer: { url: "\${TRAINER_URL}" }
+  looked:
+    table: Visits
+    transforms:
+      place: { column: Place, as: float32 }
+    label: { column: Place, greaterThan: 500 }
+    batchRows: 512
+    shards: 4
+    trainer: { url: "\${TRAINER_URL}" }
 `;
+const VISITS = `
+CREATE TABLE Visits (
+  Visitor STRING(16) NOT NULL,
+  Visit INT64 NOT NULL,
+  Place INT64 NOT NULL,
+) PRIMARY KEY (Visitor, Visit DESC);`;
 
 let stack: Stack;
 let dir: string;
@@ -50,8 +66,14 @@ before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'penstock-feeds-'));
   writeFileSync(join(dir, 'penstock.yaml'), DECLARATION);
   const tables = await readFile(join(root, 'deploy/local/demo/tables.sql'), 'utf8');
-  stack = await openStack({ declaration: DECLARATION, tables });
+  stack = await openStack({ declaration: DECLARATION, tables: tables + VISITS });
   await stack.database.table('Flights').insert(Array.from({ length: ROWS }, (_, row) => flight(row)));
+  const visits = Array.from({ length: MANY_ROWS }, (_, row) => ({
+    Visitor: row % 10 === 0 ? `v${row}` : 'everybody',
+    Visit: row,
+    Place: row % 1_000,
+  }));
+  while (visits.length > 0) await stack.database.table('Visits').insert(visits.splice(0, 10_000));
   const airport = { Iata: 'ORD', Name: 'Chicago O’Hare', City: 'Chicago', UpdatedAt: '2026-01-01T00:00:00Z' };
   await stack.database
     .table('Airports')
@@ -104,4 +126,13 @@ test('a feed by a query is read by the functions and by the command, and its bat
   const account = await json('lineage', epoch, '1', '2');
   assert.deepEqual(account.columns, ['FlightId', 'DistanceMiles', 'Latitude', 'DelayMinutes']);
   assert.match(account.sql, /JOIN Airports AS a/);
+});
+
+test('a feed of a larger table, with nothing to learn, is planned without counting its rows, and delivers each', async () => {
+  const epoch = await deliver('looked', MANY_ROWS);
+  const shown = await json('epoch', 'show', epoch);
+  assert.equal(shown.rowCountIsEstimate, true);
+  const sizes: number[] = shown.shards.map(({ rows }: { rows: number }) => rows);
+  // Nine of ten rows are under one key.
+  assert.ok(Math.max(...sizes) < (MANY_ROWS / 4) * 2, sizes.join(' '));
 });

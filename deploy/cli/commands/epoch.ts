@@ -21,6 +21,7 @@ import { commandTokens } from '../command-tokens.ts';
 import { epochProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
 import { doOwn, type OwnAuthority, openOwnAuthority } from '../own-authority.ts';
+import { plannedRows } from '../planned-rows.ts';
 import { readConfig } from '../read-config.ts';
 import { count } from '../screen.ts';
 
@@ -69,7 +70,7 @@ export async function startEpoch(options: StartOptions, output: Output): Promise
     const run = () => plan(session, options.feed, jobs);
     const planned = feed ? await doOwn(declaration, own, feedAct(declaration, feed), run) : await run();
     output.progress(
-      `${planned.epoch}: ${count(planned.manifest.rowCount)} rows in ${planned.shards.length} shards at ${planned.manifest.readTimestamp}`,
+      `${planned.epoch}: ${plannedRows(planned.manifest)} rows in ${planned.shards.length} shards at ${planned.manifest.readTimestamp}`,
     );
     if (options.here) await readHere(session, planned, options.readers, output);
     else if (options.wait) await waitUntilDelivered(session, planned.epoch, output);
@@ -159,7 +160,7 @@ async function readHere(session: Session, planned: PlannedEpoch, readers: number
     for (let shard = await next(); shard !== undefined; shard = await next()) {
       const outcome = await readShard(planned.epoch, shard, tools);
       if (outcome.status === 'stopped') throw stopped(planned.epoch);
-      output.progress(`shard ${shard} ${outcome.status}  ${count(rows)} of ${count(planned.manifest.rowCount)} rows`);
+      output.progress(`shard ${shard} ${outcome.status}  ${count(rows)} of ${plannedRows(planned.manifest)} rows`);
     }
   };
   await Promise.all(Array.from({ length: readers }, work));

@@ -6,6 +6,7 @@ import { type Manifest, shardRanges } from '../../../shared/model/epochs/manifes
 import { type EpochProgress, epochProgress, type ShardProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
 import { requireFeedView } from '../own-authority.ts';
+import { plannedRows } from '../planned-rows.ts';
 import { readConfig } from '../read-config.ts';
 import { bar, count, openScreen } from '../screen.ts';
 import { unknownEpoch } from './epoch.ts';
@@ -39,6 +40,7 @@ export async function showEpoch({ config, id, watch }: ShowOptions, output: Outp
       planDigest: manifest.planDigest,
       plannedBy: manifest.plannedBy,
       rowCount: manifest.rowCount,
+      rowCountIsEstimate: manifest.rowCountIsEstimate ?? false,
       offsets: manifest.checkpoints,
     };
     output.result(json, [...head(shown), ...shown.shards.map(shardLine), foot(shown, manifest)].join('\n'));
@@ -117,12 +119,12 @@ function shardLine({ shard, of, state, rows, batches, rowsPerSecond, leftMs, sha
   return `  shard ${String(shard).padStart(4)} ${bar(share, 1)} ${counts} ${pace.padEnd(16)}  ${state}${left}${rest}`;
 }
 
-function foot({ shards }: Shown, { rowCount }: Manifest): string {
+function foot({ shards }: Shown, manifest: Manifest): string {
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0);
   const done = shards.filter(({ state }) => state === 'done').length;
   const left = Math.max(0, ...shards.map(({ leftMs }) => leftMs ?? 0));
   const when = left === 0 ? '' : `, ${duration(left)} left for the slowest that is read`;
-  return `  ${count(rows)} of ${count(rowCount)} rows, ${done} of ${shards.length} shards delivered${when}`;
+  return `  ${count(rows)} of ${plannedRows(manifest)} rows, ${done} of ${shards.length} shards delivered${when}`;
 }
 
 /** `12 s`, `4 min`, `2.5 h`. */

@@ -63,6 +63,8 @@ export interface ReadBytes {
   readonly columns: readonly string[];
   /** An encoded `KeySet`. */
   readonly keySet: Uint8Array;
+  /** Rows at most; absent, all. */
+  readonly limit?: number | undefined;
   readonly priority?: Priority | undefined;
   readonly transactionTag?: string | undefined;
 }
@@ -75,6 +77,7 @@ export function encodeRead(read: ReadBytes): Buffer {
     textField(3, read.table),
     ...read.columns.map((column) => textField(5, column)),
     bytesField(6, read.keySet),
+    numberField(8, read.limit),
     bytesField(11, requestOptions(read)),
   );
 }

@@ -6,27 +6,38 @@ export interface KeyRange {
   readonly to: Key | undefined;
 }
 
+/** A key of the table, and how many rows lie from it up to the next sample. */
+export interface KeySample {
+  readonly key: Key;
+  /** Known or estimated. */
+  readonly rows: number;
+}
+
 /**
  * Cuts all keys into at most `count` ranges that cover every key exactly once, in key order.
  *
- * Samples that stand for equally many rows give ranges of about equally many rows.
+ * Each range begins at the sample that holds the row where it should begin.
  *
- * @param samples keys drawn from the table, sorted as Spanner keeps them, without repeats
+ * @param samples drawn from the table, sorted as Spanner keeps them, without repeats
  * @param count ranges wanted, >= 1; fewer come out of fewer samples
  * @returns adjacent ranges; the first starts and the last ends unbounded
  * @throws {RangeError} when `count` is not a whole number >= 1
  */
-export function cutKeyRange(samples: readonly Key[], count: number): KeyRange[] {
+export function cutKeyRange(samples: readonly KeySample[], count: number): KeyRange[] {
   if (!Number.isInteger(count) || count < 1) throw new RangeError(`Cannot cut a key range into ${count}: wanted >= 1`);
+  const total = samples.reduce((sum, { rows }) => sum + rows, 0);
   const cuts: Key[] = [];
-  let last = 0;
-  for (let shard = 1; shard < count; shard += 1) {
-    const index = Math.floor((samples.length * shard) / count);
-    const cut = samples[index];
+  let before = 0;
+  let shard = 1;
+  for (const [index, { key, rows }] of samples.entries()) {
+    before += rows;
+    let isCut = false;
+    while (shard < count && Math.floor((total * shard) / count) < before) {
+      shard += 1;
+      isCut = true;
+    }
     // The first sample is the table's first key: a range below it would be empty.
-    if (index <= last || cut === undefined) continue;
-    cuts.push(cut);
-    last = index;
+    if (isCut && index > 0) cuts.push(key);
   }
   return [undefined, ...cuts].map((from, index) => ({ from, to: cuts[index] }));
 }

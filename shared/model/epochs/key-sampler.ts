@@ -1,4 +1,5 @@
 import type { Key } from './key.ts';
+import type { KeySample } from './key-range.ts';
 
 /** Keeps every n-th key of a stream in bounded memory, and counts them all. */
 export interface KeySampler {
@@ -10,8 +11,8 @@ export interface KeySampler {
   skip(rows: number): void;
   /** Takes the next row's key. */
   take(key: Key): void;
-  /** The keys kept, in the order in which they came: every n-th from the first. */
-  samples(): readonly Key[];
+  /** The keys kept, in the order in which they came: every n-th from the first, with the rows up to the next. */
+  samples(): KeySample[];
 }
 
 /**
@@ -49,6 +50,6 @@ export function keySampler(maxSamples: number): KeySampler {
       if (until() === 0) kept.push(key);
       rowCount += 1;
     },
-    samples: () => kept,
+    samples: () => kept.map((key, at) => ({ key, rows: Math.min(stride, rowCount - at * stride) })),
   };
 }

@@ -74,6 +74,8 @@ export interface Manifest {
   readonly plannedBy: string;
   /** Rows at the read timestamp. */
   readonly rowCount: number;
+  /** They were not counted: it is about so many, before `where`. How many they are is known when they are delivered. */
+  readonly rowCountIsEstimate?: true;
   readonly plan: Plan;
   /** How Spanner serves the reads; not of the plan, since it changes no byte. */
   readonly read?: ReadOptions;

@@ -15,6 +15,8 @@ export interface QuerySource {
   readonly sql?: string | undefined;
   /** The table's primary key, or what the query's rows are told apart by. */
   readonly key: readonly KeyColumn[];
+  /** Only the last key of the table, of those that begin so, instead of rows of a range. */
+  readonly lastOf?: Key | undefined;
 }
 
 /**
@@ -49,6 +51,22 @@ interface Bound {
   /** Of the parameters' names. */
   readonly prefix: string;
   readonly parameters: Record<string, string>;
+}
+
+/** Writes the query for the last key of a table that begins with some parts. */
+export function lastKeyQuery(table: string, key: readonly KeyColumn[], prefix: Key): RangeQuery {
+  const parameters: Record<string, string> = {};
+  const where: Bound = { side: 'after', prefix: 'p', parameters };
+  const equal = prefix.map((part, at) => equalTo(key, at, part, where)).filter((text) => text !== '');
+  const order = key.map(({ name, descending }) => `${quote(name)}${descending ? '' : ' DESC'}`).join(', ');
+  const met = equal.length === 0 ? '' : ` WHERE ${equal.join(' AND ')}`;
+  const columns = key.map(({ name }) => quote(name)).join(', ');
+  return { sql: `SELECT ${columns} FROM ${quote(table)}${met} ORDER BY ${order} LIMIT 1`, parameters };
+}
+
+function equalTo(key: readonly KeyColumn[], at: number, part: KeyPart, where: Bound): string {
+  const column = key[at];
+  return column === undefined ? '' : comparisons(column, part, `${where.prefix}${at}`, where).equal;
 }
 
 /** Rows whose key lies behind a key (or before it), part by part: equal so far, and then further. */

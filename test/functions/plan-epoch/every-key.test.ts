@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { Spanner } from '@google-cloud/spanner';
 import fc from 'fast-check';
 import { openSpannerServer } from '../../../deploy/local/spanner/server.ts';
-import { planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
+import { type PlanTools, planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
 import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot } from '../../../shared/adapters/spanner/epochs/pin-snapshot.ts';
@@ -122,7 +122,12 @@ function keysOf(shape: readonly KeyShape[]): fc.Arbitrary<KeyPart[]> {
 
 let plans = 0;
 
-async function plan(table: string, shards: number, more: Partial<Feed> = {}): Promise<Manifest> {
+async function plan(
+  table: string,
+  shards: number,
+  more: Partial<Feed> = {},
+  tools: Partial<PlanTools> = {},
+): Promise<Manifest> {
   const planned: Feed = {
     ...feed,
     table,
@@ -146,6 +151,7 @@ async function plan(table: string, shards: number, more: Partial<Feed> = {}): Pr
       versions: versionsOf(process.versions),
       roomMs: 60_000,
       signal: new AbortController().signal,
+      ...tools,
     },
   );
   return manifest;
@@ -198,6 +204,24 @@ async function assertCovered(manifest: Manifest, rows: number, label: string): P
   return sizes;
 }
 
+/** As of a table that is not small: planned by looking at some keys, and by several passes at once. */
+async function assertSampled(table: string, rows: number, label: string): Promise<void> {
+  const lookRows = 8;
+  const looked = await plan(table, 5, {}, { lookRows });
+  // A table of BOOL keys is small whatever it is looked at for.
+  assert.equal(looked.rowCountIsEstimate, rows < lookRows ? undefined : true, label);
+  await assertCovered(looked, rows, `${label} by some keys`);
+  const transforms: Feed['transforms'] = [
+    { tensor: 'v', column: 'V', kind: 'normalise', method: 'mean-variance', fillNull: 'mean' },
+  ];
+  const [atOnce, apart] = [await plan(table, 5, { transforms }), await plan(table, 5, { transforms }, { lookRows })];
+  assert.equal(apart.rowCount, rows);
+  assert.equal(apart.rowCountIsEstimate, undefined);
+  assert.deepEqual(apart.plan.transforms, atOnce.plan.transforms, `${label} fitted by several streams`);
+  assert.deepEqual(apart.plan.cuts, atOnce.plan.cuts, label);
+  await assertCovered(apart, rows, `${label} by several streams`);
+}
+
 test('planEpoch() puts every row into exactly one shard, for every key type, order and composition, NULLs included', async () => {
   for (const [table, shape] of tables.entries()) {
     const wire = JSON.stringify(shape);
@@ -216,6 +240,8 @@ test('planEpoch() puts every row into exactly one shard, for every key type, ord
       rows.map((key, row) => [JSON.stringify(key.map((part) => (Object.is(part, -0) ? 0 : part))), row % 2]),
     );
     await assertCovered(await plan(`T${table}`, 1 + (table % 6)), values.size, wire);
+    // Each takes some hundred reads: of one order, and of all that have several columns.
+    if (table % 2 === 1 || shape.length > 1) await assertSampled(`T${table}`, values.size, wire);
     // The laptop’s evaluator of GoogleSQL has no UUID to cast to.
     if (shape.some(({ code }) => code === 'UUID')) continue;
     const odd = [...values.values()].filter((value) => value === 1).length;

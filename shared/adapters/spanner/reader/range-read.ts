@@ -19,6 +19,8 @@ export interface RangeRead {
   /** A block is good until the next is asked for: its memory is used again, since fresh memory costs more than its filling. */
   readonly reuse?: boolean;
   readonly signal?: AbortSignal;
+  /** At most so many rows of a plain read. */
+  readonly limit?: number;
   /** Read by a query: only rows that meet a condition, or rows of another query. */
   readonly query?: QuerySource | undefined;
   readonly options?: ReadOptions | undefined;

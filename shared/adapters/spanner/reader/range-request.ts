@@ -1,4 +1,4 @@
-import { rangeQuery } from '../../../model/epochs/range-query.ts';
+import { lastKeyQuery, rangeQuery } from '../../../model/epochs/range-query.ts';
 import type { DirectedRead, ReadOptions, Replica } from '../../../model/epochs/read-options.ts';
 import { encodeKeySet, encodeQuery, encodeRead, selectTimestamp } from '../request-bytes.ts';
 import { bytesField, numberField, textField, wireMessage } from '../wire-fields.ts';
@@ -22,11 +22,14 @@ export function rangeRequest(read: RangeRead, session: string): RangeRequest {
   const { table, columns, range, afterKey, query, options = {} } = read;
   // A message is a row of fields in any order: the options go behind what all calls have.
   if (query) {
-    const { sql, parameters } = rangeQuery({ table, columns, ...query, range, afterKey });
+    const { key, lastOf } = query;
+    const { sql, parameters } = lastOf
+      ? lastKeyQuery(table, key, lastOf)
+      : rangeQuery({ table, columns, ...query, range, afterKey });
     const asked = encodeQuery({ session, selector, sql, parameters });
     return { method: 'ExecuteStreamingSql', bytes: Buffer.concat([asked, optionFields(options, QUERY_DIRECTED)]) };
   }
-  const plain = encodeRead({ session, selector, table, columns, keySet: keySetOf(read) });
+  const plain = encodeRead({ session, selector, table, columns, keySet: keySetOf(read), limit: read.limit });
   return { method: 'StreamingRead', bytes: Buffer.concat([plain, optionFields(options, READ_DIRECTED)]) };
 }
 

@@ -56,7 +56,7 @@ test('cutKeyRange() puts every key of any type into exactly one range, in key or
       ({ columns, keys }, count, every) => {
         const sorted = sortUnique(columns, keys);
         const ranges = cutKeyRange(
-          sorted.filter((_, index) => index % every === 0),
+          sorted.filter((_, index) => index % every === 0).map((key) => ({ key, rows: every })),
           count,
         );
         assert.ok(ranges.length <= count);
@@ -78,14 +78,23 @@ test('cutKeyRange() puts every key of any type into exactly one range, in key or
 test('cutKeyRange() gives ranges of about equally many rows, none of them empty', () => {
   const columns: KeyColumn[] = [{ name: 'Id', code: 'INT64', descending: false }];
   const keys = Array.from({ length: 1000 }, (_, index): Key => [String(index * index)]);
-  const ranges = cutKeyRange(keys, 8);
+  const ranges = cutKeyRange(
+    keys.map((key) => ({ key, rows: 1 })),
+    8,
+  );
   const sizes = ranges.map((range) => keys.filter((key) => containsKey(columns, range, key)).length);
   assert.deepEqual(
     sizes,
     Array.from({ length: 8 }, () => 125),
   );
   assert.equal(cutKeyRange([], 8).length, 1);
-  assert.equal(cutKeyRange([['1'], ['2'], ['3']], 8).length, 3);
+  assert.equal(
+    cutKeyRange(
+      ['1', '2', '3'].map((part) => ({ key: [part], rows: 1 })),
+      8,
+    ).length,
+    3,
+  );
   assert.throws(() => cutKeyRange([], 0), RangeError);
 });
 
@@ -118,8 +127,12 @@ test('keySampler() keeps evenly spaced keys of a stream of any length in bounded
         if (row < rowCount) sampler.take([String(row++)]);
       }
       assert.equal(sampler.rowCount, rowCount);
-      const rows = sampler.samples().map(([part]) => Number(part));
+      const rows = sampler.samples().map(({ key: [part] }) => Number(part));
       assert.ok(rows.length <= maxSamples && (rowCount < maxSamples || rows.length >= maxSamples / 2));
+      assert.equal(
+        sampler.samples().reduce((sum, sample) => sum + sample.rows, 0),
+        rowCount,
+      );
       const stride = (rows[1] ?? 1) - (rows[0] ?? 0);
       assert.deepEqual(
         rows,

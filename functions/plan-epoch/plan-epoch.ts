@@ -43,7 +43,7 @@ export interface PlanTools {
 }
 
 /** What an epoch of a feed reads. */
-export type ReadPlan = Pick<Plan, 'table' | 'columns' | 'where' | 'join'>;
+export type ReadPlan = Pick<Plan, 'table' | 'columns' | 'where' | 'sql' | 'join'>;
 
 /** An epoch that is planned and whose shards may be read. */
 export interface PlannedEpoch {
@@ -103,13 +103,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
   const pinned = await tools.pin({ table: feed.table, sql: feed.sql, pipelines, joined });
   const readableUntil = readableUntilOf(pinned, tools.roomMs);
   const checked = checkFeed(feed, pinned);
-  const { table, where } = feed;
-  tools.mayRead?.(feed, {
-    table,
-    columns: checked.columns,
-    join: checked.joins,
-    ...(where !== undefined && { where }),
-  });
+  tools.mayRead?.(feed, { table: feed.table, columns: checked.columns, join: checked.joins, ...sourceOf(feed) });
   const fitted = await earlierFit(feed, checked, tools.store);
   const survey = await surveyTable(tools.channel, feed, {
     table: feed.table,

@@ -13,7 +13,7 @@ export function columnGuard(
   declaration: Declaration,
   authority: Authority,
   reader: Asker,
-): (feed: { readonly name: string }, plan: Pick<Plan, 'table' | 'columns' | 'where' | 'join'>) => void {
+): (feed: { readonly name: string }, plan: Pick<Plan, 'table' | 'columns' | 'where' | 'sql' | 'join'>) => void {
   if (!authority.hasPolicies) return () => undefined;
   return ({ name }, plan) => {
     authority.requireColumns(reader, name, columnsRead(declaration, plan));

@@ -1,5 +1,6 @@
 import type { Declaration, Feed, FeedJoin } from '../config/declaration.ts';
 import { columnsOf } from '../config/transform.ts';
+import { wordsOf } from '../epochs/check-tokens.ts';
 import { joinedColumn } from '../epochs/join.ts';
 import { type AccessRequest, actionResources, type Resource, showName, writeResource } from './access-request.ts';
 import { type Asker, foldName, issuerGroup } from './asker.ts';
@@ -129,6 +130,8 @@ export function columnsRead(
     readonly table: string;
     readonly columns: readonly string[];
     readonly where?: string | undefined;
+    /** A query: its own columns are named, and every sensitive column of the tables in it. */
+    readonly sql?: string | { readonly text: string } | undefined;
     readonly join?: readonly FeedJoin[] | undefined;
   },
 ): Resource[] {
@@ -147,8 +150,21 @@ export function columnsRead(
     }),
     ...on.map(({ equals }) => `${table}.${equals}`),
   ]);
-  const names = [...[...own, ...told].map((column) => `${plan.table}.${column}`), ...joined];
+  const asked = typeof plan.sql === 'object' ? plan.sql.text : plan.sql;
+  const names = [
+    ...[...own, ...told].map((column) => `${plan.table}.${column}`),
+    ...joined,
+    ...(asked === undefined ? [] : toldByQuery(declaration, asked)),
+  ];
   return [...new Set(names)].map((name) => ({ type: 'Column', name }));
+}
+
+/** All sensitive columns of the tables that a query names: `TO_JSON_STRING(t)` takes a row without naming any. */
+function toldByQuery(declaration: Pick<Declaration, 'access'>, sql: string): string[] {
+  const words = wordsOf(sql);
+  return Object.entries(declaration.access?.sensitive ?? {}).flatMap(([table, columns]) =>
+    words.has(table.toLowerCase()) ? columns.map((column) => `${table}.${column}`) : [],
+  );
 }
 
 /** The sensitive columns that a feed reads, as `Table.Column`. */

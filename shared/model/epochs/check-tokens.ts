@@ -20,7 +20,8 @@ export function checkTokens(
   if (text.trim() === '') return 'is empty';
   if (text.length > maxCharacters) return `has ${text.length} characters, more than ${maxCharacters}`;
   let depth = 0;
-  for (const [, , comment, word, sign] of text.matchAll(TOKEN)) {
+  for (const [, quoted, comment, word, sign] of text.matchAll(TOKEN)) {
+    if (quoted?.includes('\\')) return `has an escape in the name ${quoted}`;
     if (comment !== undefined) return `has a comment (${comment})`;
     const wrong = word === undefined ? undefined : checkWord(word.toUpperCase());
     if (wrong !== undefined) return wrong;

@@ -96,6 +96,17 @@ test('sensitiveColumnsOf() finds columns that a feed reads, and those that its c
   ]);
 });
 
+test('sensitiveColumnsOf() finds every sensitive column of a table that a feed’s query names, in whatever way', () => {
+  const feed = declaration.feeds.faces;
+  assert.ok(feed);
+  const told = (text: string): readonly string[] =>
+    sensitiveColumnsOf(declaration, { ...feed, table: 'query', sql: { text, key: [] } });
+  for (const table of ['Passengers', 'passengers', '`PASSENGERS`']) {
+    assert.ok(told(`SELECT Id, TO_JSON_STRING(p) AS j FROM ${table} AS p`).includes('Passengers.Name'), table);
+  }
+  assert.deepEqual(told("SELECT Name, 'Passengers' AS t FROM Places"), []);
+});
+
 test('readResource() reads what writeResource() writes', () => {
   const types = fc.constantFrom(
     'Function' as const,

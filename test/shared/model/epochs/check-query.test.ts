@@ -31,6 +31,7 @@ test('checkQuery() refuses, with the reason, what could answer otherwise, depend
     ['SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES', /has INFORMATION_SCHEMA: it does not belong/],
     ['SELECT Id FROM Flights) AS a JOIN (SELECT 1', /closes a parenthesis/],
     ['SELECT Id FROM Flights; SELECT 1', /has ;/],
+    ['SELECT Id FROM `Fl\\x69ghts`', /escape in the name/],
     ['SELECT Id FROM Flights -- all', /comment/],
     ['SELECT Id FROM Flights@{FORCE_INDEX=ByOrigin}', /has @/],
     [`SELECT ${'x'.repeat(16_000)}`, /16007 characters/],

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
 
-const SERVED_WITHIN_MS = 15_000;
+const SERVED_WITHIN_MS = 60_000;
 const POLL_MS = 50;
 
 /**
@@ -10,7 +10,7 @@ const POLL_MS = 50;
  * For a moment after creation Apache Kafka answers that it does not know the topic; kafkajs, when it waits for leaders
  * itself, takes that for final.
  *
- * @throws {Error} when the topic is not served within 15 s, with the last refusal as its cause
+ * @throws {Error} when the topic is not served within a minute, with the last refusal as its cause
  */
 export async function createTopic(
   brokers: readonly string[],

@@ -2,7 +2,7 @@ import { createTopic } from '../../../deploy/cli/stack/create-topic.ts';
 import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts';
 import { waitUntil } from '../../chaos/wait-until.ts';
 
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 60_000;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /** Creates a topic, after deleting the one of that name if there is one, and waits until the broker serves it. */

@@ -10,17 +10,18 @@ import { kafkajsClient } from '../../../shared/adapters/kafka/kafkajs-client.ts'
 import { kafkaArtifacts } from '../fetch/artifacts.ts';
 import { mavenJars } from '../fetch/maven-jars.ts';
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 20_000;
 const MAX_KEPT_BYTES = 20_000;
 
-/** Apache Kafka itself: one node, broker and controller at once. */
+/** One node of Apache Kafka itself: broker and controller at once, or a broker that has joined another. */
 export interface RealKafka {
   readonly brokers: readonly string[];
+  readonly cluster: { readonly id: string; readonly controller: number };
   /** `127.0.0.1:port` of the further listeners, by name. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** Kills the broker with -9, and starts it again on the same ports and folder after so long. */
-  restart(outageMs: number): Promise<void>;
+  /** Kills the broker with -9, and starts it again on the same ports and folder after so long, or when the promise says so. */
+  restart(outage: number | Promise<void>): Promise<void>;
   /** Runs one of Kafka's own command line tools to its end, with this text as its input. */
   runTool(main: string, args: readonly string[], input?: string): Promise<void>;
   /** Ends the broker and removes its folder. */
@@ -35,23 +36,25 @@ export interface RealKafkaOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Users as its storage tool takes them: `SCRAM-SHA-256=[name=…,password=…]`. */
   readonly scramUsers?: readonly string[];
+  /** The cluster to join as a second broker, node 2; a cluster of its own unless given. */
+  readonly joins?: RealKafka['cluster'];
 }
 
 /**
  * Starts Apache Kafka on free ports with an empty folder, and waits until it answers.
  *
- * @throws {Error} with what it printed when it ends or does not answer within 60 s
+ * @throws {Error} with what it printed when it ends or does not answer within three minutes
  */
 export async function openRealKafka(options: RealKafkaOptions = {}): Promise<RealKafka> {
   const classPath = mavenJars(kafkaArtifacts);
   const dir = mkdtempSync(join(tmpdir(), 'penstock-kafka-'));
-  const [broker, controller] = [await freePort(), await freePort()];
+  const broker = await freePort();
+  const cluster = options.joins ?? { id: randomBytes(16).toString('base64url'), controller: await freePort() };
   const ports: Record<string, number> = {};
   for (const name of Object.keys(options.listeners ?? {})) ports[name] = await freePort();
   const properties = join(dir, 'server.properties');
-  writeFileSync(properties, serverProperties(dir, { PLAINTEXT: broker, ...ports }, controller, options));
-  const clusterId = randomBytes(16).toString('base64url');
-  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+  writeFileSync(properties, serverProperties(dir, { PLAINTEXT: broker, ...ports }, cluster.controller, options));
+  const format = ['kafka.tools.StorageTool', 'format', '-t', cluster.id, '-c', properties];
   for (const user of options.scramUsers ?? []) format.push('--add-scram', user);
   execFileSync('java', ['-cp', classPath, ...format], { stdio: 'ignore' });
   const brokers = [`127.0.0.1:${broker}`];
@@ -75,12 +78,13 @@ export async function openRealKafka(options: RealKafkaOptions = {}): Promise<Rea
   const addresses = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `127.0.0.1:${port}`]));
   return {
     brokers,
+    cluster,
     addresses,
-    async restart(outageMs) {
+    async restart(outage) {
       const ended = once(child, 'exit');
       child.kill('SIGKILL');
       await ended;
-      await delay(outageMs);
+      await (typeof outage === 'number' ? delay(outage) : outage);
       child = start();
       await answering();
     },
@@ -99,15 +103,15 @@ function serverProperties(
   dir: string,
   ports: Readonly<Record<string, number>>,
   controller: number,
-  { listeners = {}, properties = {} }: RealKafkaOptions,
+  { listeners = {}, properties = {}, joins }: RealKafkaOptions,
 ): string {
   const advertised = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
   const protocols = { CONTROLLER: 'PLAINTEXT', PLAINTEXT: 'PLAINTEXT', ...listeners };
   return Object.entries({
-    'process.roles': 'broker,controller',
-    'node.id': 1,
+    'process.roles': joins ? 'broker' : 'broker,controller',
+    'node.id': joins ? 2 : 1,
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: [...advertised, `CONTROLLER://127.0.0.1:${controller}`].join(','),
+    listeners: [...advertised, ...(joins ? [] : [`CONTROLLER://127.0.0.1:${controller}`])].join(','),
     'advertised.listeners': advertised.join(','),
     'listener.security.protocol.map': Object.entries(protocols)
       .map((pair) => pair.join(':'))

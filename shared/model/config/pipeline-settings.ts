@@ -1,5 +1,6 @@
 import type { Pipeline, RecordFormat, SchemaSource } from './declaration.ts';
 import type { Report } from './finding.ts';
+import { reportMissingFields } from './missing-fields.ts';
 import type { WrittenPipeline, WrittenSchemaSource } from './schema.ts';
 import { isPattern, targetsOf } from './target-settings.ts';
 import { parseBytes, parseMs, parseShare } from './units.ts';
@@ -34,6 +35,7 @@ export function pipelineSettings(
   const keyFormat =
     written.keyFormat &&
     formatOf(written.keyFormat, written.keySchema, undefined, { ...place, path: [...path, 'keySchema'] });
+  reportMissingFields(written, path, report);
   return {
     name,
     source: sourceOf(name, written, place),

@@ -6,19 +6,32 @@ const MAX_KEPT = 100_000;
 /** Days that have a place of their own in a table: 1970 to 2149. */
 const TABLE_DAYS = 65_536;
 const UNKNOWN = -0x8000_0000;
+/** Zones that a process keeps the clocks of; there are about 600. */
+const MAX_CLOCKS = 64;
+const clocks = new Map<string, OffsetAt>();
 
 /** A zone's offset at an instant: local time minus UTC, in seconds. */
 export type OffsetAt = (epochSeconds: number) => number;
 
 /**
  * Makes a clock of one zone. ICU, which is slow, is asked twice for each day that occurs, and on the days when clocks change
- * once for each quarter of an hour; all tables are bounded.
+ * once for each quarter of an hour; all tables are bounded. A zone's clock is the same for all who ask: each day costs ICU as
+ * much as the encoding of thousands of rows, and a shard's days are the next one's.
  *
  * @param zone IANA name
  * @throws {RangeError} for a zone that ICU does not know
  */
 export function zoneClock(zone: string): OffsetAt {
   if (zone === 'UTC') return () => 0;
+  const known = clocks.get(zone);
+  if (known) return known;
+  const clock = makeClock(zone);
+  if (clocks.size >= MAX_CLOCKS) clocks.clear();
+  clocks.set(zone, clock);
+  return clock;
+}
+
+function makeClock(zone: string): OffsetAt {
   const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
   const ask = (epochSeconds: number): number => askOffset(format, epochSeconds);
   const ofDay = kept((day) => dayOffset(day, ask));

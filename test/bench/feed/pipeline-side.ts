@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { finished } from 'node:stream/promises';
 import { readShard } from '../../../functions/read-shard/read-shard.ts';
 import { openSpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import type { EpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
@@ -10,6 +11,8 @@ import { ownCpuSeconds, ownPeakRssMb } from '../process-meter.ts';
 import { type OfficialRow, openOfficialClient } from './official-rows.ts';
 import { peerEncoder, putBatch } from './peer-batches.ts';
 
+/** As read-shard has them. */
+const MAX_UNDER_WAY = 4;
 const LEASE_MS = 600_000;
 /** Of the official client; ours sizes its own. */
 const PEER_WINDOW_BYTES = 16 * 1024 * 1024;
@@ -77,24 +80,39 @@ function memoryLeases(): ShardLeases {
   };
 }
 
-/** The official client's pipeline: rows, plain arrays, batches of the same size, one PUT after the other. */
+/**
+ * The official client's pipeline: rows, batches of the same size, as many PUTs under way as ours. The stream's events, since
+ * `for await` would cost it 6 % more.
+ */
 function official(manifest: Manifest, trainer: string): { deliver: Deliver; close: () => Promise<void> } {
   const client = openOfficialClient(manifest.plan.columns, PEER_WINDOW_BYTES);
   const encode = peerEncoder(manifest);
   const deliver = async (): Promise<number> => {
+    const stream = client.rows();
+    const underWay = new Set<Promise<void>>();
     let rows: OfficialRow[] = [];
     let sent = 0;
     let sequence = 0;
-    const send = async (): Promise<void> => {
-      await putBatch(trainer, sequence++, encode(rows));
+    const send = (): void => {
+      const sending = putBatch(trainer, sequence++, encode(rows)).finally(() => underWay.delete(sending));
+      underWay.add(sending);
       sent += rows.length;
       rows = [];
     };
-    for await (const row of client.rows() as AsyncIterable<OfficialRow>) {
+    stream.on('data', (row: OfficialRow) => {
       rows.push(row);
-      if (rows.length === manifest.plan.batchRows) await send();
-    }
-    if (rows.length > 0) await send();
+      if (rows.length < manifest.plan.batchRows) return;
+      send();
+      if (underWay.size < MAX_UNDER_WAY) return;
+      stream.pause();
+      Promise.race(underWay).then(
+        () => stream.resume(),
+        (error: Error) => stream.destroy(error),
+      );
+    });
+    await finished(stream);
+    if (rows.length > 0) send();
+    await Promise.all(underWay);
     return sent;
   };
   return { deliver, close: client.close };

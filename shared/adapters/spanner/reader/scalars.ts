@@ -7,6 +7,8 @@ const DOT = 0x2e;
 const DAY_SECONDS = 86_400;
 const MAX_INT64 = 2n ** 63n - 1n;
 const MIN_INT64 = -(2n ** 63n);
+/** No date is that day. */
+const UNKNOWN_DAY = -0x8000_0000;
 /** Digits that a double holds exactly. */
 const EXACT_DIGITS = 15;
 /** Digits that 32 bits hold. */
@@ -68,29 +70,35 @@ type ReadTimestamp = (
 ) => void;
 
 /**
- * Makes the reading of `YYYY-MM-DDTHH:MM:SS[.fraction]Z`. It keeps the last day, which the next row often has too.
+ * Makes the reading of `YYYY-MM-DDTHH:MM:SS[.fraction]Z`. It keeps what days the dates of one year are: rows are in no order of
+ * their time, but seldom of many years.
  *
  * @throws {DecodeError} for anything else, and for days and times that do not exist
  */
 export function timestampReader(): ReadTimestamp {
-  let lastDate = 0;
-  let lastDay = 0;
+  let knownYear = 0;
+  const days = new Int32Array(13 * 32).fill(UNKNOWN_DAY);
   return (bytes, from, to, into, slot) => {
     if (to - from < 20 || to - from > 30 || bytes[to - 1] !== 0x5a || !hasSeparators(bytes, from)) throw badTimestamp();
     const year = twoDigits(bytes, from) * 100 + twoDigits(bytes, from + 2);
     const month = twoDigits(bytes, from + 5);
     const day = twoDigits(bytes, from + 8);
-    const date = ((year * 100 + month) * 100 + day) | 0;
-    if (date !== lastDate) {
-      if (year < 1 || month < 1 || month > 12 || day < 1 || day > daysOfMonth(year, month)) throw badTimestamp();
-      lastDate = date;
-      lastDay = daysSince1970(year, month, day);
+    if (month > 12 || day > 31) throw badTimestamp();
+    if (year !== knownYear) {
+      days.fill(UNKNOWN_DAY);
+      knownYear = year;
+    }
+    let since1970 = days[month * 32 + day] ?? UNKNOWN_DAY;
+    if (since1970 === UNKNOWN_DAY) {
+      if (year < 1 || month < 1 || day < 1 || day > daysOfMonth(year, month)) throw badTimestamp();
+      since1970 = daysSince1970(year, month, day);
+      days[month * 32 + day] = since1970;
     }
     const hour = twoDigits(bytes, from + 11);
     const minute = twoDigits(bytes, from + 14);
     const second = twoDigits(bytes, from + 17);
     if (hour > 23 || minute > 59 || second > 59) throw badTimestamp();
-    into.seconds[slot] = lastDay * DAY_SECONDS + ((hour * 60 + minute) * 60 + second);
+    into.seconds[slot] = since1970 * DAY_SECONDS + ((hour * 60 + minute) * 60 + second);
     into.nanos[slot] = to - from === 20 ? 0 : readFraction(bytes, from + 19, to - 1);
   };
 }

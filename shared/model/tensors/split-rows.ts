@@ -1,12 +1,7 @@
 import { type ColumnVector, textBytes } from './column-vector.ts';
-import { fingerprintModuloAt } from './fingerprint.ts';
+import { fingerprintModulos } from './fingerprint-all.ts';
 import { type FittedSplit, splitParts } from './fitted.ts';
-
-/** Text `row` is `bytes[offsets[row] … offsets[row + 1])`. */
-interface Texts {
-  readonly bytes: Uint8Array;
-  readonly offsets: Int32Array;
-}
+import type { Texts } from './vocabulary-index.ts';
 
 /**
  * Makes the division of a block's rows: by a hash of a column, so that a row never changes sides. NULL is for training.
@@ -17,22 +12,13 @@ interface Texts {
 export function splitRows(split: FittedSplit, vector: ColumnVector): (row: number) => 'train' | 'evaluate' | 'test' {
   const { evaluateBelow, testBelow = 0 } = split;
   const { nulls } = vector;
-  const parts = partsOf(asText(vector), nulls.length);
+  const parts = fingerprintModulos(asText(vector), nulls.length, splitParts);
   return (row) => {
     if (nulls[row] === 1) return 'train';
     const part = parts[row] ?? 0;
     if (part < evaluateBelow) return 'evaluate';
     return part < testBelow ? 'test' : 'train';
   };
-}
-
-/** The part of each row, in the order in which the rows lie in memory: they are asked for in another. */
-function partsOf({ bytes, offsets }: Texts, count: number): Int32Array {
-  const parts = new Int32Array(count);
-  for (let row = 0; row < count; row += 1) {
-    parts[row] = fingerprintModuloAt(bytes, offsets[row] ?? 0, offsets[row + 1] ?? 0, splitParts);
-  }
-  return parts;
 }
 
 /** A column's values as CAST to STRING gives them, NULL as an empty text. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { openSpannerServer } from '../../../../deploy/local/spanner/server.ts';
 import { fingerprint, fingerprintModulo, fingerprintModuloAt } from '../../../../shared/model/tensors/fingerprint.ts';
+import { fingerprintModulos } from '../../../../shared/model/tensors/fingerprint-all.ts';
 import { openTestDatabase } from '../../adapters/spanner/test-database.ts';
 
 function signed(text: string): bigint {
@@ -48,4 +49,33 @@ test('fingerprintModuloAt() agrees with fingerprintModulo(), wherever the text l
     }),
     { numRuns: 2000 },
   );
+});
+
+test('fingerprintModulos() gives of many texts of any length what fingerprint() gives of each', () => {
+  const texts = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 60 });
+  fc.assert(
+    fc.property(texts, fc.integer({ min: 1, max: 2 ** 20 }), fc.nat(5), (all, divisor, before) => {
+      const offsets = new Int32Array(all.length + 1).fill(before);
+      for (const [at, { length }] of all.entries()) offsets[at + 1] = (offsets[at] ?? 0) + length;
+      const bytes = Buffer.concat([Buffer.alloc(before, 'x'), ...all]);
+      const wanted = all.map((text) => fingerprintModulo(fingerprint(text), divisor));
+      assert.deepEqual([...fingerprintModulos({ bytes, offsets }, all.length, divisor)], wanted);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('fingerprintModulos() takes as many texts as there are', () => {
+  const text = Buffer.from('000-00000000');
+  const wanted = fingerprintModulo(fingerprint(text), 10_000);
+  // Within the memory that it starts with, past it, and past what it takes at all.
+  for (const count of [100, 20_000, 500_000]) {
+    const offsets = Int32Array.from({ length: count + 1 }, (_, at) => at * text.length);
+    const parts = fingerprintModulos({ bytes: Buffer.alloc(count * text.length, text), offsets }, count, 10_000);
+    assert.equal(parts.length, count);
+    assert.ok(
+      parts.every((part) => part === wanted),
+      `of ${count}`,
+    );
+  }
 });

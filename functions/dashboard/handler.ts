@@ -1,19 +1,25 @@
 import { type Context, Hono } from 'hono';
+import { problemOf } from '../../shared/adapters/http/problem.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
+import type { Verdict } from '../../shared/connect/second-person.ts';
 import type { Asker } from '../../shared/model/access/asker.ts';
 import { type Access, refusalStatus } from './access.ts';
 import type { Asset, AssetName } from './assets.ts';
-import { answer, type Content } from './page/answer.ts';
+import { readDecision } from './decide-form.ts';
+import { answer, type Content, securityHeaders } from './page/answer.ts';
 import { answerApi, answerEpoch } from './page/api.ts';
 import type { Html } from './page/html.ts';
 import { renderNotice, renderPage } from './page/page.ts';
+import { renderApproval } from './page/page-approvals.ts';
 import type { PageOptions, PipelineFilter } from './page/page-options.ts';
+import type { ApprovalView } from './view/approval-view.ts';
 import { explainTrouble } from './view/trouble.ts';
 import type { EpochView, Overview } from './view/view-model.ts';
 
 const MAX_SEARCH_CHARACTERS = 100;
 const MAX_EPOCH_ID_CHARACTERS = 128;
+const MAX_APPROVAL_ID_CHARACTERS = 64;
 const YEAR_SECONDS = 31_536_000;
 const filters: readonly PipelineFilter[] = ['all', 'attention', 'flowing', 'idle'];
 
@@ -24,6 +30,9 @@ export interface DashboardDependencies {
   readonly admit: (visitor: Asker) => void;
   readonly overview: () => Promise<Overview>;
   readonly epoch: (id: string) => Promise<EpochView | undefined>;
+  readonly approval: (id: string) => Promise<ApprovalView | undefined>;
+  /** Says a visitor's yes or no; see `decideApproval`. */
+  readonly decide: (visitor: Asker, verdict: Verdict) => Promise<unknown>;
   readonly assets: Readonly<Record<AssetName, Asset>>;
   readonly log: Log;
   /** The path of the function's own address, without a slash at its end; a proxy takes it off before we see it. */
@@ -35,13 +44,19 @@ interface Bindings {
   readonly incoming?: { readonly socket?: { readonly remoteAddress?: string | undefined } };
 }
 
-type DashboardContext = Context<{ Bindings: Bindings }>;
+/** `visitor`: who was let in. */
+interface Shape {
+  readonly Bindings: Bindings;
+  readonly Variables: { visitor: Asker };
+}
+
+type DashboardContext = Context<Shape>;
 type Answered = Response | Promise<Response>;
 
 /** Serves the page, its files and the API. Every request is let in, or not, before anything else. */
-export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindings: Bindings }> {
+export function dashboardApp(dependencies: DashboardDependencies): Hono<Shape> {
   const { access, admit, overview } = dependencies;
-  const app = new Hono<{ Bindings: Bindings }>();
+  const app = new Hono<Shape>();
   app.use(async (c, next) => {
     const { incoming } = c.env ?? {};
     const remoteAddress = incoming?.socket?.remoteAddress;
@@ -49,16 +64,20 @@ export function dashboardApp(dependencies: DashboardDependencies): Hono<{ Bindin
     try {
       const visitor = await access({ authorization: c.req.header('authorization'), host, remoteAddress });
       admit(visitor);
+      c.set('visitor', visitor);
     } catch (error) {
       return refuse(c, error, dependencies);
     }
-    if (!['GET', 'HEAD'].includes(c.req.method))
+    const isForm = c.req.method === 'POST' && c.req.path.startsWith('/approvals/');
+    if (!isForm && !['GET', 'HEAD'].includes(c.req.method))
       return problem(c, 405, 'Only GET and HEAD are answered here', { allow: 'GET, HEAD' });
     return next();
   });
   app.get('/', async (c) => servePage(c, await overview(), dependencies));
   app.get('/assets/:name', (c) => serveAsset(c, dependencies));
   app.get('/api/epochs/:id', (c) => serveEpoch(c, dependencies));
+  app.get('/approvals/:id', (c) => serveApproval(c, dependencies));
+  app.post('/approvals/:id', (c) => takeDecision(c, dependencies));
   app.get('/api/:path', async (c) => {
     const found = answerApi(c.req.param('path'), new URL(c.req.url).searchParams, await overview());
     return found.status === 404 ? problem(c, 404, found.what) : serveJson(c, found.body);
@@ -80,6 +99,7 @@ async function servePage(
     search: (c.req.query('q') ?? '').slice(0, MAX_SEARCH_CHARACTERS),
     filter,
     paused: c.req.query('paused') === '1',
+    visitor: c.get('visitor').name,
   };
   const page = String(await renderPage(overview, options));
   const timeless = String(await renderPage({ ...overview, asOf: '' }, options));
@@ -87,6 +107,35 @@ async function servePage(
     ...pageContent(200, page, { 'cache-control': 'private, no-cache', 'penstock-as-of': overview.asOf }),
     identity: timeless,
   });
+}
+
+async function serveApproval(c: DashboardContext, dependencies: DashboardDependencies): Promise<Response> {
+  const { approval, assets, base } = dependencies;
+  const id = c.req.param('id') ?? '';
+  const found = id.length > MAX_APPROVAL_ID_CHARACTERS ? undefined : await approval(id);
+  if (!found) return problem(c, 404, 'There is no such approval');
+  const page = renderApproval(found, { base, visitor: c.get('visitor').name }, assetAddresses(assets, base));
+  return sendNotice(c, 200, page, {});
+}
+
+/** After the decision the browser asks for the request anew, so that a reload decides nothing again. */
+async function takeDecision(c: DashboardContext, dependencies: DashboardDependencies): Promise<Response> {
+  const { decide, base, assets } = dependencies;
+  try {
+    const id = c.req.param('id') ?? '';
+    await decide(c.get('visitor'), await readDecision(c.req.raw, id));
+    const headers = {
+      ...securityHeaders,
+      location: `${base}/approvals/${encodeURIComponent(id)}`,
+      'cache-control': 'no-store',
+    };
+    return new Response(null, { status: 303, headers });
+  } catch (error) {
+    if (!(error instanceof PenstockError)) throw error;
+    const { status, title } = problemOf(error);
+    const notice = { title, detail: `${error.message}. ${error.remedy}.`, retry: false };
+    return sendNotice(c, status, renderNotice(notice, assetAddresses(assets, base)), {});
+  }
 }
 
 function serveAsset(c: DashboardContext, { assets }: DashboardDependencies): Answered {

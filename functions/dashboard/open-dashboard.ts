@@ -1,6 +1,7 @@
 import { doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { type EndOffsets, openEndOffsets } from '../../shared/adapters/kafka/end-offsets.ts';
+import { openApprovalStore } from '../../shared/adapters/spanner/approvals/approval-store.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { openOverviewStore } from '../../shared/adapters/spanner/overview-store.ts';
 import { type Clock, systemClock } from '../../shared/base/clock.ts';
@@ -10,6 +11,7 @@ import type { Log } from '../../shared/base/log.ts';
 import type { Authority } from '../../shared/connect/authority.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { type CredentialSources, kafkaAccess } from '../../shared/connect/kafka-access.ts';
+import { decideApproval } from '../../shared/connect/second-person.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { type Access, localAccess, tokenAccess } from './access.ts';
 import { loadAssets } from './assets.ts';
@@ -17,6 +19,7 @@ import { dashboardApp } from './handler.ts';
 import { sourceGatherer } from './sources/gather.ts';
 import { shareLoad } from './sources/share-load.ts';
 import { askTrainer } from './sources/trainer-progress.ts';
+import { viewApproval } from './view/approval-view.ts';
 import { viewEpoch } from './view/epoch-view.ts';
 import { viewOverview } from './view/overview.ts';
 
@@ -58,11 +61,13 @@ export function openDashboard(
   const sources = openCredentialSources({ database: declaration.spanner.database, log });
   const endOffsets = openEnds(declaration, sources);
   const tokens = openIdTokens();
+  const approvals = openApprovalStore(opened.database);
   const gather = sourceGatherer({
     declaration,
     store,
     endOffsets,
     clock,
+    listApprovals: approvals.list,
     askTrainer: (url, audience, epochId) =>
       askTrainer({ url, audience, authorization: tokens.authorization, timeoutMs: OUTSIDE_TIMEOUT_MS }, epochId),
   });
@@ -73,6 +78,11 @@ export function openDashboard(
     base: basePathOf(env.PENSTOCK_AUDIENCE),
     log,
     overview: shareLoad({ keepMs: KEEP_MS, waitMs: WAIT_MS, clock }, async () => viewOverview(await gather())),
+    approval: async (id) => {
+      const found = await approvals.find(id);
+      return found && viewApproval(found, clock());
+    },
+    decide: (visitor, verdict) => decideApproval(visitor, verdict, { authority, approvals, log, clock }),
     epoch: (id) =>
       store.read(async (reader) => {
         const row = await reader.epoch(id);

@@ -19,6 +19,8 @@ export function answerApi(path: string, query: URLSearchParams, overview: Overvi
       return { status: 200, body: { asOf, epochs: overview.epochs } };
     case 'dead-letters':
       return { status: 200, body: { asOf, ...selectDeadLetters(query, overview) } };
+    case 'approvals':
+      return { status: 200, body: { asOf, approvals: overview.approvals } };
     default:
       return { status: 404, what: `There is no /api/${path.slice(0, MAX_ID_CHARACTERS)}` };
   }

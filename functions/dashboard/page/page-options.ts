@@ -9,4 +9,6 @@ export interface PageOptions {
   readonly search: string;
   readonly filter: PipelineFilter;
   readonly paused: boolean;
+  /** Who looks, as policies name them. */
+  readonly visitor: string;
 }

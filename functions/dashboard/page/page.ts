@@ -3,6 +3,7 @@ import type { Need, Overview, Stage } from '../view/view-model.ts';
 import { sayCount } from '../view/words.ts';
 import type { Html } from './html.ts';
 import { icon, sprite } from './icons.ts';
+import { approvalsSection } from './page-approvals.ts';
 import { deadLettersSection } from './page-dead-letters.ts';
 import { epochCard, epochsSection, modelCard } from './page-epochs.ts';
 import type { PageOptions } from './page-options.ts';
@@ -47,6 +48,7 @@ ${epochCard(overview.epoch, base)}
 ${modelCard(overview.model)}
 </div>
 </div>
+${approvalsSection(overview.approvals, options)}
 ${deadLettersSection(overview.deadLetters, base)}
 </main>
 <footer><span>This page as JSON: <a href="${base}/api/overview">/api/overview</a></span><span>Times in UTC</span><span>One look reads Spanner once, at one timestamp</span></footer>

@@ -9,6 +9,7 @@ import type {
   ShardRow,
 } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Clock } from '../../../shared/base/clock.ts';
+import type { Approval } from '../../../shared/model/approvals/approval.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../../shared/model/config/declaration.ts';
 import { topicPattern } from '../../../shared/model/config/topic-pattern.ts';
 import { newestDeadLetters } from '../view/dead-letters-view.ts';
@@ -20,7 +21,15 @@ import { type PipelineSource, partitionKey, type Sources } from './sources.ts';
 import type { TrainerProgress } from './trainer-progress.ts';
 
 /** Rows of one read that one page may cost, each with room for far more than a person looks at. */
-const limits = { checkpoints: 1_000, receipts: 10_000, deadLetters: 1_000, epochs: 10, shards: 20_000, previews: 500 };
+const limits = {
+  checkpoints: 1_000,
+  receipts: 10_000,
+  deadLetters: 1_000,
+  epochs: 10,
+  shards: 20_000,
+  previews: 500,
+  approvals: 20,
+};
 
 /** What gathering needs of the world. */
 export interface GatherDependencies {
@@ -29,6 +38,8 @@ export interface GatherDependencies {
   /** Undefined when no brokers are declared. */
   readonly endOffsets: EndOffsets | undefined;
   readonly askTrainer: (url: string, audience: string, epochId: string) => Promise<TrainerProgress | undefined>;
+  /** The newest requests for a second person. */
+  readonly listApprovals: (limit: number) => Promise<Approval[]>;
   readonly clock: Clock;
 }
 
@@ -56,12 +67,15 @@ export function sourceGatherer(dependencies: GatherDependencies): () => Promise<
     const { declaration, store, clock } = dependencies;
     // The ends are asked first: a record that arrives in between makes no negative lag, and a committed one no gap.
     const ends = await readEnds(dependencies);
-    const read = await store.read((reader) => readControlTables(reader, declaration, ends, memory));
+    const [read, approvals] = await Promise.all([
+      store.read((reader) => readControlTables(reader, declaration, ends, memory)),
+      dependencies.listApprovals(limits.approvals),
+    ]);
     const [newest] = read.epochs;
     const trainer = newest && (await askFor(newest, dependencies));
     const asOfMs = clock();
     const stepsPerSecond = trainer && newest && trackSteps(memory, newest.id, trainer.steps, asOfMs);
-    const sources = { ...read, asOfMs, declaration, trainer, stepsPerSecond, lagHistory: memory.lagHistory };
+    const sources = { ...read, approvals, asOfMs, declaration, trainer, stepsPerSecond, lagHistory: memory.lagHistory };
     memory.lagHistory = recordLag(memory.lagHistory, asOfMs, lagsOf(read.pipelines));
     return sources;
   };

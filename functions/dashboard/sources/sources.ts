@@ -7,6 +7,7 @@ import type {
   ReceiptRow,
   ShardRow,
 } from '../../../shared/adapters/spanner/overview-store.ts';
+import type { Approval } from '../../../shared/model/approvals/approval.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { LagHistory } from '../view/lag-history.ts';
 import type { LineageSummary } from '../view/lineage.ts';
@@ -24,6 +25,8 @@ export interface Sources {
   /** What the trainer says of the newest epoch; undefined when it did not say. */
   readonly trainer: TrainerProgress | undefined;
   readonly deadLetterHeads: readonly DeadLetterHead[];
+  /** Requests for a second person, newest first. */
+  readonly approvals: readonly Approval[];
   readonly lagHistory: LagHistory;
   /** Steps a second of the trainer since it was asked before. */
   readonly stepsPerSecond: number | undefined;

@@ -1,4 +1,5 @@
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import type { ApprovalView } from './approval-view.ts';
 import type { DeadLetters, EpochSummary, EpochView, ModelView, Need, PipelineView } from './view-model.ts';
 import { quoteForShell, sayCount, sayDuration, sayMany } from './words.ts';
 
@@ -14,6 +15,7 @@ export interface NeedFacts {
   readonly epochs: readonly EpochSummary[];
   readonly model: ModelView | null;
   readonly deadLetters: DeadLetters;
+  readonly approvals: readonly ApprovalView[];
   readonly nowMs: number;
 }
 
@@ -25,6 +27,7 @@ export function findNeeds(facts: NeedFacts): Need[] {
     ...epochNeeds(facts),
     ...modelNeeds(facts),
     ...deadLetterNeeds(facts),
+    ...approvalNeeds(facts),
   ];
   const rank = { bad: 0, warn: 1 };
   return needs.sort((a, b) => rank[a.health] - rank[b.health]).slice(0, MAX_NEEDS);
@@ -187,6 +190,21 @@ function deadLetterNeeds({ deadLetters, pipelines }: NeedFacts): Need[] {
       detail: `${worst ? `Most of them by ${worst.name}. ` : ''}${newest ? `The newest: ${newest.reason}` : ''}`,
       command: 'npx penstock dead-letters list',
       href: '#dead-letters',
+    },
+  ];
+}
+
+function approvalNeeds({ approvals }: NeedFacts): Need[] {
+  const waiting = approvals.filter(({ state }) => state === 'requested');
+  if (waiting.length === 0) return [];
+  return [
+    {
+      id: 'approvals',
+      href: '#approvals',
+      health: 'warn',
+      title: `${sayMany(waiting.length, 'request waits', 'requests wait')} for a second person`,
+      detail: 'Somebody else than who asked has to look at it and say yes or no.',
+      command: 'npx penstock approvals list',
     },
   ];
 }

@@ -1,5 +1,6 @@
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { Sources } from '../sources/sources.ts';
+import { viewApproval } from './approval-view.ts';
 import { newestDeadLetters, viewDeadLetter } from './dead-letters-view.ts';
 import { summarizeEpoch, viewEpoch } from './epoch-view.ts';
 import { viewModel } from './model-view.ts';
@@ -23,7 +24,17 @@ export function viewOverview(sources: Sources): Overview {
   const epochs = sources.epochs.map(summarizeEpoch);
   const hasTrainer = newest !== undefined && declaration.feeds[newest.feed]?.trainer !== undefined;
   const model = newest && hasTrainer ? viewModel(newest.id, sources.trainer, sources.stepsPerSecond) : null;
-  const facts = { declaration, pipelines, epoch, epochs, model, deadLetters: viewDeadLetters(sources), nowMs };
+  const approvals = sources.approvals.map((approval) => viewApproval(approval, nowMs));
+  const facts = {
+    declaration,
+    pipelines,
+    epoch,
+    epochs,
+    model,
+    deadLetters: viewDeadLetters(sources),
+    approvals,
+    nowMs,
+  };
   const needs = findNeeds(facts);
   return {
     asOf: new Date(nowMs).toISOString(),
@@ -36,6 +47,7 @@ export function viewOverview(sources: Sources): Overview {
     epochs,
     model,
     deadLetters: facts.deadLetters,
+    approvals: facts.approvals,
     firstSteps: hasStarted(facts) ? [] : firstSteps(declaration),
   };
 }

@@ -1,3 +1,4 @@
+import type { ApprovalView } from './approval-view.ts';
 /**
  * What the page shows and the API answers: plain data, counts as numbers, offsets as text because JSON's numbers end
  * at 2^53, times in milliseconds since 1970 unless named otherwise.
@@ -15,6 +16,8 @@ export interface Overview {
   readonly epochs: readonly EpochSummary[];
   readonly model: ModelView | null;
   readonly deadLetters: DeadLetters;
+  /** Newest first. */
+  readonly approvals: readonly ApprovalView[];
   /** What to do first, while nothing has run yet. */
   readonly firstSteps: readonly { readonly text: string; readonly command: string }[];
 }

@@ -34,6 +34,7 @@ export function sourcesOf(declaration: Declaration, parts: Partial<Sources> = {}
     shards: [],
     trainer: undefined,
     deadLetterHeads: [],
+    approvals: [],
     lagHistory: new Map(),
     stepsPerSecond: undefined,
     ...parts,

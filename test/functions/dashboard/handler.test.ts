@@ -36,6 +36,8 @@ before(async () => {
   const app = dashboardApp({
     access: (visitor) => access(visitor),
     admit: (visitor) => admit(visitor),
+    approval: async () => undefined,
+    decide: async () => undefined,
     overview: () => overview(),
     epoch: async (id) => (id === 'older' ? viewEpoch(epochRow('older', 90_000), shardRows('done'), NOW) : undefined),
     assets: loadAssets(),

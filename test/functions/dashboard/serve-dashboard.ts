@@ -11,6 +11,7 @@ import type { TrainerProgress } from '../../../functions/dashboard/sources/train
 import { viewEpoch } from '../../../functions/dashboard/view/epoch-view.ts';
 import { viewOverview } from '../../../functions/dashboard/view/overview.ts';
 import type { PartitionEnd } from '../../../shared/adapters/kafka/end-offsets.ts';
+import { openApprovalStore } from '../../../shared/adapters/spanner/approvals/approval-store.ts';
 import { openOverviewStore } from '../../../shared/adapters/spanner/overview-store.ts';
 import { noLog } from '../../../shared/base/log.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
@@ -41,12 +42,15 @@ export async function serveDashboard(
       find: async (pattern) => [...outside.ends.keys()].filter((topic) => pattern.test(topic)),
       close: async () => {},
     },
+    listApprovals: openApprovalStore(database).list,
     askTrainer: async () => outside.trainer,
     clock: Date.now,
   });
   const app = dashboardApp({
     access: localAccess(),
     admit: () => undefined,
+    approval: async () => undefined,
+    decide: async () => undefined,
     assets: loadAssets(),
     base: '',
     log: noLog,

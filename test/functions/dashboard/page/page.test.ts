@@ -5,12 +5,13 @@ import { renderNotice, renderPage } from '../../../../functions/dashboard/page/p
 import type { PageOptions } from '../../../../functions/dashboard/page/page-options.ts';
 import type { Sources } from '../../../../functions/dashboard/sources/sources.ts';
 import { viewOverview } from '../../../../functions/dashboard/view/overview.ts';
+import { type Approval, requestApproval } from '../../../../shared/model/approvals/approval.ts';
 import { exampleDeclaration, kafka, pubsub } from '../example-declaration.ts';
 import { deadLetter, epochRow, kafkaSource, NOW, shardRows, sourcesOf, trainer } from '../example-sources.ts';
 
 const declaration = exampleDeclaration({ flights: kafka('flights'), airports: pubsub('airports') });
 const assets = { css: '/assets/page.css', morph: '/assets/m.js', script: '/assets/page.js', icon: '/assets/icon.svg' };
-const options: PageOptions = { base: '', assets, search: '', filter: 'all', paused: false };
+const options: PageOptions = { base: '', assets, search: '', filter: 'all', paused: false, visitor: 'bob' };
 
 const render = async (parts: Partial<Sources> = {}, changed: Partial<PageOptions> = {}) =>
   String(await renderPage(viewOverview(sourcesOf(declaration, parts)), { ...options, ...changed }));
@@ -43,8 +44,20 @@ function busy(text: string): Partial<Sources> {
     ],
     shards: shardRows('done', 'failed').map((shard) => (shard.error === undefined ? shard : { ...shard, error: text })),
     trainer: trainer({ state: text, error: text }),
+    approvals: [hostileApproval(text)],
     deadLetterHeads: [{ pipeline: text, id: text, key: Buffer.from(text), value: Buffer.from(text) }],
   };
+}
+
+/** All that people and their requests could have written. */
+function hostileApproval(text: string): Approval {
+  const act = {
+    action: 'redrive',
+    resource: { type: 'Pipeline', name: text },
+    content: { [`a${text}`]: text },
+  } as const;
+  const asked = requestApproval(act, { id: 'a1', requestedBy: `ada${text}`, nowMs: NOW, withinMs: 60_000 });
+  return { ...asked, decidedBy: text, reason: text, error: text };
 }
 
 test('renderPage() makes the same tags whatever the data says', async () => {

@@ -9,6 +9,7 @@ import { openScheduler } from './scheduler/server.ts';
 import { openSchemaRegistryServer } from './schema-registry/server.ts';
 import { openSecretManagerServer } from './secret-manager/server.ts';
 import { openSpannerServer } from './spanner/server.ts';
+import { openStorageServer } from './storage/server.ts';
 
 type Spanner = Awaited<ReturnType<typeof openSpannerServer>>;
 type Scheduler = Awaited<ReturnType<typeof openScheduler>>;
@@ -30,9 +31,18 @@ interface Ports {
   readonly schemaRegistry: number;
   readonly secretManager: number;
   readonly identity: number;
+  readonly storage: number;
 }
 
-const FREE_PORTS: Ports = { spanner: 0, pubsub: 0, kafka: 0, schemaRegistry: 0, secretManager: 0, identity: 0 };
+const FREE_PORTS: Ports = {
+  spanner: 0,
+  pubsub: 0,
+  kafka: 0,
+  schemaRegistry: 0,
+  secretManager: 0,
+  identity: 0,
+  storage: 0,
+};
 
 /**
  * Starts the laptop's cloud on free ports of 127.0.0.1.
@@ -66,6 +76,7 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
     const secretManager = keep(
       await onPort(ports.secretManager, (port) => openSecretManagerServer({ port, ...at('secret-manager') })),
     );
+    const storage = keep(await onPort(ports.storage, (port) => openStorageServer({ port, ...at('storage') })));
     const scheduler = keep(await openScheduler({ mintIdToken, ...at('scheduler') }));
     if (dir !== undefined) {
       writePorts(dir, {
@@ -75,6 +86,7 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
         schemaRegistry: portOf(schemaRegistry.address),
         secretManager: portOf(secretManager.address),
         identity: portOf(identity.address),
+        storage: portOf(storage.url),
       });
     }
     const env = {
@@ -83,6 +95,7 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
       KAFKA_BROKERS: kafka.address,
       SCHEMA_REGISTRY_URL: schemaRegistry.url,
       SECRET_MANAGER_EMULATOR_HOST: secretManager.address,
+      STORAGE_EMULATOR_HOST: storage.url,
       PENSTOCK_OIDC_ISSUER: identity.issuer,
       GOOGLE_CLOUD_PROJECT: localProject,
     };

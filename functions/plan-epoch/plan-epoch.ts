@@ -193,9 +193,10 @@ function tablesOf({ table, sql }: Feed): string[] {
   return sql ? [...wordsOf(sql.text)] : [table];
 }
 
-function formatOf({ trainer }: Feed, versions: Versions): Pick<Plan, 'format' | 'versions'> {
-  if (trainer?.format !== 'arrow') return { versions };
-  return { versions: { ...versions, arrow: arrowVersion }, format: 'arrow' };
+function formatOf({ trainer, files }: Feed, versions: Versions): Pick<Plan, 'format' | 'versions'> {
+  const format = files?.format ?? trainer?.format ?? 'safetensors';
+  if (format === 'safetensors') return { versions };
+  return { versions: format === 'arrow' ? { ...versions, arrow: arrowVersion } : versions, format };
 }
 
 /** Names of the Kafka pipelines that write some tables: their offsets say what these hold. */

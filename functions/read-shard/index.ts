@@ -5,6 +5,7 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { openAccessTokens } from '../../shared/adapters/identity/access-tokens.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
@@ -20,11 +21,11 @@ import { columnGuard } from '../../shared/connect/column-guard.ts';
 import { serviceAsker } from '../../shared/model/access/asker.ts';
 import type { Position } from '../../shared/model/epochs/cut-block.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
+import { deliveryOfFeed } from './delivery-of-feed.ts';
 import { type ReadDoor, readHandler } from './handler.ts';
 import { readShard } from './read-shard.ts';
 import { relieveEpoch } from './relieve-epoch.ts';
 import { shardSlots } from './shard-slots.ts';
-import { trainerOfFeed } from './trainer-of-feed.ts';
 
 // A machine with much memory lets garbage pile up: 310 MB at 200,000 rows, about 200 MB with this.
 setFlagsFromString('--optimize-for-size');
@@ -62,7 +63,7 @@ async function open() {
       clock: Date.now,
     }),
     channel,
-    trainerOf: trainerOfFeed(declaration, ids),
+    trainerOf: deliveryOfFeed(declaration, { ids, access: openAccessTokens(), env: process.env }),
     versions: versionsOf(process.versions),
     clock: Date.now,
     access: { identity, log },

@@ -3,12 +3,12 @@ import type { EpochStore, StoredShard } from '../../shared/adapters/spanner/epoc
 import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
 import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
-import type { TrainerClient } from '../../shared/adapters/trainer/trainer-client.ts';
 import { audit } from '../../shared/base/audit.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import { deliveredRows, type Position } from '../../shared/model/epochs/cut-block.ts';
+import type { Delivery } from '../../shared/model/epochs/delivery.ts';
 import { divideBlock, positionAfter, rowSpan } from '../../shared/model/epochs/divide-block.ts';
 import { announcementOf, batchMetadata, type Manifest, type Versions } from '../../shared/model/epochs/manifest.ts';
 import { type LayoutOf, layoutOfFormat } from '../../shared/model/tensors/batch-format.ts';
@@ -28,8 +28,8 @@ export interface ReadTools {
   readonly store: EpochStore;
   readonly leases: ShardLeases;
   readonly channel: SpannerChannel;
-  /** Makes the client of the epoch's trainer; `signal` ends its waiting. */
-  readonly trainerOf: (manifest: Manifest, signal: AbortSignal) => TrainerClient;
+  /** Finds where the epoch's batches go; `signal` ends its waiting. */
+  readonly trainerOf: (manifest: Manifest, signal: AbortSignal) => Delivery;
   readonly versions: Versions;
   readonly clock: Clock;
   /** A lease that ends within so long is renewed before the next batch. */
@@ -95,7 +95,7 @@ export async function readShard(epoch: string, shard: number, tools: ReadTools):
 /** One reader's way through one shard. */
 class ShardReading {
   readonly #manifest: Manifest;
-  readonly #trainer: TrainerClient;
+  readonly #trainer: Delivery;
   readonly #tools: ReadTools;
   readonly #encoder: BatchEncoder;
   readonly #window = sendWindow(MAX_UNDER_WAY, MAX_BYTES_UNDER_WAY);
@@ -104,12 +104,7 @@ class ShardReading {
   #settled: Promise<void> = Promise.resolve();
   lease: ShardLease;
 
-  constructor(
-    manifest: Manifest,
-    lease: ShardLease,
-    way: { trainer: TrainerClient; layoutOf: LayoutOf },
-    tools: ReadTools,
-  ) {
+  constructor(manifest: Manifest, lease: ShardLease, way: { trainer: Delivery; layoutOf: LayoutOf }, tools: ReadTools) {
     const { transforms, columns, key } = manifest.plan;
     this.#manifest = manifest;
     this.#trainer = way.trainer;
@@ -189,7 +184,7 @@ class ShardReading {
       const place = { shard, sequence, role, rows: rows.length, ...rowSpan(position, block) };
       const body = this.#encoder.encode(block, rows, batchMetadata(this.#manifest, place), room);
       this.#window.start(body, async () => {
-        await this.#trainer.putBatch({ epoch, shard, sequence }, body);
+        await this.#trainer.putBatch({ epoch, shard, sequence, role }, body);
         this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
       });
     }
@@ -212,7 +207,7 @@ class ShardReading {
   }
 }
 
-async function endWhenComplete(manifest: Manifest, trainer: TrainerClient, { store }: ReadTools): Promise<void> {
+async function endWhenComplete(manifest: Manifest, trainer: Delivery, { store }: ReadTools): Promise<void> {
   const { epoch } = manifest;
   if ((await store.openShards(epoch)).length > 0) return;
   const stored = await store.find(epoch);

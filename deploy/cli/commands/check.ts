@@ -32,8 +32,9 @@ function describe(file: string, declaration: Declaration, unsetVariables: readon
     const into = targets.map(({ table, mode }) => `${table} (${mode})`);
     lines.push(`  pipeline ${name}: ${describeSource(source)} → ${into.join(', ')}`);
   }
-  for (const { name, table, transforms, trainer } of Object.values(declaration.feeds)) {
-    lines.push(`  feed ${name}: ${table} → ${transforms.length} tensors${trainer ? ` → ${trainer.url}` : ''}`);
+  for (const { name, table, transforms, trainer, files } of Object.values(declaration.feeds)) {
+    const to = trainer?.url ?? files?.url;
+    lines.push(`  feed ${name}: ${table} → ${transforms.length} tensors${to === undefined ? '' : ` → ${to}`}`);
   }
   if (declaration.access?.sources) {
     const files = declaration.access.sources.map(({ file }) => file);

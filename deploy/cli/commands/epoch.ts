@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type PlannedEpoch, planEpoch } from '../../../functions/plan-epoch/plan-epoch.ts';
+import { deliveryOfFeed } from '../../../functions/read-shard/delivery-of-feed.ts';
 import { readShard } from '../../../functions/read-shard/read-shard.ts';
 import { relieveEpoch } from '../../../functions/read-shard/relieve-epoch.ts';
-import { trainerOfFeed } from '../../../functions/read-shard/trainer-of-feed.ts';
+import { openAccessTokens } from '../../../shared/adapters/identity/access-tokens.ts';
 import { openShardJobs, type ShardJobs } from '../../../shared/adapters/pubsub/shard-jobs.ts';
 import { openSpannerChannel, type SpannerChannel } from '../../../shared/adapters/spanner/channel.ts';
 import { cutShard } from '../../../shared/adapters/spanner/epochs/cut-shard.ts';
@@ -130,7 +131,11 @@ async function readHere(session: Session, planned: PlannedEpoch, readers: number
     store: openEpochStore(open.database),
     leases: openShardLeases(open.database, { owner, leaseMs: LEASE_MS, clock: Date.now }),
     channel,
-    trainerOf: trainerOfFeed(declaration, commandTokens(process.env)),
+    trainerOf: deliveryOfFeed(declaration, {
+      ids: commandTokens(process.env),
+      access: openAccessTokens(),
+      env: process.env,
+    }),
     versions,
     clock: Date.now,
     renewWithinMs: LEASE_MS / 2,

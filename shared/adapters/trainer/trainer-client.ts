@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { maxBatchBytes } from '../../base/limits.ts';
+import type { BatchPlace, Delivery } from '../../model/epochs/delivery.ts';
 import { mediaTypes } from '../../model/tensors/batch-format.ts';
 import { sendRequest } from './send-request.ts';
 import { NoTokenError, TrainerRefusedError, TrainerUnavailableError } from './trainer-error.ts';
@@ -14,25 +15,9 @@ const MAX_PAUSE_MS = 60_000;
 const NO_CREDITS_PAUSE_MS = 250;
 const MAX_DETAIL_CHARACTERS = 500;
 
-/** A training service that takes an epoch's batches. */
-export interface TrainerClient {
-  /** Tells of an epoch; telling the same again changes nothing. */
-  announce(epoch: string, announcement: object): Promise<void>;
-  /**
-   * Several may be called for at once: as many are sent at a time as there are credits.
-   *
-   * @param body is not touched any more when the batch is answered for
-   * @returns `duplicate` when the trainer had the batch already
-   */
+/** A training service that takes an epoch's batches: as many are sent at a time as there are credits. */
+export interface TrainerClient extends Delivery {
   putBatch(place: BatchPlace, body: Buffer): Promise<'accepted' | 'duplicate'>;
-  endShard(epoch: string, shard: number, counts: { readonly batches: number; readonly rows: number }): Promise<void>;
-  endEpoch(epoch: string): Promise<void>;
-}
-
-export interface BatchPlace {
-  readonly epoch: string;
-  readonly shard: number;
-  readonly sequence: number;
 }
 
 export interface TrainerOptions {

@@ -106,6 +106,7 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
     report([...path, 'transforms', 'label'], 'has the name of the label tensor', 'Choose another name');
   }
   const join = joinSettings(written, path, report);
+  const files = filesSettings(written, path, report);
   return {
     name,
     ...sourceSettings(written, path, report),
@@ -128,7 +129,21 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
       audience: written.trainer.audience ?? written.trainer.url,
       ...(written.trainer.format !== undefined && { format: written.trainer.format }),
     },
+    ...(files && { files }),
   };
+}
+
+const FILES_URL = /^(?:gs:\/\/[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:\/[^?#]*)?|file:\/\/\/[^?#]*)$/;
+
+function filesSettings({ files, trainer }: WrittenFeed, path: readonly string[], report: Report): Feed['files'] {
+  if (files === undefined) return undefined;
+  if (trainer)
+    report([...path, 'files'], 'is given beside `trainer`', 'Keep one of the two, or declare a feed for each');
+  if (!FILES_URL.test(files.url)) {
+    const what = `is ${JSON.stringify(files.url)}, neither in Cloud Storage nor a folder`;
+    report([...path, 'files', 'url'], what, 'Write gs://BUCKET/PREFIX, or file:///FOLDER');
+  }
+  return { url: files.url.replace(/\/+$/, ''), format: files.format };
 }
 
 function readOptions({ priority, tag, replicas }: NonNullable<WrittenFeed['read']>): ReadOptions {

@@ -238,8 +238,10 @@ export interface Feed {
   readonly seed: number;
   readonly schedule: { readonly everyMs: number } | undefined;
   readonly trainer:
-    | { readonly url: string; readonly audience: string; readonly format?: BatchFormat | undefined }
+    | { readonly url: string; readonly audience: string; readonly format?: 'safetensors' | 'arrow' | undefined }
     | undefined;
+  /** Files instead of a trainer: `gs://BUCKET/PREFIX` or `file:///FOLDER`, without a slash at the end. */
+  readonly files?: { readonly url: string; readonly format: BatchFormat } | undefined;
 }
 
 /** A column of the key that a query's rows are read in the order of. */

@@ -266,6 +266,10 @@ export const feedSchema = z.strictObject({
       format: z.enum(['safetensors', 'arrow']).optional().describe('Of the batches: safetensors unless given'),
     })
     .optional(),
+  files: z
+    .strictObject({ url: environmentText, format: z.enum(['tfrecord', 'arrow', 'safetensors']) })
+    .optional()
+    .describe('Batches as files in Cloud Storage (gs://) or a folder (file://), instead of a trainer'),
 });
 
 const secretName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of a secret in Secret Manager');

@@ -1,14 +1,15 @@
 import type { TensorSpec } from './fitted.ts';
 import { type BatchLayout, batchLayout } from './safetensors.ts';
+import { tfrecordLayout } from './tfrecord-layout.ts';
 
 /** How a batch is written. */
-export type BatchFormat = 'safetensors' | 'arrow';
+export type BatchFormat = 'safetensors' | 'arrow' | 'tfrecord';
 
 /** The library that writes Arrow batches, pinned: another version may choose other bytes. */
 export const arrowVersion = '21.2.0';
 
 /** Media types of batches in HTTP. */
-export const mediaTypes: Readonly<Record<BatchFormat, string>> = {
+export const mediaTypes: Readonly<Record<Exclude<BatchFormat, 'tfrecord'>, string>> = {
   safetensors: 'application/vnd.safetensors',
   arrow: 'application/vnd.apache.arrow.stream',
 };
@@ -23,5 +24,7 @@ export async function layoutOfFormat(format: BatchFormat): Promise<LayoutOf> {
       return batchLayout;
     case 'arrow':
       return (await import('./arrow-layout.ts')).arrowLayout;
+    case 'tfrecord':
+      return tfrecordLayout;
   }
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { readTensors } from '../../../deploy/local/trainer/read-tensors.ts';
+import { deliveryOfFeed } from '../../../functions/read-shard/delivery-of-feed.ts';
 import { readShard } from '../../../functions/read-shard/read-shard.ts';
 import { rebuildBatch } from '../../../functions/read-shard/rebuild-batch.ts';
-import { trainerOfFeed } from '../../../functions/read-shard/trainer-of-feed.ts';
 import { arrowVersion } from '../../../shared/model/tensors/batch-format.ts';
 import { declaration, feed, openFeedStage } from './feed-stage.ts';
 
@@ -15,6 +15,10 @@ before(async () => {
 });
 
 after(() => stage.close());
+
+const noAccess = async (): Promise<never> => {
+  throw new Error('A trainer needs no access token');
+};
 
 /** Tensors of every delivered batch, by its place. */
 function delivered(): Map<string, unknown> {
@@ -46,9 +50,9 @@ test('readShard() delivers Arrow batches with the rows and tensors of safetensor
     types.add(response.req.headers['content-type']);
     return false;
   };
-  const trainerOf = trainerOfFeed(
+  const trainerOf = deliveryOfFeed(
     { ...declaration, feeds: { delays: arrowFeed } },
-    { authorization: async () => 'Bearer t' },
+    { ids: { authorization: async () => 'Bearer t' }, access: noAccess, env: {} },
   );
   for (const shard of shards) await readShard(epoch, shard, { ...stage.readTools('reader'), trainerOf });
   assert.deepEqual([...types], ['application/vnd.apache.arrow.stream']);

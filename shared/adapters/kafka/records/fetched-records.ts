@@ -1,5 +1,5 @@
+import { crc32c } from '../../../base/crc32c.ts';
 import { UnreadableBatchError } from '../kafka-errors.ts';
-import { crc32c } from './crc32c.ts';
 import type { RecordSlice, RecordSource } from './record-source.ts';
 import { unpackRecords } from './unpack-records.ts';
 import { type RecordOrigin, VarintCursor, WireRecord } from './wire-record.ts';

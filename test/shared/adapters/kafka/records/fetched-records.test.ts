@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { UnreadableBatchError } from '../../../../../shared/adapters/kafka/kafka-errors.ts';
-import { crc32c } from '../../../../../shared/adapters/kafka/records/crc32c.ts';
 import {
   type AbortedTransaction,
   FetchedRecords,
 } from '../../../../../shared/adapters/kafka/records/fetched-records.ts';
 import type { WireRecord } from '../../../../../shared/adapters/kafka/records/wire-record.ts';
+import { crc32c } from '../../../../../shared/base/crc32c.ts';
 import { asSent, at, codecs, kafkajsBatch, platformaticBatch, type SentRecord, sentRecord } from './sent-records.ts';
 
 const ALL = { records: 1_000_000, bytes: 1_000_000_000 };

@@ -1,11 +1,13 @@
-import { ForbiddenError, UnauthenticatedError } from '../../shared/adapters/identity/verify-token.ts';
+import { ForbiddenError, UnauthenticatedError, type VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { PenstockError } from '../../shared/base/errors.ts';
 import type { Asker } from '../../shared/model/access/asker.ts';
 import { DeniedError } from '../../shared/model/access/denied-error.ts';
+import type { Sessions } from './login/sessions.ts';
 
 /** What decides whether a request comes in. */
 export interface Visitor {
   readonly authorization: string | undefined;
+  readonly cookies?: string | undefined;
   readonly host: string | undefined;
   /** The address at the other end of the connection. */
   readonly remoteAddress: string | undefined;
@@ -58,6 +60,20 @@ export function localAccess(): Access {
  */
 export function tokenAccess(verify: (authorization: string | undefined) => Promise<Asker>): Access {
   return async ({ authorization }) => await verify(authorization);
+}
+
+/**
+ * Lets in who has signed in, and who carries a verified token: programs do.
+ *
+ * @throws {UnauthenticatedError | ForbiddenError} from the returned function
+ */
+export function loginAccess(sessions: Pick<Sessions, 'find'>, verify: VerifyToken): Access {
+  return async ({ authorization, cookies }) => {
+    if (authorization !== undefined) return await verify(authorization);
+    const session = sessions.find(cookies);
+    if (!session) throw new UnauthenticatedError('Nobody is signed in');
+    return session.person;
+  };
 }
 
 /** The status that a refusal answers with; 503 when it could not be decided. */

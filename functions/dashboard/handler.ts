@@ -7,6 +7,7 @@ import type { Asker } from '../../shared/model/access/asker.ts';
 import { type Access, refusalStatus } from './access.ts';
 import type { Asset, AssetName } from './assets.ts';
 import { readDecision } from './decide-form.ts';
+import { type Login, loginRoutes } from './login/login-routes.ts';
 import { answer, type Content, securityHeaders } from './page/answer.ts';
 import { answerApi, answerEpoch } from './page/api.ts';
 import type { Html } from './page/html.ts';
@@ -26,6 +27,8 @@ const filters: readonly PipelineFilter[] = ['all', 'attention', 'flowing', 'idle
 /** What the page's server needs. */
 export interface DashboardDependencies {
   readonly access: Access;
+  /** Present where people sign in. */
+  readonly login?: Login | undefined;
   /** Throws unless policies let the visitor see the page. */
   readonly admit: (visitor: Asker) => void;
   readonly overview: () => Promise<Overview>;
@@ -57,12 +60,24 @@ type Answered = Response | Promise<Response>;
 export function dashboardApp(dependencies: DashboardDependencies): Hono<Shape> {
   const { access, admit, overview } = dependencies;
   const app = new Hono<Shape>();
+  const { login } = dependencies;
+  // Whoever signs in is not let in yet.
+  if (login)
+    app.route(
+      '/',
+      loginRoutes(login, (c, error) => refuse(c, error, dependencies)),
+    );
   app.use(async (c, next) => {
     const { incoming } = c.env ?? {};
     const remoteAddress = incoming?.socket?.remoteAddress;
     const host = c.req.header('host') ?? new URL(c.req.url).host;
     try {
-      const visitor = await access({ authorization: c.req.header('authorization'), host, remoteAddress });
+      const visitor = await access({
+        authorization: c.req.header('authorization'),
+        cookies: c.req.header('cookie'),
+        host,
+        remoteAddress,
+      });
       admit(visitor);
       c.set('visitor', visitor);
     } catch (error) {
@@ -90,8 +105,9 @@ export function dashboardApp(dependencies: DashboardDependencies): Hono<Shape> {
 async function servePage(
   c: DashboardContext,
   overview: Overview,
-  { assets, base }: DashboardDependencies,
+  { assets, base, login }: DashboardDependencies,
 ): Promise<Response> {
+  const session = login?.sessions.find(c.req.header('cookie'));
   const filter = filters.find((known) => known === c.req.query('state')) ?? 'all';
   const options: PageOptions = {
     base,
@@ -100,6 +116,7 @@ async function servePage(
     filter,
     paused: c.req.query('paused') === '1',
     visitor: c.get('visitor').name,
+    ...(session && { session: { name: session.person.name, formToken: session.formToken } }),
   };
   const page = String(await renderPage(overview, options));
   const timeless = String(await renderPage({ ...overview, asOf: '' }, options));
@@ -168,7 +185,7 @@ function serveJson(c: DashboardContext, body: object): Answered {
   });
 }
 
-function refuse(c: DashboardContext, error: unknown, { log }: DashboardDependencies): Answered {
+function refuse(c: Context, error: unknown, { log, login, base }: DashboardDependencies): Answered {
   const status = refusalStatus(error);
   if (status === 503) log('ERROR', 'A caller could not be checked', { error: messageOf(error) });
   const headers: Record<string, string> = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
@@ -176,7 +193,10 @@ function refuse(c: DashboardContext, error: unknown, { log }: DashboardDependenc
   if (isApi(c)) return problem(c, status, detail, headers);
   const titles = { 401: 'Sign in to see this page', 403: 'You may not see this page', 503: 'Not now' };
   const remedy = error instanceof PenstockError ? `${error.remedy}.` : '';
-  const notice = { title: titles[status], detail: `${detail}. ${remedy}`, retry: false };
+  const notice =
+    status === 401 && login
+      ? { title: titles[status], detail: `${detail}.`, link: { href: `${base}/login`, text: 'Sign in' }, retry: false }
+      : { title: titles[status], detail: `${detail}. ${remedy}`, retry: false };
   return sendNotice(c, status, renderNotice(notice, undefined), headers);
 }
 
@@ -189,7 +209,7 @@ function fail(c: DashboardContext, error: unknown, { log, assets, base }: Dashbo
 }
 
 async function sendNotice(
-  c: DashboardContext,
+  c: Context,
   status: number,
   notice: Html,
   headers: Record<string, string>,
@@ -198,7 +218,7 @@ async function sendNotice(
 }
 
 /** Problem details, RFC 9457. */
-function problem(c: DashboardContext, status: number, detail: string, headers: Record<string, string> = {}): Answered {
+function problem(c: Context, status: number, detail: string, headers: Record<string, string> = {}): Answered {
   const titles: Readonly<Record<number, string>> = {
     401: 'Unauthenticated',
     403: 'Forbidden',
@@ -228,6 +248,6 @@ function assetAddresses(assets: DashboardDependencies['assets'], base: string): 
   };
 }
 
-function isApi(c: DashboardContext): boolean {
+function isApi(c: Context): boolean {
   return c.req.path.startsWith('/api/');
 }

@@ -13,9 +13,10 @@ import { openCredentialSources } from '../../shared/connect/credential-sources.t
 import { type CredentialSources, kafkaAccess } from '../../shared/connect/kafka-access.ts';
 import { decideApproval } from '../../shared/connect/second-person.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
-import { type Access, localAccess, tokenAccess } from './access.ts';
+import { type Access, localAccess, loginAccess, tokenAccess } from './access.ts';
 import { loadAssets } from './assets.ts';
 import { dashboardApp } from './handler.ts';
+import { openLogin } from './login/open-login.ts';
 import { sourceGatherer } from './sources/gather.ts';
 import { shareLoad } from './sources/share-load.ts';
 import { askTrainer } from './sources/trainer-progress.ts';
@@ -31,7 +32,7 @@ const MAX_SHARDS = 20_000;
 const settings = {
   access: text(
     'PENSTOCK_DASHBOARD_ACCESS',
-    'Set it to `open` on a laptop, or leave it unset to ask for tokens',
+    'Set it to `open` on a laptop, to `login` for people to sign in, or leave it unset to ask for tokens',
     'token',
   ),
   issuers: list('PENSTOCK_OIDC_ISSUER', 'Name the issuers of incoming tokens, divided by commas'),
@@ -50,12 +51,12 @@ export interface Dashboard {
  *
  * @throws {ConfigError} naming every missing or malformed setting
  */
-export function openDashboard(
+export async function openDashboard(
   declaration: Declaration,
   env: Environment,
   { log, authority, clock = systemClock }: { log: Log; authority: Authority; clock?: Clock },
-): Dashboard {
-  const access = chooseAccess(env, declaration);
+): Promise<Dashboard> {
+  const { access, login } = await chooseAccess(declaration, env, { log, clock });
   const opened = openDatabase(declaration.spanner.database);
   const store = openOverviewStore(opened.database);
   const sources = openCredentialSources({ database: declaration.spanner.database, log });
@@ -73,6 +74,7 @@ export function openDashboard(
   });
   const app = dashboardApp({
     access,
+    login,
     admit: (visitor) => void authority.require(visitor, 'view', { type: 'Function', name: 'dashboard' }),
     assets: loadAssets(),
     base: basePathOf(env.PENSTOCK_AUDIENCE),
@@ -92,6 +94,7 @@ export function openDashboard(
   return {
     app,
     async close() {
+      await login?.close();
       await endOffsets?.close();
       await sources.close();
       await opened.close();
@@ -99,17 +102,26 @@ export function openDashboard(
   };
 }
 
-function chooseAccess(env: Environment, declaration: Declaration): Access {
+interface ChosenAccess {
+  readonly access: Access;
+  readonly login?: Awaited<ReturnType<typeof openLogin>> | undefined;
+}
+
+async function chooseAccess(
+  declaration: Declaration,
+  env: Environment,
+  tools: { readonly log: Log; readonly clock: Clock },
+): Promise<ChosenAccess> {
   const { access, issuers, audience, callers } = readEnvironment(settings, env);
-  if (access === 'open') return localAccess();
+  if (access === 'open') return { access: localAccess() };
   const problems = [
-    ...(access === 'token'
+    ...(access === 'token' || access === 'login'
       ? []
       : [
           {
             path: 'PENSTOCK_DASHBOARD_ACCESS',
             message: `is ${JSON.stringify(access)}`,
-            remedy: 'Set it to `open` or `token`',
+            remedy: 'Set it to `open`, `login` or `token`',
           },
         ]),
     ...(audience === ''
@@ -120,7 +132,11 @@ function chooseAccess(env: Environment, declaration: Declaration): Access {
       : []),
   ];
   if (problems.length > 0) throw new ConfigError(problems);
-  return tokenAccess(doorVerifier({ issuers, audience, callers }, declaration));
+  const door = { issuers, audience: audience.replace(/\/+$/, ''), callers };
+  const verify = doorVerifier({ ...door, audience }, declaration);
+  if (access === 'token') return { access: tokenAccess(verify) };
+  const login = await openLogin(declaration, env, door, tools);
+  return { access: loginAccess(login.sessions, verify), login };
 }
 
 /** Our own URL may have a path, as when `penstock serve` puts every function on one port. */

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { after, before, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
@@ -7,6 +6,7 @@ import { readProgress } from '../../functions/dashboard/sources/trainer-progress
 import { type ControlDatabase, openControlDatabase } from '../functions/dashboard/control-database.ts';
 import { exampleFlights, fillEpoch, fillExample } from '../functions/dashboard/example-tables.ts';
 import { type Outside, type ServedDashboard, serveDashboard } from '../functions/dashboard/serve-dashboard.ts';
+import { findChromium } from './find-chromium.ts';
 
 const DEADLINE_MS = 15_000;
 const inPageChecks = fileURLToPath(new URL('dashboard-in-page.js', import.meta.url));
@@ -144,15 +144,6 @@ test('keyboard focus can be seen wherever it goes', async (t) => {
 });
 
 /** Where Debian, or CHROMIUM_PATH, has a Chromium. */
-function findChromium(): string {
-  const known = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-  const found = known.find((path) => path !== undefined && existsSync(path));
-  if (found === undefined) {
-    throw new Error('No Chromium was found. Install it (apt-get install chromium), or name one in CHROMIUM_PATH.');
-  }
-  return found;
-}
-
 /** Opens the page as a reader of its own, and notes everything that a browser complains of. */
 async function openPage(
   t: TestContext,

@@ -16,7 +16,7 @@ const suites: Readonly<Record<string, readonly string[]>> = {
   kafka: filesOf('kafka'),
   producers: filesOf('producers'),
   clients: filesOf('clients'),
-  page: ['test/real/dashboard.test.ts'],
+  page: ['test/real/dashboard.test.ts', 'test/real/dashboard-login.test.ts'],
 };
 
 const asked = process.argv.slice(2);

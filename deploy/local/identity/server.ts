@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import type { JWTPayload } from 'jose';
 import { type MetadataServer, openMetadataServer } from './metadata-server.ts';
 import { serveHttp } from './serve-http.ts';
+import { type SignIn, signIn } from './sign-in.ts';
 import { openSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 const TOKEN_SECONDS = 3600;
@@ -28,7 +29,8 @@ export interface IdentityServer {
 }
 
 /**
- * Starts the laptop's OIDC issuer: discovery, JWKS, and `POST /token` with `{serviceAccount, audience}`.
+ * Starts the laptop's OIDC issuer: discovery, JWKS, `POST /token` with `{serviceAccount, audience}`, and signing in as one of
+ * the laptop's people.
  *
  * It gives a token for anyone to whoever asks, and therefore listens on 127.0.0.1 only.
  *
@@ -47,7 +49,8 @@ export async function openIdentityServer(
   const mintIdToken = async (serviceAccount: string, audience: string, claims: JWTPayload = {}): Promise<string> =>
     keys.sign({ ...usualClaims({ issuer, serviceAccount, audience, nowMs: now() }), ...claims });
 
-  const app = issuerApp({ keys, issuer: () => issuer, mintIdToken });
+  const people = signIn({ now, issuer: () => issuer, mint: mintIdToken });
+  const app = issuerApp({ keys, issuer: () => issuer, mintIdToken, signIn: people });
   const { address, close } = await serveHttp(app, options.port ?? 0);
   issuer = `http://${address}`;
 
@@ -112,6 +115,7 @@ function issuerApp(options: {
   keys: SigningKeys;
   issuer: () => string;
   mintIdToken: (serviceAccount: string, audience: string) => Promise<string>;
+  signIn: SignIn;
 }): Hono {
   const app = new Hono();
   app.get('/.well-known/openid-configuration', (c) => {
@@ -119,15 +123,23 @@ function issuerApp(options: {
     return c.json({
       issuer,
       jwks_uri: `${issuer}/jwks`,
+      authorization_endpoint: `${issuer}/authorize`,
       token_endpoint: `${issuer}/token`,
-      response_types_supported: ['id_token'],
+      response_types_supported: ['code', 'id_token'],
+      code_challenge_methods_supported: ['S256'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['RS256'],
       claims_supported: ['aud', 'azp', 'email', 'email_verified', 'exp', 'iat', 'iss', 'sub'],
     });
   });
   app.get('/jwks', (c) => c.json({ keys: options.keys.publicKeys() }, 200, { 'Cache-Control': 'public, max-age=300' }));
+  app.route('/', options.signIn.app);
   app.post('/token', async (c) => {
+    if (c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')) {
+      const form = new URLSearchParams(await c.req.text());
+      if (form.get('grant_type') === 'authorization_code') return options.signIn.redeem(c, Object.fromEntries(form));
+      return c.json({ error: 'unsupported_grant_type' }, 400);
+    }
     const body: unknown = await c.req.json().catch(() => undefined);
     const serviceAccount = stringField(body, 'serviceAccount');
     const audience = stringField(body, 'audience');

@@ -11,4 +11,6 @@ export interface PageOptions {
   readonly paused: boolean;
   /** Who looks, as policies name them. */
   readonly visitor: string;
+  /** Who is signed in, and what its forms carry; absent where nobody has to sign in. */
+  readonly session?: { readonly name: string; readonly formToken: string };
 }

@@ -58,7 +58,13 @@ ${deadLettersSection(overview.deadLetters, base)}
 
 /** The page in place of the page: when nobody may see it, or nothing can be read. */
 export function renderNotice(
-  notice: { readonly title: string; readonly detail: string; readonly command?: string; readonly retry: boolean },
+  notice: {
+    readonly title: string;
+    readonly detail: string;
+    readonly command?: string;
+    readonly link?: { readonly href: string; readonly text: string };
+    readonly retry: boolean;
+  },
   assets: PageOptions['assets'] | undefined,
 ): Html {
   return html`<!doctype html>
@@ -77,12 +83,13 @@ ${assets ? html`<link rel="icon" href="${assets.icon}" type="image/svg+xml"><lin
 <h1>${notice.title}</h1>
 <p>${notice.detail}</p>
 ${notice.command === undefined ? '' : html`<p><code class="cmd">${notice.command}</code></p>`}
+${notice.link === undefined ? '' : html`<p><a class="sign-in" href="${notice.link.href}">${notice.link.text}</a></p>`}
 </main>
 </body>
 </html>`;
 }
 
-function topBar(overview: Overview, { paused, search, filter }: PageOptions): Html {
+function topBar(overview: Overview, { paused, search, filter, session, base }: PageOptions): Html {
   const { total, isMore } = overview.deadLetters;
   const badge = total === 0 ? '' : html`<span class="n">${sayCount(total)}${isMore ? '+' : ''}</span>`;
   const [project, instance, database] = databaseParts(overview.database);
@@ -105,7 +112,16 @@ ${paused ? '' : html`<input type="hidden" name="paused" value="1">`}
 <button id="pause">${paused ? 'Resume' : 'Pause'}</button>
 <span id="trouble" role="status"></span>
 </form>
+${session === undefined ? '' : signOut(session, base)}
 </header>`;
+}
+
+function signOut({ name, formToken }: NonNullable<PageOptions['session']>, base: string): Html {
+  return html`<form class="who" method="post" action="${base}/logout">
+<span>${name}</span>
+<input type="hidden" name="token" value="${formToken}">
+<button>Sign out</button>
+</form>`;
 }
 
 function verdict({ verdict }: Overview): Html {

@@ -11,7 +11,7 @@ import { refuseRecreated } from './recreate-topic.ts';
 import { type Attack, doFault, type Fault, type FaultCounts, waitForProgress } from './sink-faults.ts';
 import { openSinkRig, type SinkRig } from './sink-rig.ts';
 import { isDoneInTheEnd } from './wait-until.ts';
-import { openWorkerCrew, type WorkerCrew } from './worker-crew.ts';
+import { openWorkerCrew, type Team, type WorkerCrew } from './worker-crew.ts';
 
 const PARTITIONS = 4;
 const WORKERS = 5;
@@ -34,6 +34,8 @@ export interface SinkChaosOptions {
   readonly recordsPerSecond: number;
   /** Of kafka-sink, at a time; 5 unless given. */
   readonly workers?: number;
+  /** Among whom the pipelines are shared out; every worker runs all unless given. */
+  readonly teams?: readonly Team[];
   /** Of the topic at the start; 4 unless given. */
   readonly partitions?: number;
   /** Brokers to use instead of the laptop's. */
@@ -86,7 +88,10 @@ export async function runSinkChaos(options: SinkChaosOptions): Promise<SinkChaos
   try {
     const entrance = await rig.cloud.door.openEntrance();
     const push = { entrance, sink: await rig.startPushSink(entrance) };
-    crew = await openWorkerCrew(rig, random, options.workers ?? WORKERS);
+    crew = await openWorkerCrew(rig, random, {
+      size: options.workers ?? WORKERS,
+      ...(options.teams ? { teams: options.teams } : {}),
+    });
     const attack = { rig, random, load, push, crew, counts: noFaults() };
     rig.cloud.spanner.setAbortRate(ABORT_RATE, seed);
     rig.cloud.door.setUnknownRate(UNKNOWN_RATE);

@@ -11,6 +11,7 @@ import { type RunningFunction, runFunction, runWorker } from '../../deploy/local
 import { kafkajsClient } from '../../shared/adapters/kafka/kafkajs-client.ts';
 import { readDeclaration } from '../../shared/model/config/read-declaration.ts';
 import { type ChaosCloud, type ChaosKafka, openChaosCloud } from './chaos-cloud.ts';
+import type { TopicPipeline } from './history.ts';
 import type { Random } from './random.ts';
 import type { Entrance } from './spanner-door.ts';
 import { waitUntil } from './wait-until.ts';
@@ -154,6 +155,8 @@ export interface SinkOptions {
   readonly onLine?: (line: string) => void;
   /** Its own way to Spanner, where its commits are seen. */
   readonly entrance?: Pick<Entrance, 'address'>;
+  /** All of them unless given. */
+  readonly pipelines?: readonly TopicPipeline[];
 }
 
 /** A cloud with the chaos pipelines, and sinks on demand. */
@@ -214,12 +217,17 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
     brokers,
     partitions,
     sessionMs: SESSION_MS,
-    startSink({ maxRows = 200, onLine, entrance = cloud.door } = {}) {
+    startSink({ maxRows = 200, onLine, entrance = cloud.door, pipelines = [] } = {}) {
       const PENSTOCK_DECLARATION = writeDeclaration(cloud, dir, maxRows).path;
       const sink = runWorker({
         name: 'kafka-sink',
         dist: options.dist,
-        env: { ...env, PENSTOCK_DECLARATION, SPANNER_EMULATOR_HOST: entrance.address },
+        env: {
+          ...env,
+          PENSTOCK_DECLARATION,
+          SPANNER_EMULATOR_HOST: entrance.address,
+          PENSTOCK_PIPELINE: pipelines.join(','),
+        },
         ...(onLine ? { onLine } : {}),
       });
       running.push(sink);

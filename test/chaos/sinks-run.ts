@@ -1,8 +1,18 @@
 import { buildChaosBundles } from './chaos-bundles.ts';
 import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
-import { runSinkChaos } from './sink-chaos.ts';
+import { runSinkChaos, type SinkChaosOptions } from './sink-chaos.ts';
 
-const LOAD = { recordsPerSecond: 200, workers: 10, partitions: 8 };
+/** Workers of two pipelines each: a worker that does less starts sooner, and more of them can be killed. */
+const LOAD = {
+  recordsPerSecond: 200,
+  partitions: 8,
+  workers: 12,
+  teams: [
+    ['events', 'counters'],
+    ['latest', 'hourly'],
+    ['guarded', 'routed'],
+  ],
+} satisfies Partial<SinkChaosOptions>;
 
 /** Attacks the sinks. */
 export async function attackSinks(options: ChaosOptions): Promise<ChaosReport> {

@@ -1,4 +1,5 @@
 import type { RunningFunction } from '../../deploy/local/functions/run-function.ts';
+import { type TopicPipeline, topicPipelines } from './history.ts';
 import { type KillMoment, momentOf } from './moment-of.ts';
 import { peakRssMb } from './peak-rss.ts';
 import type { Random } from './random.ts';
@@ -38,14 +39,22 @@ export interface WorkerCrew {
   close(): void;
 }
 
+/** The pipelines that a worker runs: a crew may be of several teams. */
+export type Team = readonly TopicPipeline[];
+
 interface Place {
   readonly entrance: Entrance;
+  readonly team: Team;
   worker: RunningFunction;
   isWorking: boolean;
 }
 
-/** Starts workers on a rig, each with its own way to Spanner. */
-export async function openWorkerCrew(rig: SinkRig, random: Random, size: number): Promise<WorkerCrew> {
+/** Starts workers on a rig, each with its own way to Spanner, as many in each team as its share is. */
+export async function openWorkerCrew(
+  rig: SinkRig,
+  random: Random,
+  { size, teams = [topicPipelines] }: { readonly size: number; readonly teams?: readonly Team[] },
+): Promise<WorkerCrew> {
   const places: Place[] = [];
   const told = new Set<RunningFunction>();
   const crashes: string[] = [];
@@ -54,8 +63,12 @@ export async function openWorkerCrew(rig: SinkRig, random: Random, size: number)
   const measure = ({ worker }: CrewMember): void => {
     peak = Math.max(peak, peakRssMb(worker.pid));
   };
-  const begin = (entrance: Entrance, place: () => Place | undefined): RunningFunction => {
-    const worker = rig.startSink({ entrance });
+  const bySize = (): Team[] => {
+    const sizeOf = (team: Team): number => places.filter((place) => place.team === team).length;
+    return teams.toSorted((a, b) => sizeOf(a) - sizeOf(b));
+  };
+  const begin = (entrance: Entrance, pipelines: Team, place: () => Place | undefined): RunningFunction => {
+    const worker = rig.startSink({ entrance, pipelines });
     void worker.ended.then((code) => {
       if (told.delete(worker)) return;
       crashes.push(`a worker ended with ${code}: ${worker.lastLines().slice(-3).join(' ')}`);
@@ -67,7 +80,7 @@ export async function openWorkerCrew(rig: SinkRig, random: Random, size: number)
   const replace = (place: Place): void => {
     place.entrance.hangUp();
     place.isWorking = false;
-    place.worker = begin(place.entrance, () => (places.includes(place) ? place : undefined));
+    place.worker = begin(place.entrance, place.team, () => (places.includes(place) ? place : undefined));
   };
   const end = (member: CrewMember, signal: NodeJS.Signals): void => {
     measure(member);
@@ -76,7 +89,8 @@ export async function openWorkerCrew(rig: SinkRig, random: Random, size: number)
   };
   const join = async (): Promise<void> => {
     const entrance = await rig.cloud.door.openEntrance();
-    const place: Place = { entrance, isWorking: false, worker: begin(entrance, () => place) };
+    const [team = topicPipelines] = bySize();
+    const place: Place = { entrance, team, isWorking: false, worker: begin(entrance, team, () => place) };
     places.push(place);
     entrance.watch((moment) => {
       if (moment !== 'answered') return;
@@ -109,8 +123,10 @@ export async function openWorkerCrew(rig: SinkRig, random: Random, size: number)
     },
     join,
     async leave() {
-      const [place] = places.splice(random.between(0, places.length), 1);
+      const largest = bySize().at(-1);
+      const [place] = random.shuffle(places.filter(({ team }) => team === largest));
       if (!place) return;
+      places.splice(places.indexOf(place), 1);
       measure(place);
       told.add(place.worker);
       await place.worker.stop();

@@ -5,7 +5,7 @@ import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EventStore, openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
 import { auditAttempts } from '../../shared/base/audit.ts';
-import { ConfigError } from '../../shared/base/errors.ts';
+import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
@@ -17,6 +17,7 @@ import { consumePipeline } from './consume-pipeline.ts';
 import { limitPoison } from './limit-poison.ts';
 import type { SinkProgress } from './own-partitions.ts';
 import { preparePipeline } from './prepare-pipeline.ts';
+import { pause } from './retry-delays.ts';
 import { watchDriver } from './watch-driver.ts';
 import { watchLag } from './watch-lag.ts';
 import { watchStore } from './watch-store.ts';
@@ -49,6 +50,8 @@ export interface KafkaSinkOptions {
 }
 
 const SESSION_TIMEOUT_MS = 30_000;
+/** Where one pipeline does not fit its table, the others have so long to be compared with theirs. */
+const CHECKED_WITHIN_MS = 5_000;
 
 type KafkaPipeline = Pipeline & { readonly source: KafkaSource };
 
@@ -87,14 +90,10 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
     const { telemetry } = options;
     const lag = telemetry && watchLag(telemetry.meter);
     const watched = watchStore(store, { identity, log, telemetry, lag });
-    const all = pipelines.map((pipeline) => {
+    await runTogether(ending, pipelines, (pipeline, onChecked) => {
       const ofPipeline = telemetry && lag ? watchDriver(opened, pipeline.name, telemetry.meter, lag) : opened;
-      return runPipeline({ ...options, signal, schemas }, pipeline, ofPipeline, limitPoison(watched, pipeline));
-    });
-    // The first pipeline that fails ends the others; all of them are waited for.
-    await Promise.all(all).finally(async () => {
-      ending.abort();
-      await Promise.allSettled(all);
+      const context = { ...options, signal, schemas, onChecked };
+      return runPipeline(context, pipeline, ofPipeline, limitPoison(watched, pipeline));
     });
   } finally {
     await driver?.close().catch(() => {});
@@ -104,8 +103,47 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   }
 }
 
+/**
+ * Runs pipelines side by side. The first one that fails ends the others, and all of them are waited for; where it does not fit its
+ * table, the others are compared with theirs before, so that whoever corrects it hears of everything at once.
+ */
+async function runTogether(
+  ending: AbortController,
+  pipelines: readonly KafkaPipeline[],
+  run: (pipeline: KafkaPipeline, onChecked: () => void) => Promise<void>,
+): Promise<void> {
+  const checks: Promise<void>[] = [];
+  const all = pipelines.map(async (pipeline) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    checks.push(promise);
+    try {
+      await run(pipeline, resolve);
+    } finally {
+      resolve();
+    }
+  });
+  try {
+    await Promise.all(all);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    await Promise.race([Promise.all(checks), pause(CHECKED_WITHIN_MS, ending.signal)]);
+    ending.abort();
+    throw new ConfigError(problemsOf(await Promise.allSettled(all)));
+  } finally {
+    ending.abort();
+    await Promise.allSettled(all);
+  }
+}
+
+function problemsOf(outcomes: readonly PromiseSettledResult<void>[]): readonly ConfigProblem[] {
+  return outcomes.flatMap((outcome) => {
+    const reason: unknown = outcome.status === 'rejected' ? outcome.reason : undefined;
+    return reason instanceof ConfigError ? reason.problems : [];
+  });
+}
+
 async function runPipeline(
-  options: KafkaSinkOptions & { readonly schemas: SchemaBook | undefined },
+  options: KafkaSinkOptions & { readonly schemas: SchemaBook | undefined; readonly onChecked: () => void },
   pipeline: KafkaPipeline,
   driver: KafkaDriver,
   store: EventStore,
@@ -115,6 +153,7 @@ async function runPipeline(
   const { source } = pipeline;
   for (;;) {
     const compiled = await preparePipeline(store, pipeline, { signal, log, schemas });
+    options.onChecked();
     if (!compiled) return;
     try {
       const { tableCheckMs } = options;

@@ -176,7 +176,7 @@ export function runSink(
     declaration,
     pipelines: [],
     untilCaughtUp: options.signal === undefined,
-    signal: options.signal ?? AbortSignal.timeout(30_000),
+    signal: options.signal ?? AbortSignal.timeout(DEADLINE_MS),
     log: options.log ?? noLog,
     identity: 'tester@test.iam.gserviceaccount.com',
     storeDeadlineMs: options.storeDeadlineMs ?? 15_000,
@@ -185,7 +185,8 @@ export function runSink(
   });
 }
 
-const DEADLINE_MS = 20_000;
+/** Of a busy machine. */
+const DEADLINE_MS = 150_000;
 
 /** A log that tells when a line with this text comes, so that a test waits for what happens and not for time. */
 export function watchedLog(text: string): { log: (severity: string, message: string) => void; seen: Promise<void> } {

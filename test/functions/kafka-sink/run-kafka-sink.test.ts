@@ -76,6 +76,21 @@ test('runKafkaSink() names everything in which a table and its pipeline differ',
   await assert.rejects(ingest.sink(withTarget(flights, { table: 'Trains' })), /no table Trains/);
 });
 
+test('runKafkaSink() names every pipeline that does not fit its table', async () => {
+  await using ingest = await openIngest();
+  await ingest.createTopic();
+  await ingest.produce([flight('F0')]);
+  const wrong = ['Trains', 'Ships', 'Coaches'].map((table) => ({ ...withTarget(flights, { table }), name: table }));
+  await assert.rejects(ingest.sink(counts, ...wrong), (error: unknown) => {
+    assert.ok(error instanceof ConfigError, String(error));
+    assert.deepEqual(
+      error.problems.map(({ path }) => path),
+      ['pipelines.Trains.table', 'pipelines.Ships.table', 'pipelines.Coaches.table'],
+    );
+    return true;
+  });
+});
+
 test('runKafkaSink() waits for a topic that is missing', async () => {
   await using ingest = await openIngest();
   const { log, seen } = watchedLog('does not exist');

@@ -103,6 +103,7 @@ function audited({ log, identity, onEffect }: RotatorOptions): OnEffect {
       outcome: phase === 'after' ? 'done' : 'failed',
       details: {
         rotation: rotation.id,
+        effect,
         step: rotation.step,
         from: rotation.fromVersion,
         to: rotation.toVersion,

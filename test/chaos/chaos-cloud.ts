@@ -6,16 +6,21 @@ import { type IdentityServer, openIdentityServer } from '../../deploy/local/iden
 import { type KafkaServer, openKafkaServer } from '../../deploy/local/kafka/server.ts';
 import { localProject } from '../../deploy/local/project.ts';
 import { openPubSubServer } from '../../deploy/local/pubsub/server.ts';
+import { openSecretManagerServer } from '../../deploy/local/secret-manager/server.ts';
 import { openSpannerServer } from '../../deploy/local/spanner/server.ts';
 import type { Random } from './random.ts';
 import { openSpannerDoor, type SpannerDoor } from './spanner-door.ts';
 
 const REOPEN_TIMEOUT_MS = 10_000;
 const REOPEN_EVERY_MS = 50;
+/** So short that every connection proves anew who it is many times in a run. */
+const SASL_SESSION_MS = 4_000;
 
 /** Brokers that can be restarted. */
 export interface ChaosKafka {
   readonly brokers: readonly string[];
+  /** Where the same brokers let in by SCRAM-SHA-512 alone, for sessions of a moment; undefined where they do not. */
+  readonly saslBrokers?: readonly string[];
   /** Ends them, and starts them again with what they held after so long. */
   restart(outageMs: number): Promise<void>;
   close(): Promise<void>;
@@ -50,12 +55,14 @@ export async function openChaosCloud(options: {
   const pubsub = await openPubSubServer({ mintIdToken: identity.mintIdToken });
   const { spanner, close: closeSpanner } = await openSpanner(join(dir, 'spanner'));
   const kafka = options.kafka ?? (await openKafka(join(dir, 'kafka')));
+  const secretManager = await openSecretManagerServer();
   const door = await openSpannerDoor(spanner.address, options.random);
   return {
     env: {
       SPANNER_EMULATOR_HOST: door.address,
       PUBSUB_EMULATOR_HOST: pubsub.address,
       KAFKA_BROKERS: kafka.brokers.join(','),
+      SECRET_MANAGER_EMULATOR_HOST: secretManager.address,
       PENSTOCK_OIDC_ISSUER: identity.issuer,
       GOOGLE_CLOUD_PROJECT: localProject,
     },
@@ -66,6 +73,7 @@ export async function openChaosCloud(options: {
     async close() {
       await door.close();
       await kafka.close();
+      await secretManager.close();
       await closeSpanner();
       await pubsub.close();
       await identity.close();
@@ -75,14 +83,17 @@ export async function openChaosCloud(options: {
 }
 
 async function openKafka(dir: string): Promise<ChaosKafka> {
-  let server: KafkaServer = await openKafkaServer({ dir });
-  const { address } = server;
+  const sasl = { mechanisms: ['SCRAM-SHA-512'], sessionLifetimeMs: SASL_SESSION_MS } as const;
+  const listeners = { SASL_PLAINTEXT: { sasl } };
+  let server: KafkaServer = await openKafkaServer({ dir, listeners });
+  const { address, addresses } = server;
   return {
     brokers: [address],
+    saslBrokers: [addresses.SASL_PLAINTEXT ?? ''],
     async restart(outageMs) {
       await server.close();
       await delay(outageMs);
-      server = await reopened(() => openKafkaServer({ dir, port: portOf(address) }));
+      server = await reopened(() => openKafkaServer({ dir, port: portOf(address), listeners }));
     },
     close: () => server.close(),
   };

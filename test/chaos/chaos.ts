@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
 
-const USAGE = `npm run chaos -- [--feed|--local] [--minutes N] [--kills N] [--seed S] [--json]
+const USAGE = `npm run chaos -- [--feed|--local|--rotation] [--minutes N] [--kills N] [--seed S] [--json]
 
 Attacks Penstock on a cloud of its own, under load, and checks that nothing was lost or doubled.
   (none)        kafka-sink and pubsub-sink are killed, stopped and moved; brokers and Spanner go away and come back;
@@ -10,6 +10,8 @@ Attacks Penstock on a cloud of its own, under load, and checks that nothing was 
   --feed        planner, readers and trainer are killed at work, shard messages come twice, late and in another order, two readers
                 are at one shard, while the table changes
   --local       the laptop's cloud itself is killed and restarted
+  --rotation    the sinks' Kafka password is rotated under load, four times a minute, by two rotators that are killed at each
+                of their points
   --minutes N   how long; 5 unless given
   --kills N     end after so many kills
   --seed S      makes the same choices again
@@ -18,13 +20,14 @@ Attacks Penstock on a cloud of its own, under load, and checks that nothing was 
 const MAX_MINUTES = 24 * 60;
 const MAX_SHOWN_DAMAGES = 20;
 
-type Kind = 'sinks' | 'feed' | 'local';
+type Kind = 'sinks' | 'feed' | 'local' | 'rotation';
 
 /** Each kind is loaded when it is asked for. */
 const kinds: Readonly<Record<Kind, () => Promise<(options: ChaosOptions) => Promise<ChaosReport>>>> = {
   sinks: async () => (await import('./sinks-run.ts')).attackSinks,
   feed: async () => (await import('./feed-run.ts')).attackFeed,
   local: async () => (await import('./local-run.ts')).attackLocal,
+  rotation: async () => (await import('./rotation-run.ts')).attackRotation,
 };
 
 function refuse(problem: string): number {
@@ -64,8 +67,8 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  if (given.rotation) return refuse('Rotation of secrets comes in a later version, and so does the attack on it.');
-  if (given.feed && given.local) return refuse('--feed and --local are two runs: choose one.');
+  const chosen = (['feed', 'local', 'rotation'] as const).filter((name) => given[name]);
+  if (chosen.length > 1) return refuse(`--${chosen.join(' and --')} are runs of their own: choose one.`);
   const minutes = wholeNumber(given.minutes, 5, MAX_MINUTES);
   if (minutes === undefined) return refuse(`--minutes ${given.minutes} is no whole number from 1 to ${MAX_MINUTES}.`);
   const kills = wholeNumber(given.kills, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
@@ -73,7 +76,7 @@ async function main(): Promise<number> {
   const seed = wholeNumber(given.seed, randomInt(1, 2 ** 31), 2 ** 32 - 1);
   if (seed === undefined) return refuse(`--seed ${given.seed} is no whole number from 1 to ${2 ** 32 - 1}.`);
 
-  const kind: Kind = given.feed ? 'feed' : given.local ? 'local' : 'sinks';
+  const kind: Kind = chosen[0] ?? 'sinks';
   const startedAt = performance.now();
   const onProgress = (line: string): void =>
     console.error(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(5)} s  ${line}`);

@@ -13,6 +13,7 @@ import { readDeclaration } from '../../shared/model/config/read-declaration.ts';
 import { type ChaosCloud, type ChaosKafka, openChaosCloud } from './chaos-cloud.ts';
 import type { TopicPipeline } from './history.ts';
 import type { Random } from './random.ts';
+import { scramSettings } from './rotated-secret.ts';
 import type { Entrance } from './spanner-door.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -25,8 +26,13 @@ export const pushSubscription = 'chaos-pushed';
 export const pushAudience = 'https://pubsub-sink.penstock.localhost';
 
 const SESSION_MS = 2_000;
+/** Where no sink is killed, none is to be taken for dead on a busy machine. */
+const PATIENT_SESSION_MS = 30_000;
+/** After so long a rotator that was killed is gone on for. */
+const LEASE_MS = 2_000;
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const GONE_TIMEOUT_MS = 60_000;
+const PLAIN_KAFKA = `brokers: "\${KAFKA_BROKERS}"`;
 
 const TABLES = `
 CREATE TABLE Events (
@@ -81,7 +87,7 @@ CREATE TABLE Pushed (
 ) PRIMARY KEY (EventKey);`;
 
 /** Insert shows doubles, upsert shows order, a guard shows versions, counters show doubles where a row would hide them. */
-function declarationText(maxRows: number): string {
+function declarationText(maxRows: number, kafkaSettings: string): string {
   const kafka = `source: { kafka: { topic: ${chaosTopic} } }
     format: json
     batch: { maxRows: ${maxRows}, linger: 50ms }`;
@@ -90,7 +96,7 @@ function declarationText(maxRows: number): string {
   const last = '{ last: sequence, by: version, version: LastVersion }';
   return `
 spanner: { database: "projects/\${GOOGLE_CLOUD_PROJECT}/instances/main/databases/chaos" }
-kafka: { brokers: "\${KAFKA_BROKERS}" }
+kafka: { ${kafkaSettings} }
 pipelines:
   events:
     ${kafka}
@@ -172,6 +178,8 @@ export interface SinkRig {
   startPushSink(entrance?: Pick<Entrance, 'address'>): Promise<RunningFunction>;
   /** Creates the topic, or deletes and creates it. */
   recreateTopic(): Promise<void>;
+  /** Starts rotate-secrets; some functions of it may run at once. */
+  startRotator(onLine: (line: string) => void): Promise<RunningFunction>;
   isClosed(): boolean;
   /** Ends every process and server. */
   close(): Promise<void>;
@@ -185,6 +193,8 @@ export interface SinkRigOptions {
   readonly random: Random;
   /** Brokers to use instead of the laptop's. */
   readonly kafka?: ChaosKafka;
+  /** The sinks log in by SCRAM, as the secret `kafka-sink` says. */
+  readonly byScram?: boolean;
   /** Settings of the topic. */
   readonly topicSettings?: Readonly<Record<string, string>>;
 }
@@ -194,18 +204,20 @@ export interface SinkRigOptions {
  */
 export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
   const dir = mkdtempSync(join(tmpdir(), 'penstock-chaos-'));
+  const sessionMs = options.byScram ? PATIENT_SESSION_MS : SESSION_MS;
+  const place = { dir, byScram: options.byScram ?? false };
   const cloud = await openChaosCloud(options);
   const running: RunningFunction[] = [];
   const { brokers } = cloud.kafka;
   const own = { env: { ...cloud.env, SPANNER_EMULATOR_HOST: cloud.spanner.address } };
-  const database = await openLocalDatabase(own, writeDeclaration(cloud, dir, 1).database, TABLES);
+  const database = await openLocalDatabase(own, writeDeclaration(cloud, place, 1).database, TABLES);
   const { partitions } = options;
   await makeTopic(brokers, options);
   const env = {
     ...cloud.env,
     PENSTOCK_IDENTITY: identities.kafkaSink,
     PENSTOCK_CALLERS: identities.push,
-    PENSTOCK_KAFKA_SESSION_MS: String(SESSION_MS),
+    PENSTOCK_KAFKA_SESSION_MS: String(sessionMs),
     METADATA_SERVER_DETECTION: 'none',
     NODE_COMPILE_CACHE: join(dir, 'compile-cache'),
   };
@@ -216,9 +228,9 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
     database,
     brokers,
     partitions,
-    sessionMs: SESSION_MS,
+    sessionMs,
     startSink({ maxRows = 200, onLine, entrance = cloud.door, pipelines = [] } = {}) {
-      const PENSTOCK_DECLARATION = writeDeclaration(cloud, dir, maxRows).path;
+      const PENSTOCK_DECLARATION = writeDeclaration(cloud, place, maxRows).path;
       const sink = runWorker({
         name: 'kafka-sink',
         dist: options.dist,
@@ -234,7 +246,7 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
       return sink;
     },
     async startPushSink(entrance) {
-      const PENSTOCK_DECLARATION = writeDeclaration(cloud, dir, 1).path;
+      const PENSTOCK_DECLARATION = writeDeclaration(cloud, place, 1).path;
       const SPANNER_EMULATOR_HOST = entrance?.address ?? cloud.door.address;
       const environment = { ...env, PENSTOCK_DECLARATION, PENSTOCK_AUDIENCE: pushAudience, SPANNER_EMULATOR_HOST };
       const sink = await runFunction({ name: 'pubsub-sink', dist: options.dist, env: environment, port: pushPort });
@@ -249,6 +261,19 @@ export async function openSinkRig(options: SinkRigOptions): Promise<SinkRig> {
         });
       }
       return sink;
+    },
+    async startRotator(onLine) {
+      const PENSTOCK_DECLARATION = writeDeclaration(cloud, place, 1).path;
+      const own = { ...env, PENSTOCK_DECLARATION, PENSTOCK_ROTATION_LEASE_MS: String(LEASE_MS) };
+      const caller = { PENSTOCK_IDENTITY: identities.rotateSecrets, PENSTOCK_CALLERS: identities.scheduler };
+      const rotator = await runFunction({
+        name: 'rotate-secrets',
+        dist: options.dist,
+        env: { ...own, ...caller },
+        onLine,
+      });
+      running.push(rotator);
+      return rotator;
     },
     recreateTopic: () => makeTopic(brokers, options),
     isClosed: () => closed,
@@ -286,10 +311,15 @@ async function makeTopic(
   }
 }
 
-function writeDeclaration(cloud: ChaosCloud, dir: string, maxRows: number): { path: string; database: string } {
+function writeDeclaration(
+  cloud: ChaosCloud,
+  { dir, byScram }: { readonly dir: string; readonly byScram: boolean },
+  maxRows: number,
+): { path: string; database: string } {
+  const { kafka, secrets } = byScram ? scramSettings(cloud.kafka) : { kafka: PLAIN_KAFKA, secrets: '' };
   const { declaration } = readDeclaration({
     file: 'chaos.yaml',
-    text: declarationText(maxRows),
+    text: `${declarationText(maxRows, kafka)}${secrets}`,
     env: cloud.env,
     sections: ['spanner', 'kafka', 'pipelines'],
   });

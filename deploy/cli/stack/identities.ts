@@ -8,6 +8,7 @@ export const identities = {
   pubsubSink: email('pubsub-sink'),
   planEpoch: email('plan-epoch'),
   readShard: email('read-shard'),
+  rotateSecrets: email('rotate-secrets'),
   dashboard: email('dashboard'),
   push: email('pubsub-push'),
   scheduler: email('scheduler'),

@@ -17,6 +17,8 @@ const MAX_FIRST_BYTES = 64 * 1024;
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 /** Of a session's lifetime, after which it is renewed: as Kafka's own client does (KIP-368). */
 const RENEW_AT = 0.85;
+/** Of what is left of a session then, as long as one of another user is still asked. */
+const LEFT_SHARE = 0.5;
 /** Node's timers cannot wait longer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const SOFTWARE = { name: 'penstock', version: '0.1.0' };
@@ -90,7 +92,7 @@ async function connectAudibly(
 }
 
 /** The same proof; tells whom it names. */
-function heardAuth(auth: KafkaAuth, hear: (identity: string) => void): KafkaAuth {
+function heardAuth<A extends KafkaAuth>(auth: A, hear: (identity: string) => void): A {
   if (auth.mechanism === 'oauthbearer') {
     const token = async (fresh: boolean) => {
       const given = await auth.token(fresh);
@@ -127,7 +129,7 @@ async function connectOnce(
   const talk = openConversation(socket, broker, clientId, MAX_FIRST_BYTES);
   try {
     await checkVersions(talk, broker);
-    const session = auth && auth.mechanism !== 'mtls' ? await openSession(talk, broker, auth, fresh) : undefined;
+    const session = auth && auth.mechanism !== 'mtls' ? await openSession(talk, broker, auth, { fresh }) : undefined;
     talk.allow(MAX_ANSWER_BYTES);
     return connectionOf(talk, broker, session);
   } catch (error) {
@@ -166,12 +168,22 @@ async function checkVersions(talk: Conversation, broker: string): Promise<void> 
 
 interface Session {
   readonly lifetimeMs: number;
-  /** Authenticates anew over the same connection. */
-  renew(): Promise<Session>;
+  /** Authenticates anew over the same connection; undefined where we are somebody else by now, whom brokers do not take here. */
+  renew(): Promise<Session | undefined>;
 }
 
-async function openSession(talk: Conversation, broker: string, auth: SaslAuth, fresh: boolean): Promise<Session> {
+/** @param proof what `auth` has just given, where it was asked already */
+async function openSession(
+  talk: Conversation,
+  broker: string,
+  auth: SaslAuth,
+  { fresh, proof = auth }: { readonly fresh: boolean; readonly proof?: SaslAuth },
+): Promise<Session> {
   const mechanism = saslMechanism(auth);
+  let principal = '';
+  const heard = heardAuth(proof, (name) => {
+    principal = name;
+  });
   const shake = await talk.ask(apis.saslHandshake, new RequestWriter().shortText(mechanism), SASL_TIMEOUT_MS);
   const code = shake.int16();
   if (code !== kafkaCode.none) {
@@ -179,7 +191,7 @@ async function openSession(talk: Conversation, broker: string, auth: SaslAuth, f
     throw new KafkaAuthError(broker, `it does not take ${mechanism}, but ${offered || 'nothing'}`);
   }
   let lifetimeMs = 0;
-  await authenticate(broker, auth, fresh, async (bytes) => {
+  await authenticate(broker, heard, fresh, async (bytes) => {
     const answer = await talk.ask(apis.saslAuthenticate, new RequestWriter().data(bytes).noTags(), SASL_TIMEOUT_MS);
     const refused = answer.int16();
     const message = answer.nullableText();
@@ -188,21 +200,49 @@ async function openSession(talk: Conversation, broker: string, auth: SaslAuth, f
     lifetimeMs = Number(answer.int64());
     return challenge;
   });
-  return { lifetimeMs, renew: () => openSession(talk, broker, auth, false) };
+  return {
+    lifetimeMs,
+    async renew() {
+      // What was good when the session began may have been rotated since, and a broker closes on who is refused.
+      const next = await askedOnce(auth);
+      if (next.principal !== principal) return undefined;
+      return await openSession(talk, broker, auth, { fresh: false, proof: next.auth });
+    },
+  };
+}
+
+/** As whom we come now, and the same proof without asking again. */
+async function askedOnce(auth: SaslAuth): Promise<{ readonly principal: string; readonly auth: SaslAuth }> {
+  if (auth.mechanism === 'oauthbearer') {
+    const token = await auth.token(true);
+    return { principal: token.principal, auth: { ...auth, token: async () => token } };
+  }
+  const user = await auth.credentials(true);
+  return { principal: user.username, auth: { ...auth, credentials: async () => user } };
 }
 
 function connectionOf(talk: Conversation, broker: string, session: Session | undefined): BrokerConnection {
   const underWay = new Set<Promise<unknown>>();
   let renewing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isRetired = false;
+  const lost = `The session with broker ${broker} could not be renewed`;
+  // Who asks for a connection gets a new one. Who holds this one may use it as long as the session lasts.
+  const retire = (leftMs: number): void => {
+    isRetired = true;
+    const hangUp = (): void => void Promise.allSettled(underWay).then(() => talk.close());
+    timer = setTimeout(hangUp, leftMs);
+    timer.unref();
+  };
   const renewLater = (current: Session): void => {
     if (current.lifetimeMs <= 0) return;
     const renew = (): void => {
       // The broker takes nothing else while it is being convinced: what is under way ends first, what is new waits.
       renewing = Promise.allSettled(underWay)
         .then(() => current.renew())
-        .then(renewLater)
-        .catch((error: unknown) => talk.close(error instanceof Error ? error : new Error(String(error))))
+        .then((next) => (next ? renewLater(next) : retire(current.lifetimeMs * (1 - RENEW_AT) * LEFT_SHARE)))
+        // The next connection asks for the credentials anew, and says so if those are refused as well.
+        .catch((cause: unknown) => talk.close(new BrokerUnreachableError(lost, { cause })))
         .finally(() => {
           renewing = undefined;
         });
@@ -213,7 +253,7 @@ function connectionOf(talk: Conversation, broker: string, session: Session | und
   if (session) renewLater(session);
   return {
     broker,
-    isOpen: talk.isOpen,
+    isOpen: () => !isRetired && talk.isOpen(),
     async ask(api, body, timeoutMs = REQUEST_TIMEOUT_MS) {
       while (renewing) await renewing;
       const answer = talk.ask(api, body, timeoutMs);

@@ -24,6 +24,9 @@ export interface LocalCloud {
   close(): Promise<void>;
 }
 
+/** Whoever logs in by SCRAM proves anew who it is: rotations are followed while somebody watches. */
+const SASL_SESSION_MS = 5_000;
+
 interface Ports {
   readonly spanner: number;
   readonly pubsub: number;
@@ -68,7 +71,9 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
     const identity = keep(await onPort(ports.identity, (port) => openIdentityServer({ port, ...at('identity') })));
     const mintIdToken = identity.mintIdToken;
     const spanner = keep(await onPort(ports.spanner, (port) => openSpannerServer({ port, ...at('spanner') })));
-    const kafka = keep(await onPort(ports.kafka, (port) => openKafkaServer({ port, ...at('kafka') })));
+    const sasl = { mechanisms: ['SCRAM-SHA-256', 'SCRAM-SHA-512'], sessionLifetimeMs: SASL_SESSION_MS } as const;
+    const listeners = { SASL_PLAINTEXT: { sasl } };
+    const kafka = keep(await onPort(ports.kafka, (port) => openKafkaServer({ port, listeners, ...at('kafka') })));
     const pubsub = keep(await onPort(ports.pubsub, (port) => openPubSubServer({ port, mintIdToken, ...at('pubsub') })));
     const schemaRegistry = keep(
       await onPort(ports.schemaRegistry, (port) => openSchemaRegistryServer({ port, ...at('schema-registry') })),
@@ -93,6 +98,7 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
       SPANNER_EMULATOR_HOST: spanner.address,
       PUBSUB_EMULATOR_HOST: pubsub.address,
       KAFKA_BROKERS: kafka.address,
+      KAFKA_SASL_BROKERS: kafka.addresses.SASL_PLAINTEXT ?? '',
       SCHEMA_REGISTRY_URL: schemaRegistry.url,
       SECRET_MANAGER_EMULATOR_HOST: secretManager.address,
       STORAGE_EMULATOR_HOST: storage.url,

@@ -69,6 +69,7 @@ const cases: Readonly<Record<RoledFunction, { readonly outside: string; readonly
     'pubsub-sink': { outside: 'SELECT Name FROM Places', write: ['Orders', { OrderId: 'x' }] },
     'plan-epoch': { outside: 'SELECT CardNumber FROM Orders', write: ['Orders', { OrderId: 'x' }] },
     'read-shard': { outside: 'SELECT CardNumber FROM Orders', write: ['Orders', { OrderId: 'x', Cents: 1 }] },
+    'rotate-secrets': { outside: 'SELECT Cents FROM Orders', write: ['PenstockEpochs', { EpochId: 'x' }] },
     dashboard: { outside: 'SELECT OrderId FROM Orders', write: ['PenstockShards', { EpochId: 'x', ShardId: 0 }] },
   };
 

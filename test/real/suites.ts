@@ -14,6 +14,7 @@ const filesOf = (folder: string): string[] =>
 /** Suites that need what no npm package holds, by the name that `npm run test:real -- NAME` takes. */
 const suites: Readonly<Record<string, readonly string[]>> = {
   kafka: filesOf('kafka'),
+  rotation: filesOf('rotation'),
   producers: filesOf('producers'),
   clients: filesOf('clients'),
   page: ['test/real/dashboard.test.ts', 'test/real/dashboard-login.test.ts'],

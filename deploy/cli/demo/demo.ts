@@ -7,6 +7,7 @@ import { count, openScreen, type Screen } from '../screen.ts';
 import { openStack, type Stack } from '../stack/stack.ts';
 import { type Fed, feedModel } from './feed-model.ts';
 import { type Ingested, ingest } from './ingest.ts';
+import { sinkSecret } from './rotate.ts';
 
 const demoFolder = new URL('../../local/demo/', import.meta.url);
 
@@ -36,12 +37,13 @@ export async function demo(options: DemoOptions): Promise<number> {
     await buildFunctions({ ifStale: true });
     stack = await openStack({
       ...(options.data === undefined ? {} : { dir: options.data }),
+      rotating: sinkSecret,
       declaration: readFileSync(new URL('penstock.yaml', demoFolder), 'utf8'),
       beside: fileURLToPath(demoFolder),
       tables: readFileSync(new URL('tables.sql', demoFolder), 'utf8'),
     });
     screen.line(
-      `Ready in ${seconds(startedAt)} s: Spanner, Kafka, Pub/Sub, an OIDC issuer, a trainer, and five functions.`,
+      `Ready in ${seconds(startedAt)} s: Spanner, Kafka, Pub/Sub, an OIDC issuer, a trainer, and six functions.`,
     );
     screen.line(`The page: ${stack.dashboardUrl}`);
     const outcome = await Promise.race([wholeWay(stack, options.events, screen), interrupted]);
@@ -74,8 +76,10 @@ async function wholeWay(stack: Stack, events: number, screen: Screen): Promise<W
   return { ingested, fed };
 }
 
-function whatFailed({ verdict }: Ingested, fed: Fed): string[] {
+function whatFailed({ verdict, rotations }: Ingested, fed: Fed): string[] {
   const failed: string[] = [];
+  if (rotations.count === 0) failed.push('the sink’s Kafka password was not rotated');
+  if (rotations.failedBatches > 0) failed.push(`${count(rotations.failedBatches)} batches failed while it was`);
   if (verdict.lost > 0) failed.push(`${count(verdict.lost)} events were lost`);
   if (verdict.doubled > 0) failed.push(`${count(verdict.doubled)} events were counted twice`);
   if (verdict.deadLetters > 0) failed.push(`${count(verdict.deadLetters)} events were set aside`);
@@ -91,10 +95,15 @@ function whatFailed({ verdict }: Ingested, fed: Fed): string[] {
 }
 
 /** The object of `--json`; every figure was counted from Spanner, the brokers or the trainer. */
-function summaryObject({ sent, verdict, seconds: ingestSeconds }: Ingested, fed: Fed, total: number): unknown {
+function summaryObject(
+  { sent, verdict, rotations, seconds: ingestSeconds }: Ingested,
+  fed: Fed,
+  total: number,
+): unknown {
   return {
     events: sent,
     ...verdict,
+    rotations,
     epoch: fed.epoch,
     training: fed.training,
     seconds: { ingest: ingestSeconds, feed: fed.seconds, total },
@@ -102,7 +111,7 @@ function summaryObject({ sent, verdict, seconds: ingestSeconds }: Ingested, fed:
 }
 
 function printSummary(screen: Screen, { ingested, fed }: WholeWay, total: number, failures: readonly string[]): void {
-  const { sent, verdict } = ingested;
+  const { sent, verdict, rotations } = ingested;
   const { epoch, training } = fed;
   screen.line();
   screen.line(failures.length === 0 ? `Proven in ${total} s:` : `It did not hold, after ${total} s:`);
@@ -112,6 +121,9 @@ function printSummary(screen: Screen, { ingested, fed }: WholeWay, total: number
   screen.line(`  lost         ${count(verdict.lost)}`);
   screen.line(`  doubled      ${count(verdict.doubled)}, held against counters that a replay would break`);
   screen.line(`  set aside    ${count(verdict.deadLetters)}`);
+  screen.line(
+    `  rotations    ${count(rotations.count)} of the sink’s Kafka password, under load; ${count(rotations.failedBatches)} batches failed`,
+  );
   screen.line(`  epoch        ${epoch.id} at ${epoch.readTimestamp}`);
   screen.line(`               ${count(epoch.rows)} rows in ${count(epoch.batches)} batches of ${epoch.shards} shards`);
   screen.line(`  seen once    ${count(epoch.rowsSeenOnce)} of ${count(epoch.rows)} rows, in every pass`);

@@ -4,6 +4,7 @@ import type { Stack } from '../stack/stack.ts';
 import { readAirports } from './airports.ts';
 import { type Flight, readFlights } from './flights.ts';
 import { consumed, produced, received } from './observe.ts';
+import { countRotations, type Rotations, rotateSinkSecret } from './rotate.ts';
 import { sendAirports, sendFlights } from './send-events.ts';
 import { type Verdict, verify } from './verify.ts';
 
@@ -16,6 +17,7 @@ export interface Ingested {
   /** As the broker and the receipts count them. */
   readonly sent: { readonly kafka: number; readonly pubsub: number };
   readonly verdict: Verdict;
+  readonly rotations: Rotations;
   readonly seconds: number;
 }
 
@@ -42,7 +44,7 @@ interface Counts {
  */
 export async function ingest(stack: Stack, events: number, screen: Screen): Promise<Ingested> {
   const startedAt = performance.now();
-  const brokers = stack.declaration.kafka?.brokers ?? [];
+  const brokers = [stack.cloud.env.KAFKA_BROKERS ?? ''];
   const kept = await produced(brokers, 'flights');
   if (kept > 0) screen.line(`The topic holds ${count(kept)} flights of an earlier run; going on with them.`);
   const total = kept || events;
@@ -53,7 +55,11 @@ export async function ingest(stack: Stack, events: number, screen: Screen): Prom
     airports: new Set(airports.map(({ iata }) => iata)),
   };
   const counts: Counts = { sentFlights: kept, sentAirports: 0, flights: 0, delays: 0, airports: 0 };
-  const sink = stack.startSink();
+  let failedBatches = 0;
+  const onLine = (line: string): void => {
+    if (/"severity":"(WARNING|ERROR)"/.test(line)) failedBatches += 1;
+  };
+  const sink = stack.startSink({ onLine });
   const doneAfterSeconds = new Map<string, number>();
   screen.live(() => frameOf(counts, { flights: total, airports: airports.length, startedAt, doneAfterSeconds }));
 
@@ -62,7 +68,11 @@ export async function ingest(stack: Stack, events: number, screen: Screen): Prom
     throw new Error(`kafka-sink ended with ${code}:\n${sink.lastLines().slice(-5).join('\n')}`);
   });
   await Promise.race([
-    Promise.all([sending, caughtUp(stack, counts, { flights: total, airports: airports.length })]),
+    Promise.all([
+      sending,
+      caughtUp(stack, counts, { flights: total, airports: airports.length }),
+      rotateUnderLoad(stack, counts, total),
+    ]),
     died,
   ]);
   const seconds = (performance.now() - startedAt) / 1000;
@@ -71,6 +81,7 @@ export async function ingest(stack: Stack, events: number, screen: Screen): Prom
   return {
     sent: { kafka: await produced(brokers, 'flights'), pubsub: await received(stack.database, 'airports') },
     verdict,
+    rotations: { count: await countRotations(stack), failedBatches },
     seconds: Number(seconds.toFixed(1)),
   };
 }
@@ -84,7 +95,7 @@ async function send(
     counts,
   }: { total: number; airports: ReturnType<typeof readAirports>; expected: Expected; counts: Counts },
 ): Promise<void> {
-  const brokers = stack.declaration.kafka?.brokers ?? [];
+  const brokers = [stack.cloud.env.KAFKA_BROKERS ?? ''];
   await Promise.all([
     sendFlights(brokers, 'flights', readFlights(total), (sent, chunk) => {
       counts.sentFlights = sent;
@@ -94,6 +105,12 @@ async function send(
       counts.sentAirports = sent;
     }),
   ]);
+}
+
+/** When the sink has begun with what comes. */
+async function rotateUnderLoad(stack: Stack, counts: Counts, total: number): Promise<void> {
+  while (counts.flights === 0 && counts.sentFlights < total) await delay(POLL_MS);
+  await rotateSinkSecret(stack);
 }
 
 async function remember(total: number, expected: Expected): Promise<void> {

@@ -18,11 +18,14 @@ import { besideOf } from '../read-config.ts';
 import { createTopic } from './create-topic.ts';
 import { identities } from './identities.ts';
 import { openLocalDatabase } from './open-local-database.ts';
+import { makeRotatingSecrets, withScram } from './rotating-secrets.ts';
 import { type RunningTrainer, runTrainer } from './run-trainer.ts';
 import { subscribe } from './subscribe.ts';
 
 /** Pub/Sub topic that plan-epoch publishes shard jobs to. */
 const SHARD_TOPIC = 'penstock-shards';
+/** How often rotations are seen to. */
+const ROTATION_TICK = 'every 60s';
 const PARTITIONS = 4;
 /** A record this large still gets through to the sink, which sets it aside. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -36,6 +39,10 @@ export interface Stack {
   readonly database: Database;
   readonly trainer: RunningTrainer;
   readonly dashboardUrl: string;
+  /** Present with `rotating`. */
+  readonly rotateSecrets: Door | undefined;
+  /** The declaration as it runs here, for commands. */
+  readonly configPath: string;
   /** Environment of each process, to start more of them. */
   readonly environments: Readonly<Record<FunctionName, Readonly<Record<string, string>>>>;
   /** Starts one more worker of kafka-sink. */
@@ -44,7 +51,7 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-type FunctionName = 'kafka-sink' | 'pubsub-sink' | 'plan-epoch' | 'read-shard' | 'dashboard';
+type FunctionName = RoledFunction;
 
 /** How a stack is put together. */
 export interface StackOptions {
@@ -56,6 +63,8 @@ export interface StackOptions {
   readonly beside?: string;
   /** Data tables, as CREATE statements. */
   readonly tables: string;
+  /** The secret by which sinks log in, and which rotates; without it, brokers ask nobody who they are. */
+  readonly rotating?: string;
   /** Bundles; `dist` of the project unless given. */
   readonly dist?: string;
   readonly port?: number;
@@ -84,11 +93,15 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       callers: [identities.readShard, identities.dashboard, identities.laptop],
     });
     closers.push(() => trainer.stop());
+    const { rotating, beside } = options;
+    const text = rotating === undefined ? options.declaration : withScram(options.declaration, rotating, beside);
+    const configPath = join(dir, 'penstock.yaml');
+    writeFileSync(configPath, text);
     const { declaration } = readDeclaration({
       file: 'penstock.yaml',
-      text: options.declaration,
+      text,
       env: { ...cloud.env, TRAINER_URL: trainer.url },
-      sections: ['spanner', 'kafka', 'registry', 'pipelines', 'feeds'],
+      sections: ['spanner', 'kafka', 'registry', 'pipelines', 'feeds', 'secrets'],
       ...(options.beside === undefined ? {} : besideOf(options.beside)),
     });
     const declarationPath = join(dir, 'declaration.json');
@@ -97,6 +110,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     closers.push(() => database.close().then(() => undefined));
     // From here on each function may do what this declaration needs of it, as in production.
     await migrateAccess(declaration);
+    if (rotating !== undefined) await makeRotatingSecrets(cloud, declaration);
     const environments = await functionEnvironments(cloud, declarationPath);
     const functions: RunningFunction[] = [];
     closers.push(async () => {
@@ -108,13 +122,14 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       functions.push(running);
       return running;
     };
-    const [pubsubSink, planEpoch, readShard, dashboard] = await all([
+    const [pubsubSink, planEpoch, readShard, dashboard, rotateSecrets] = await all([
       start('pubsub-sink'),
       start('plan-epoch'),
       start('read-shard'),
       start('dashboard', options.port),
+      rotating === undefined ? Promise.resolve(undefined) : start('rotate-secrets'),
     ]);
-    await connect(cloud, declaration, { pubsubSink, planEpoch, readShard });
+    await connect(cloud, declaration, { pubsubSink, planEpoch, readShard, rotateSecrets });
     return {
       cloud,
       declaration,
@@ -122,6 +137,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
       database,
       trainer,
       dashboardUrl: dashboard.url,
+      rotateSecrets,
+      configPath,
       environments,
       startSink(overrides = {}) {
         const sink = runWorker({ ...functionOptions(options, 'kafka-sink', environments['kafka-sink']), ...overrides });
@@ -180,6 +197,10 @@ async function functionEnvironments(cloud: LocalCloud, declarationPath: string):
     'pubsub-sink': await environment('pubsub-sink', identities.pubsubSink, [identities.push]),
     'plan-epoch': await environment('plan-epoch', identities.planEpoch, [identities.scheduler]),
     'read-shard': await environment('read-shard', identities.readShard, [identities.push]),
+    'rotate-secrets': await environment('rotate-secrets', identities.rotateSecrets, [
+      identities.scheduler,
+      identities.push,
+    ]),
     dashboard: { ...(await environment('dashboard', identities.dashboard, [])), PENSTOCK_DASHBOARD_ACCESS: 'open' },
   };
 }
@@ -190,13 +211,18 @@ type Door = Pick<RunningFunction, 'url' | 'audience'>;
 async function connect(
   cloud: LocalCloud,
   declaration: Declaration,
-  urls: { readonly pubsubSink: Door; readonly planEpoch: Door; readonly readShard: Door },
+  urls: {
+    readonly pubsubSink: Door;
+    readonly planEpoch: Door;
+    readonly readShard: Door;
+    readonly rotateSecrets: Door | undefined;
+  },
 ): Promise<void> {
   for (const { source } of Object.values(declaration.pipelines)) {
     if (source.kind === 'kafka') {
       for (const name of source.topics) {
         const topic = { name, partitions: PARTITIONS, maxMessageBytes: MAX_MESSAGE_BYTES };
-        await createTopic(declaration.kafka?.brokers ?? [], topic);
+        await createTopic([cloud.env.KAFKA_BROKERS ?? ''], topic);
       }
     } else {
       await subscribe({
@@ -208,6 +234,14 @@ async function connect(
     }
   }
   await subscribe({ topic: SHARD_TOPIC, subscription: SHARD_TOPIC, push: urls.readShard, caller: identities.push });
+  if (urls.rotateSecrets) {
+    await cloud.scheduler.create({
+      name: 'rotate-secrets',
+      schedule: ROTATION_TICK,
+      http: { url: urls.rotateSecrets.url, method: 'POST' },
+      oidc: { serviceAccount: identities.scheduler, audience: urls.rotateSecrets.audience },
+    });
+  }
   for (const { name, schedule } of Object.values(declaration.feeds)) {
     if (schedule === undefined) continue;
     await cloud.scheduler.create({

@@ -3,7 +3,14 @@ import { deletedVersionsColumns, deletedVersionsTable } from '../events/resolve/
 import type { TableUse } from './table-grants.ts';
 
 /** The functions that have a database role of their own. */
-export const roledFunctions = ['kafka-sink', 'pubsub-sink', 'plan-epoch', 'read-shard', 'dashboard'] as const;
+export const roledFunctions = [
+  'kafka-sink',
+  'pubsub-sink',
+  'plan-epoch',
+  'read-shard',
+  'rotate-secrets',
+  'dashboard',
+] as const;
 
 export type RoledFunction = (typeof roledFunctions)[number];
 
@@ -32,6 +39,13 @@ const shards = 'PenstockShards';
 const shardKey = ['EpochId', 'ShardId'];
 const shardPlan = [...shardKey, 'State', 'KeyRange', 'Fence', 'RowCount', 'BatchCount', 'UpdatedAt'];
 const shardLease = ['LeaseOwner', 'LeaseExpiresAt', 'Position', 'StartedAt'];
+
+const rotations = 'PenstockRotations';
+const rotationColumns = [
+  ...['Secret', 'RotationId', 'Kind', 'Step', 'UnderWay', 'BaseVersion', 'FromVersion', 'ToVersion', 'Fence'],
+  ...['LeaseOwner', 'LeaseExpiresAt', 'RequestedBy', 'Reason', 'StartedAt', 'UpdatedAt'],
+  ...['FinishedAt', 'RetireAt', 'DestroyAt'],
+];
 
 /** Letters of the same id are replaced: deleted, and written anew. */
 const deadLetters: TableUse = { table: 'PenstockDeadLetters', insert: deadLetterColumns, delete: true };
@@ -74,7 +88,9 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
       update: [...shardPlan, ...shardLease, 'FinishedAt', 'Error'],
     },
   ],
+  'rotate-secrets': [{ table: rotations, select: rotationColumns, insert: rotationColumns, update: rotationColumns }],
   dashboard: [
+    { table: rotations, select: rotationColumns },
     {
       table: checkpoints,
       select: [...checkpointKey, 'NextOffset', 'Owner', 'HighWatermark', 'LastEventAt', 'UpdatedAt'],

@@ -103,6 +103,13 @@ function iamBindings(
         why: 'reads this secret',
       }),
     ),
+    ...rotatedBy(declaration, name).map((secret) =>
+      bind({
+        role: 'roles/secretmanager.admin',
+        resource: `//secretmanager.googleapis.com/projects/${project}/secrets/${secret}`,
+        why: 'adds versions to this secret, moves its aliases, disables and destroys',
+      }),
+    ),
     ...(name === 'kafka-sink' && declaration.kafka?.auth?.mechanism === 'oauthbearer'
       ? [
           bind({
@@ -124,7 +131,22 @@ function iamBindings(
   ];
 }
 
-function secretsOf({ kafka, registry }: Declaration, name: RoledFunction, pipelines: readonly Pipeline[]): string[] {
+function rotatedBy({ secrets }: Declaration, name: RoledFunction): string[] {
+  return name === 'rotate-secrets' ? Object.keys(secrets) : [];
+}
+
+/** What rotations need beside the secrets themselves: administrators, and keys of hooks. */
+function rotationSecrets({ secrets, kafka }: Declaration): string[] {
+  const needed = Object.values(secrets).flatMap(({ strategy }) => {
+    if (strategy.kind === 'kafka-scram') return [strategy.admin, kafka?.caSecret];
+    return strategy.kind === 'http-hook' ? [strategy.key] : [];
+  });
+  return [...new Set(needed.filter((secret) => secret !== undefined))];
+}
+
+function secretsOf(declaration: Declaration, name: RoledFunction, pipelines: readonly Pipeline[]): string[] {
+  const { kafka, registry } = declaration;
+  if (name === 'rotate-secrets') return rotationSecrets(declaration);
   const auth = registry?.auth;
   const ofRegistry = auth && auth.kind !== 'google' && pipelines.some(usesRegistry) ? [auth.secret] : [];
   if (name !== 'kafka-sink' || !kafka) return ofRegistry;

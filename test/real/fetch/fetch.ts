@@ -12,6 +12,7 @@ import { pythonWith } from './python-packages.ts';
 /** Fetches what one suite of `npm run test:real` needs. */
 const needs: Readonly<Record<string, () => void>> = {
   kafka: () => void mavenJars(kafkaArtifacts),
+  rotation: () => void mavenJars(kafkaArtifacts),
   clients: () => {
     mavenJars(javaClientArtifacts);
     pythonWith(pythonPackages);

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
+import { credentials } from '@grpc/grpc-js';
+import { parseDocument } from 'yaml';
+import { openScramCredentials } from '../../../shared/adapters/kafka/wire/scram-credentials.ts';
+import type { Declaration, RotatedSecret } from '../../../shared/model/config/declaration.ts';
+import type { LocalCloud } from '../../local/cloud.ts';
+import { localProject } from '../../local/project.ts';
+
+const PASSWORD_BYTES = 24;
+const parent = `projects/${localProject}`;
+
+/**
+ * The same declaration, whose sinks log in by SCRAM where the laptop's broker asks who they are.
+ *
+ * @param secret holds user and password
+ * @param beside folder that relative paths are meant from
+ */
+export function withScram(text: string, secret: string, beside: string | undefined): string {
+  const document = parseDocument(text);
+  document.setIn(['kafka', 'brokers'], `\${KAFKA_SASL_BROKERS}`);
+  document.setIn(['kafka', 'auth'], document.createNode({ mechanism: 'scram-sha-512', secret }, { flow: true }));
+  const policies = document.getIn(['access', 'policies']);
+  if (beside !== undefined && typeof policies === 'string') {
+    document.setIn(['access', 'policies'], resolve(beside, policies));
+  }
+  return String(document);
+}
+
+/** Makes what whoever sets Penstock up makes: each secret's first version, and the user that it names. */
+export async function makeRotatingSecrets(cloud: LocalCloud, { secrets }: Declaration): Promise<void> {
+  const [servicePath = '', port] = (cloud.env.SECRET_MANAGER_EMULATOR_HOST ?? '').split(':');
+  const sslCreds = credentials.createInsecure();
+  const client = new SecretManagerServiceClient({ servicePath, port: Number(port), sslCreds, projectId: localProject });
+  try {
+    const [known] = await client.listSecrets({ parent });
+    for (const secret of Object.values(secrets)) {
+      const name = `${parent}/secrets/${secret.name}`;
+      if (known.some((found) => found.name === name)) continue;
+      const value = await firstValue(cloud, secret);
+      await client.createSecret({ parent, secretId: secret.name, secret: { replication: { automatic: {} } } });
+      await client.addSecretVersion({ parent: name, payload: { data: Buffer.from(JSON.stringify(value)) } });
+      const named = { name, versionAliases: { current: 1 } };
+      await client.updateSecret({ secret: named, updateMask: { paths: ['version_aliases'] } });
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+async function firstValue(cloud: LocalCloud, { strategy }: RotatedSecret): Promise<unknown> {
+  const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+  if (strategy.kind !== 'kafka-scram') return { id: 'first', key: randomBytes(32).toString('base64'), password };
+  const [username] = strategy.users;
+  // The listener that asks nobody who he is lets an administrator in.
+  const brokers = [cloud.env.KAFKA_BROKERS ?? ''];
+  const scram = openScramCredentials({ brokers, tls: undefined, auth: undefined }, 'penstock');
+  try {
+    await scram.put(strategy.mechanism, { username, password });
+  } finally {
+    scram.close();
+  }
+  return { username, password };
+}

@@ -46,6 +46,14 @@ const rotationColumns = [
   ...['LeaseOwner', 'LeaseExpiresAt', 'RequestedBy', 'Reason', 'StartedAt', 'UpdatedAt'],
   ...['FinishedAt', 'RetireAt', 'DestroyAt'],
 ];
+const approvals = 'PenstockApprovals';
+const approvalDecision = ['ApprovalId', 'State', 'DecidedBy', 'DecidedAt', 'Reason'];
+const approvalRun = ['ApprovalId', 'State', 'StartedAt', 'FinishedAt', 'Error'];
+const approvalColumns = [
+  ...approvalDecision,
+  ...['Action', 'Resource', 'Content', 'Digest', 'RequestedBy', 'RequestedAt', 'ExpiresAt'],
+  ...['StartedAt', 'FinishedAt', 'Error'],
+];
 
 /** Letters of the same id are replaced: deleted, and written anew. */
 const deadLetters: TableUse = { table: 'PenstockDeadLetters', insert: deadLetterColumns, delete: true };
@@ -78,6 +86,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
     { table: checkpoints, select: [...checkpointKey, 'TopicId', 'NextOffset'] },
     { table: epochs, select: ['EpochId', 'State', 'Manifest'], insert: epochPlan, update: ['EpochId', 'State'] },
     { table: shards, select: [...shardKey, 'State'], insert: shardPlan },
+    { table: approvals, select: approvalColumns, insert: approvalColumns, update: approvalRun },
   ],
   'read-shard': [
     { table: epochs, select: ['EpochId', 'State', 'Manifest'], update: ['EpochId', 'State', ...epochEnd] },
@@ -109,6 +118,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
       table: shards,
       select: [...shardKey, 'State', 'RowCount', 'BatchCount', 'LeaseExpiresAt', 'UpdatedAt', 'Error'],
     },
+    { table: approvals, select: approvalColumns, update: approvalDecision },
   ],
 };
 

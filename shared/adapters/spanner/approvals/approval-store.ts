@@ -76,7 +76,7 @@ export function openApprovalStore(database: Database): ApprovalStore {
         const approval = await readOne(transaction, id);
         if (!approval) throw unknownApproval(id);
         const changed = next(approval);
-        transaction.update(TABLE, rowOf(changed));
+        transaction.update(TABLE, changedCells(approval, changed));
         return changed;
       }),
   };
@@ -96,6 +96,13 @@ const SELECT = `SELECT ${COLUMNS.join(', ')} FROM ${TABLE}`;
 async function readOne(transaction: Transaction, id: string): Promise<Approval | undefined> {
   const [rows] = await transaction.run({ sql: `${SELECT} WHERE ApprovalId = @id`, params: { id }, json: true });
   return rows.map(approvalOf)[0];
+}
+
+/** The key and what differs: who decides needs no leave to write what was asked for. */
+function changedCells(before: Approval, after: Approval): Record<string, unknown> {
+  const held = rowOf(before);
+  const changed = Object.entries(rowOf(after)).filter(([name, value]) => name === 'ApprovalId' || held[name] !== value);
+  return Object.fromEntries(changed);
 }
 
 function rowOf(approval: Approval): Record<string, unknown> {

@@ -3,6 +3,7 @@ import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { type Authority, openAuthority } from '../../shared/connect/authority.ts';
 import { doGuarded, type GuardedAct } from '../../shared/connect/second-person.ts';
+import { sensitiveColumns } from '../../shared/model/access/access-entities.ts';
 import type { Resource } from '../../shared/model/access/access-request.ts';
 import type { Asker } from '../../shared/model/access/asker.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
@@ -57,23 +58,41 @@ export async function doOwn<T>(
 }
 
 /** @throws {DeniedError} unless policies let whoever runs the command see this feed, or all feeds when it is not declared any more */
-export async function requireFeedView(declaration: Declaration, feed: string): Promise<void> {
+export async function requireFeedView(declaration: Declaration, feed: string): Promise<OwnAuthority | undefined> {
   const own = await openOwnAuthority(declaration);
   own?.require(own.asker, 'view', Object.hasOwn(declaration.feeds, feed) ? { type: 'Feed', name: feed } : EVERYTHING);
+  return own;
 }
 
 /**
  * @param pipeline the one that is looked at; undefined for all of them
  * @throws {DeniedError} unless policies let whoever runs the command see them
  */
-export async function requirePipelineView(declaration: Declaration, pipeline: string | undefined): Promise<void> {
+export async function requirePipelineView(
+  declaration: Declaration,
+  pipeline: string | undefined,
+): Promise<OwnAuthority | undefined> {
   const own = await openOwnAuthority(declaration);
-  if (!own) return;
+  if (!own) return undefined;
   const names = pipeline === undefined ? Object.keys(declaration.pipelines) : [pipeline];
   const resources = names.map((name): Resource => {
     return Object.hasOwn(declaration.pipelines, name) ? { type: 'Pipeline', name } : EVERYTHING;
   });
   for (const resource of resources) own.require(own.asker, 'view', resource);
+  return own;
+}
+
+/** Whether policies let whoever runs the command see every sensitive column of these tables. */
+export function mayReadSensitive(
+  declaration: Declaration,
+  own: OwnAuthority | undefined,
+  tables: Iterable<string>,
+): boolean {
+  const columns = [...new Set(tables)].flatMap((table) =>
+    sensitiveColumns(declaration, table).map((column): Resource => ({ type: 'Column', name: `${table}.${column}` })),
+  );
+  if (!own) return columns.length === 0;
+  return columns.every((column) => own.decide(own.asker, 'readColumns', column).allowed);
 }
 
 /** What belongs to nothing that is declared is seen by those who see the page. */

@@ -4,11 +4,20 @@ import {
   type DeadLetterSummary,
   listDeadLetters as list,
   readDeadLetter,
+  type StoredDeadLetter,
 } from '../../../shared/adapters/spanner/ingest/dead-letter-store.ts';
 import { ConfigError, PenstockError } from '../../../shared/base/errors.ts';
+import {
+  masked,
+  maskReason,
+  maskValue,
+  type RecordMask,
+  recordMask,
+} from '../../../shared/model/access/mask-record.ts';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { parseMs } from '../../../shared/model/config/units.ts';
 import type { Output } from '../output.ts';
-import { requirePipelineView } from '../own-authority.ts';
+import { mayReadSensitive, type OwnAuthority, requirePipelineView } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 
 const PAGE_LETTERS = 1_000;
@@ -37,13 +46,16 @@ export async function listDeadLetters(
     sinceMs: sinceMs(options.since),
     isOpen: options.open ?? false,
   };
-  await withChannel(options, async (channel) => {
+  await withChannel(options, async (channel, maskOf) => {
     let after: DeadLetterSummary | undefined;
     for (let left = options.limit; left > 0; ) {
       const limit = Math.min(left, PAGE_LETTERS);
       const page = await list(channel, filter, { order: 'newest', limit, after });
       if (page.length === 0 && !after && !output.json) output.result([], 'Nothing has been set aside.');
-      for (const letter of page) output.result(letter, lineOf(letter));
+      for (const letter of page) {
+        const shown = maskOf(letter.pipeline) ? { ...letter, reason: maskReason(letter.reason) } : letter;
+        output.result(shown, lineOf(shown));
+      }
       if (page.length < limit) return;
       left -= page.length;
       after = page.at(-1);
@@ -56,9 +68,11 @@ export async function showDeadLetter(
   options: { readonly config: string; readonly pipeline: string; readonly id: string },
   output: Output,
 ): Promise<void> {
-  await withChannel(options, async (channel) => {
+  await withChannel(options, async (channel, maskOf) => {
     const letter = await readDeadLetter(channel, options.pipeline, options.id);
     if (!letter) throw unknownLetter(options);
+    const mask = maskOf(options.pipeline);
+    if (mask) return showMasked(letter, mask, output);
     const { record, isWhole, ...summary } = letter;
     const preview = (bytes: Buffer | null): string =>
       bytes === null ? '(none)' : JSON.stringify(bytes.subarray(0, PREVIEW_BYTES).toString('utf8'));
@@ -80,19 +94,52 @@ export async function showDeadLetter(
   });
 }
 
+/** What of a letter those may see who may not read its sensitive columns. */
+function showMasked(letter: StoredDeadLetter, mask: RecordMask, output: Output): void {
+  const { record, isWhole, ...summary } = letter;
+  const shown = { ...summary, reason: maskReason(summary.reason) };
+  const key = record.key === null ? null : mask.key ? record.key.toString('utf8') : masked;
+  const value = record.value === null ? null : maskValue(record.value, mask);
+  const headers = record.headers.map((header) => ({
+    name: header.name,
+    value: mask.headers.has(header.name) ? header.value.toString('utf8') : masked,
+  }));
+  const text = [
+    lineOf(shown),
+    `  key      ${JSON.stringify(key)}`,
+    `  value    ${value === null ? '(none)' : value}`,
+    ...headers.map(({ name, value: held }) => `  header   ${JSON.stringify(name)}: ${JSON.stringify(held)}`),
+    '  What belongs to no plain column is masked: a policy has to grant readColumns of the sensitive ones.',
+  ];
+  output.result({ ...shown, isMasked: true, shown: { key, value, headers }, isWhole }, text.join('\n'));
+}
+
 /** Opens the declaration's database for one command. */
 async function withChannel(
   { config, pipeline }: { readonly config: string; readonly pipeline?: string },
-  use: (channel: SpannerChannel) => Promise<void>,
+  use: (channel: SpannerChannel, maskOf: (pipeline: string) => RecordMask | undefined) => Promise<void>,
 ): Promise<void> {
   const { declaration } = await readConfig(config, ['spanner']);
-  await requirePipelineView(declaration, pipeline);
+  const own = await requirePipelineView(declaration, pipeline);
+  const masks = new Map<string, RecordMask | undefined>();
+  const maskOf = (name: string): RecordMask | undefined => {
+    if (!masks.has(name)) masks.set(name, ownMask(declaration, own, name));
+    return masks.get(name);
+  };
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
   try {
-    await use(channel);
+    await use(channel, maskOf);
   } finally {
     channel.close();
   }
+}
+
+function ownMask(declaration: Declaration, own: OwnAuthority | undefined, name: string): RecordMask | undefined {
+  const mask = recordMask(declaration, name);
+  const pipeline = Object.hasOwn(declaration.pipelines, name) ? declaration.pipelines[name] : undefined;
+  if (!mask || !pipeline) return mask;
+  const tables = pipeline.targets.map(({ table }) => table);
+  return mayReadSensitive(declaration, own, tables) ? undefined : mask;
 }
 
 /**

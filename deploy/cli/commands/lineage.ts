@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
+import { isSensitive } from '../../../shared/model/access/access-entities.ts';
+import { masked } from '../../../shared/model/access/mask-record.ts';
 import { canonicalJson, type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
 import { epochProgress, type ShardProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
-import { requireFeedView } from '../own-authority.ts';
+import { mayReadSensitive, requireFeedView } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { unknownEpoch } from './epoch.ts';
 
@@ -23,14 +25,18 @@ export async function lineage(options: LineageOptions, output: Output): Promise<
   const open = openDatabase(declaration.spanner.database);
   try {
     const stored = await openEpochStore(open.database).find(options.epoch);
-    if (stored) await requireFeedView(declaration, stored.manifest.plan.feed);
+    const own = stored && (await requireFeedView(declaration, stored.manifest.plan.feed));
     const progress = await epochProgress(open.database, options.epoch);
     if (!stored || !progress) throw unknownEpoch(options.epoch);
     refuseUnknownBatch(
       options,
       progress.shards.filter(({ of }) => of === options.shard),
     );
-    const account = accountOf(stored.manifest, options);
+    const { plan } = stored.manifest;
+    const tellsKeys = plan.key.some(({ name }) => isSensitive(declaration, plan.table, name));
+    const hidesKeys = tellsKeys && !mayReadSensitive(declaration, own, [plan.table]);
+    const found = accountOf(stored.manifest, options);
+    const account = hidesKeys ? { ...found, keyRange: masked } : found;
     output.result(account, describe(account, stored.manifest));
   } finally {
     await open.close();
@@ -73,12 +79,20 @@ function accountOf({ plan, ...manifest }: Manifest, { epoch, shard, sequence }: 
   };
 }
 
-function describe(account: ReturnType<typeof accountOf>, { checkpoints }: Manifest): string {
+type Account = ReturnType<typeof accountOf>;
+
+function describe(
+  account: Omit<Account, 'keyRange'> & { readonly keyRange: Account['keyRange'] | typeof masked },
+  { checkpoints }: Manifest,
+): string {
+  const { keyRange } = account;
   const key = (value: unknown): string => (value === undefined ? 'the end' : JSON.stringify(value));
   return [
     `Batch ${account.sequence} of shard ${account.shard} of ${account.epoch}`,
     `  table          ${account.table} at ${account.readTimestamp}`,
-    `  keys           from ${account.keyRange?.from === undefined ? 'the start' : key(account.keyRange.from)} to ${key(account.keyRange?.to)}`,
+    keyRange === masked
+      ? `  keys           ${masked}`
+      : `  keys           from ${keyRange?.from === undefined ? 'the start' : key(keyRange.from)} to ${key(keyRange?.to)}`,
     ...(account.sql === undefined ? [] : [`  sql            ${account.sql.replace(/\s+/g, ' ').trim()}`]),
     ...(account.where === undefined ? [] : [`  where          ${account.where}`]),
     ...(account.join ?? []).map(({ name, table, on }) => {

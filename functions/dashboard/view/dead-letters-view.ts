@@ -1,4 +1,5 @@
 import type { DeadLetterHead, DeadLetterRow } from '../../../shared/adapters/spanner/overview-store.ts';
+import { masked, maskReason, type RecordMask } from '../../../shared/model/access/mask-record.ts';
 import type { DeadLetterView } from './view-model.ts';
 import { showHidden } from './words.ts';
 
@@ -14,16 +15,22 @@ export function newestDeadLetters(letters: readonly DeadLetterRow[], limit: numb
 }
 
 /** One letter as a person reads it, with the first bytes of what it holds. */
-export function viewDeadLetter(letter: DeadLetterRow, head: DeadLetterHead | undefined): DeadLetterView {
+export function viewDeadLetter(
+  letter: DeadLetterRow,
+  head: DeadLetterHead | undefined,
+  mask: RecordMask | undefined,
+): DeadLetterView {
+  const reason = mask ? maskReason(letter.reason) : letter.reason;
   return {
     pipeline: letter.pipeline,
     id: letter.id,
     source: letter.source,
     coordinates: showHidden(coordinatesOf(letter)),
     class: letter.class,
-    reason: cut(showHidden(letter.reason), REASON_CHARACTERS),
-    preview: head?.value === undefined ? null : previewBytes(head.value),
-    key: head?.key === undefined ? null : previewBytes(head.key),
+    reason: cut(showHidden(reason), REASON_CHARACTERS),
+    // The first bytes of a value are seldom whole JSON, of which fields could be told.
+    preview: head?.value === undefined ? null : mask ? masked : previewBytes(head.value),
+    key: head?.key === undefined ? null : mask && !mask.key ? masked : previewBytes(head.key),
     valueBytes: letter.valueBytes,
     recordedAtMs: letter.recordedAtMs,
   };

@@ -1,3 +1,4 @@
+import { recordMask } from '../../../shared/model/access/mask-record.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { Sources } from '../sources/sources.ts';
 import { viewApproval } from './approval-view.ts';
@@ -61,7 +62,7 @@ function viewPipelines({ declaration, pipelines, lagHistory, asOfMs }: Sources):
     .sort((a, b) => worstFirst[a.health] - worstFirst[b.health] || (b.lagMs ?? 0) - (a.lagMs ?? 0));
 }
 
-function viewDeadLetters({ pipelines, deadLetterHeads }: Sources): DeadLetters {
+function viewDeadLetters({ declaration, pipelines, deadLetterHeads }: Sources): DeadLetters {
   const all = [...pipelines.values()].flatMap(({ deadLetters }) => deadLetters);
   const newest = newestDeadLetters(all, maxListedDeadLetters);
   return {
@@ -71,6 +72,7 @@ function viewDeadLetters({ pipelines, deadLetterHeads }: Sources): DeadLetters {
       viewDeadLetter(
         letter,
         deadLetterHeads.find(({ pipeline, id }) => pipeline === letter.pipeline && id === letter.id),
+        recordMask(declaration, letter.pipeline),
       ),
     ),
   };

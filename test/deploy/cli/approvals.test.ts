@@ -17,12 +17,16 @@ mkdirSync(join(dir, 'policies'));
 writeFileSync(
   join(dir, 'policies/two.cedar'),
   `permit (principal in Group::"operators", action, resource);
+permit (principal == Person::"viewer@example.com", action == Action::"view", resource);
 @id("second-person") forbid (principal, action == Action::"redrive", resource) when { context.all } unless { context.approved };`,
 );
 writeFileSync(
   config,
   `${lettersDeclaration}
-access: { policies: ./policies, groups: { operators: [ada@example.com, bob@example.com] } }`,
+access:
+  policies: ./policies
+  groups: { operators: [ada@example.com, bob@example.com] }
+  sensitive: { Orders: [Note] }`,
 );
 
 async function penstock(address: string, who: string, ...args: string[]) {
@@ -66,4 +70,31 @@ test('penstock dead-letters redrive of all letters waits for a second person’s
   const [ran] = (await as('bob', 'approvals', 'show', id)).results;
   assert.deepEqual([ran?.state, ran?.error], ['done', null]);
   assert.equal((await as('bob', 'approvals', 'deny', id)).status, 1);
+});
+
+test('penstock dead-letters masks what may be sensitive for those who may not read it, and for nobody else', async () => {
+  await using letters = await openLetters();
+  const reason = 'Column Version: "Lovelace" is no INT64';
+  await letters.setAside({
+    ...order('k7', '{"version": "Lovelace", "note": "Lovelace", "nots": "Lovelace"}', 1),
+    reason,
+  });
+  const viewer = (...args: string[]) => penstock(letters.address, 'viewer', 'dead-letters', ...args);
+  for (const run of [await viewer('list'), await viewer('show', 'orders', 'orders/2/1')]) {
+    assert.equal(run.status, 0, run.error);
+    const [letter] = run.results;
+    assert.equal(letter?.reason, 'Column Version: (masked)');
+    assert.doesNotMatch(JSON.stringify({ ...letter, shown: null }) + run.error, /Lovelace/);
+  }
+  const [shown] = (await viewer('show', 'orders', 'orders/2/1')).results;
+  // The version's own field is plain, and the viewer may see what made it poison.
+  const headers = [
+    { name: 'trace', value: '(masked)' },
+    { name: 'raw', value: '(masked)' },
+  ];
+  assert.deepEqual(shown?.shown, { key: 'k7', value: '{"version":"Lovelace","(masked)":2}', headers });
+  const [whole] = (await penstock(letters.address, 'ada', 'dead-letters', 'show', 'orders', 'orders/2/1')).results;
+  assert.equal(whole?.reason, reason);
+  assert.match(Buffer.from(String(whole?.value), 'base64').toString(), /"nots": "Lovelace"/);
+  assert.equal((await penstock(letters.address, 'eve', 'dead-letters', 'list')).status, 1);
 });

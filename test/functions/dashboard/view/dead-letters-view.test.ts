@@ -30,9 +30,26 @@ test('previewBytes() is bounded and visible whatever the bytes', () => {
 
 test('viewDeadLetter() names Kafka records by coordinates and Pub/Sub events by id', () => {
   const event = { topic: undefined, partition: undefined, offset: undefined, eventId: '4711' };
-  assert.equal(viewDeadLetter(deadLetter('a', 0), undefined).coordinates, 'flights / 0 / 17');
-  assert.equal(viewDeadLetter(deadLetter('a', 0, event), undefined).coordinates, 'event 4711');
-  assert.equal(viewDeadLetter(deadLetter('a', 0, { reason: 'x'.repeat(4_096) }), undefined).reason.length, 300);
+  assert.equal(viewDeadLetter(deadLetter('a', 0), undefined, undefined).coordinates, 'flights / 0 / 17');
+  assert.equal(viewDeadLetter(deadLetter('a', 0, event), undefined, undefined).coordinates, 'event 4711');
+  assert.equal(
+    viewDeadLetter(deadLetter('a', 0, { reason: 'x'.repeat(4_096) }), undefined, undefined).reason.length,
+    300,
+  );
+});
+
+test('viewDeadLetter() shows nothing of a record whose pipeline writes sensitive columns', () => {
+  const letter = deadLetter('a', 0, { reason: 'Column Age: "Ada Lovelace" is no INT64' });
+  const head = {
+    pipeline: letter.pipeline,
+    id: letter.id,
+    key: Buffer.from('7'),
+    value: Buffer.from('{"age":"Ada Lovelace"}'),
+  };
+  const hidden = viewDeadLetter(letter, head, { key: false, fields: new Set(['age']), headers: new Set() });
+  assert.deepEqual([hidden.reason, hidden.preview, hidden.key], ['Column Age: (masked)', '(masked)', '(masked)']);
+  assert.doesNotMatch(JSON.stringify(hidden), /Lovelace/);
+  assert.equal(viewDeadLetter(letter, head, { key: true, fields: new Set(), headers: new Set() }).key, '7');
 });
 
 test('newestDeadLetters() is in order of time, then of id, at most as many as asked for', () => {

@@ -86,10 +86,12 @@ function mapAll(plan: Plan, records: readonly RawRecord[]): MappedRecord[] {
   if (!target?.straight) return records.map((record) => mapSafely(plan, record));
   const { straight } = target;
   const writer = new WireWriter(ARENA_BYTES_A_RECORD * records.length);
-  return records.map((record) => {
+  const mapped: MappedRecord[] = [];
+  for (const record of records) {
     const change = straight(record, writer);
-    return change ? { record, change, target } : mapSafely(plan, record);
-  });
+    mapped.push(change ? { record, change, target } : mapSafely(plan, record));
+  }
+  return mapped;
 }
 
 function mapSafely(plan: Plan, record: RawRecord): MappedRecord {

@@ -66,9 +66,14 @@ export class WireWriter implements RowArena {
 
   /** Closes a row. */
   endRow(from: number): EncodedRow {
+    return { arena: this, from: this.closeRow(from), to: this.at };
+  }
+
+  /** As `endRow`, without an object; @returns where the row begins; it ends at `at` */
+  closeRow(from: number): number {
     const kept = this.rowLengthBytes;
     this.rowLengthBytes = this.closeLength(from, kept);
-    return { arena: this, from: from - 1 - kept, to: this.at };
+    return from - 1 - kept;
   }
 
   /** Takes back everything from a row's beginning on. */

@@ -19,8 +19,10 @@ import { topic } from './topic.ts';
 /** Rows of a batch: about what one fetch of half a MiB gives. */
 const BATCH_ROWS = 4_000;
 const FLIGHTS = 20_000;
-const WARM_UP_PASSES = 3;
-const ENCODE_PASSES = 12;
+/** Until V8 has compiled what runs: a sink runs for days. */
+const WARM_UP_PASSES = 20;
+const COMMIT_WARM_UP_PASSES = 3;
+const ENCODE_PASSES = 30;
 const COMMIT_PASSES = 5;
 
 interface Side {
@@ -136,7 +138,7 @@ async function writeFigures(side: Side, batches: readonly (readonly RawRecord[])
     for (const batch of batches) await side.commit(batch, pass);
     pass += 1;
   };
-  for (let round = 0; round < WARM_UP_PASSES; round += 1) await commitAll();
+  for (let round = 0; round < COMMIT_WARM_UP_PASSES; round += 1) await commitAll();
   const from = ownCpuSeconds();
   for (let round = 0; round < COMMIT_PASSES; round += 1) await commitAll();
   return { writeCpuMicros: ((ownCpuSeconds() - from) / (COMMIT_PASSES * FLIGHTS)) * 1e6 };

@@ -5,9 +5,9 @@ import { type PoisonClass, PoisonError } from '../records/poison.ts';
 import type { TableMutation } from './change.ts';
 import { RowStates } from './row-states.ts';
 import type { StoredTables } from './stored-rows.ts';
-import { familyOperations } from './table-operations.ts';
+import { type FamilyOperations, familyOperations } from './table-operations.ts';
 import { type ChangePlace, type FamilyBatch, takeChange } from './take-change.ts';
-import { type WrittenTable, writtenTables } from './written-tables.ts';
+import { type WrittenTable, type WrittenTables, writtenTables } from './written-tables.ts';
 
 /** A record that was set aside, by its place among the records. */
 export interface DeadChange {
@@ -41,29 +41,28 @@ export function resolveBatch(
   stored: StoredTables,
 ): Resolution {
   const tables = writtenTables(targets);
-  const families = tables.families.map((family) => openFamily(family, stored));
-  const places = new Map(
-    targets.map((target) => {
-      const place = tables.of(target);
-      const family = families.find(({ family }) => place && family.includes(place.written));
-      return [target, { place, family, upsertBlindly: place && family && blindUpsert(target, place, family) }];
-    }),
-  );
+  const families = tables.families.map((family) => openFamily(family, stored, mapped.length));
+  const placeOf = placesOf(targets, tables, families);
   const dead: DeadChange[] = [];
   const skippedAt: number[] = [];
   let rowCount = 0;
+  let last: CompiledTarget | undefined;
+  let opened: OpenedPlace | undefined;
   for (let at = 0; at < mapped.length; at++) {
     const item = mapped[at];
     if (!item) continue;
     const { change, target } = item;
-    const { place, family, upsertBlindly } = (target && places.get(target)) ?? {};
-    if (change.kind === 'encoded' && place && upsertBlindly) {
-      upsertBlindly(change, place.writer);
+    if (target !== last) {
+      last = target;
+      opened = target && placeOf.get(target);
+    }
+    if (change.kind === 'encoded' && opened?.upsertBlindly) {
+      opened.upsertBlindly(change, opened.place.writer);
       rowCount++;
     } else if (change.kind === 'poison') dead.push({ at, poison: change.poison, reason: change.reason });
-    else if (change.kind === 'none' || !place || !family) skippedAt.push(at);
+    else if (change.kind === 'none' || !opened) skippedAt.push(at);
     else {
-      const decision = takeChange(family, place, change);
+      const decision = takeChange(opened.family, opened.place, change);
       if (decision instanceof PoisonError) dead.push({ at, poison: decision.poison, reason: decision.message });
       else if (decision === 'skipped') skippedAt.push(at);
       else rowCount++;
@@ -77,12 +76,37 @@ interface Family extends FamilyBatch {
   readonly family: readonly WrittenTable[];
 }
 
+/** Where a target's changes go. */
+interface OpenedPlace {
+  readonly place: ChangePlace;
+  readonly family: Family;
+  readonly upsertBlindly: FamilyOperations['upsertEncoded'];
+}
+
+function placesOf(
+  targets: readonly CompiledTarget[],
+  tables: WrittenTables,
+  families: readonly Family[],
+): ReadonlyMap<CompiledTarget, OpenedPlace> {
+  const places = new Map<CompiledTarget, OpenedPlace>();
+  for (const target of targets) {
+    const place = tables.of(target);
+    const family = place && families.find(({ family }) => family.includes(place.written));
+    if (family) places.set(target, { place, family, upsertBlindly: blindUpsert(target, place, family) });
+  }
+  return places;
+}
+
 /** How whole rows are written whatever the table holds; undefined where that must be looked at. */
-function blindUpsert({ target }: CompiledTarget, { written }: ChangePlace, { operations }: Family) {
+function blindUpsert(
+  { target }: CompiledTarget,
+  { written }: ChangePlace,
+  { operations }: Family,
+): FamilyOperations['upsertEncoded'] {
   const isBlind = target.mode === 'upsert' && !written.writers.some(({ readsFirst }) => readsFirst);
   return isBlind ? operations.upsertEncoded : undefined;
 }
 
-function openFamily(family: readonly WrittenTable[], stored: StoredTables): Family {
-  return { family, operations: familyOperations(family), states: new RowStates(family, stored) };
+function openFamily(family: readonly WrittenTable[], stored: StoredTables, expectedRows: number): Family {
+  return { family, operations: familyOperations(family, expectedRows), states: new RowStates(family, stored) };
 }

@@ -1,10 +1,9 @@
 import type { RowArena } from '../row-bytes.ts';
 import type { EncodedChange } from './encoded-change.ts';
 
-const FIRST_PLACES = 1024;
-/** FNV-1a. Source: datatracker.ietf.org/doc/html/draft-eastlake-fnv. */
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
+const FIRST_ROWS = 32;
+/** What a batch has at most, mostly; larger ones grow. */
+const MAX_FIRST_ROWS = 8_192;
 
 /**
  * The last row of each key, in the order of each key's first: keys are compared by their bytes, and no text is made of them.
@@ -15,11 +14,15 @@ export class RowsByKey {
   readonly rows: EncodedChange[] = [];
   private readonly arena: RowArena;
   /** One above the row's place; 0 where there is none. Twice as many as rows, at least. */
-  private places = new Int32Array(FIRST_PLACES);
-  private hashes: Int32Array = new Int32Array(FIRST_PLACES / 2);
+  private places: Int32Array;
+  private hashes: Int32Array;
 
-  constructor(arena: RowArena) {
+  /** @param expectedRows how many rows there will be, about */
+  constructor(arena: RowArena, expectedRows = FIRST_ROWS) {
     this.arena = arena;
+    const count = 2 ** Math.ceil(Math.log2(Math.min(MAX_FIRST_ROWS, Math.max(FIRST_ROWS, expectedRows))));
+    this.places = new Int32Array(2 * count);
+    this.hashes = new Int32Array(count);
   }
 
   /** @returns false for a row that cannot be kept here */
@@ -60,11 +63,27 @@ export class RowsByKey {
   }
 }
 
+/** MurmurHash3, 32 bits. Source: github.com/aappleby/smhasher, MurmurHash3.cpp. */
 function hashOf(bytes: Buffer, from: number, to: number): number {
-  let hash = FNV_OFFSET | 0;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), FNV_PRIME);
-  // The low bits choose the place.
-  return hash ^ (hash >>> 15);
+  let hash = 0;
+  let at = from;
+  for (; at + 4 <= to; at += 4) {
+    const word =
+      (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+    hash ^= mixed(word);
+    hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64;
+  }
+  let rest = 0;
+  for (let shift = 0; at < to; at++, shift += 8) rest |= (bytes[at] ?? 0) << shift;
+  hash ^= mixed(rest) ^ (to - from);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+function mixed(word: number): number {
+  const multiplied = Math.imul(word, 0xcc9e2d51);
+  return Math.imul((multiplied << 15) | (multiplied >>> 17), 0x1b873593);
 }
 
 function isSameKey(bytes: Buffer, one: EncodedChange, other: EncodedChange): boolean {

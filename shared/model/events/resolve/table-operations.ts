@@ -2,7 +2,7 @@ import type { EncodedRow } from '../row-bytes.ts';
 import type { Cell } from '../values/cell.ts';
 import { keyText } from '../values/key-text.ts';
 import type { Row, RowKey, TableMutation } from './change.ts';
-import type { EncodedChange } from './encoded-change.ts';
+import { covers, type EncodedChange, type RowShape } from './encoded-change.ts';
 import type { RowPlace } from './row-states.ts';
 import { RowsByKey } from './rows-by-key.ts';
 import type { TableWriter, WrittenTable } from './written-tables.ts';
@@ -16,7 +16,7 @@ export type Operation =
   | { readonly operation: WriteKind; readonly row: Row; readonly before?: Operation | undefined }
   | {
       readonly operation: WriteKind;
-      readonly encoded: EncodedRow;
+      readonly encoded: EncodedChange;
       readonly writer: TableWriter;
       readonly before?: Operation | undefined;
     };
@@ -26,30 +26,30 @@ type Write = Exclude<Operation, { operation: 'delete' }>;
 /** Gathers the operations of a batch on tables that are interleaved in each other, in the order of the records. */
 export interface FamilyOperations {
   push(place: RowPlace, operation: Operation): void;
-  /** Pushes the upsert of a whole row by its key's text alone: the way of most records. Only where a table is alone. */
+  /** Pushes the upsert of a row in bytes by its key's text alone: the way of most records. Only where a table is alone. */
   readonly upsertEncoded?: (change: EncodedChange, writer: TableWriter) => void;
   /** What the database must do, in this order. */
   mutations(): TableMutation[];
 }
 
-/** Makes the gathering for one family. */
-export function familyOperations(family: readonly WrittenTable[]): FamilyOperations {
-  return family.length === 1 ? loneOperations(family) : interleavedOperations(family);
+/** Makes the gathering for one family; `expectedRows` is about how many there will be. */
+export function familyOperations(family: readonly WrittenTable[], expectedRows: number): FamilyOperations {
+  return family.length === 1 ? loneOperations(family, expectedRows) : interleavedOperations(family);
 }
 
 /**
  * One table alone: one operation a key, in the order of each key's last change.
  *
- * While there are only whole rows of one writer, which is most batches, no operation is made of them.
+ * While there are only rows in bytes of one writer and one shape, which is most batches, no operation is made of them.
  */
-function loneOperations([written]: readonly WrittenTable[]): FamilyOperations {
+function loneOperations([written]: readonly WrittenTable[], expectedRows: number): FamilyOperations {
   const byKey = new Map<string, Operation>();
-  let whole: { readonly byKey: RowsByKey; readonly writer: TableWriter } | undefined;
+  let alike: { readonly byKey: RowsByKey; readonly writer: TableWriter; readonly shape: RowShape } | undefined;
   const push = (text: string, later: Operation): void => {
-    for (const encoded of whole?.byKey.rows ?? []) {
-      if (whole) byKey.set(encoded.keyText, { operation: 'upsert', encoded, writer: whole.writer });
+    for (const encoded of alike?.byKey.rows ?? []) {
+      if (alike) byKey.set(encoded.keyText, { operation: 'upsert', encoded, writer: alike.writer });
     }
-    whole = undefined;
+    alike = undefined;
     const earlier = byKey.get(text);
     if (earlier) byKey.delete(text);
     byKey.set(text, earlier ? follow(earlier, later) : later);
@@ -57,32 +57,35 @@ function loneOperations([written]: readonly WrittenTable[]): FamilyOperations {
   return {
     push: ({ text }, later) => push(text, later),
     upsertEncoded(encoded, writer) {
-      if (byKey.size === 0) whole ??= { byKey: new RowsByKey(encoded.arena), writer };
-      if (whole?.writer === writer && whole.byKey.set(encoded)) return;
+      const { arena, shape } = encoded;
+      if (byKey.size === 0) alike ??= { byKey: new RowsByKey(arena, expectedRows), writer, shape };
+      if (alike?.writer === writer && alike.shape === shape && alike.byKey.set(encoded)) return;
       push(encoded.keyText, { operation: 'upsert', encoded, writer });
     },
     mutations() {
       if (!written) return [];
-      return whole ? [upsertOf(whole.writer, whole.byKey.rows)] : mutationsOf(written, byKey.values());
+      return alike ? [upsertOf(written, alike.shape, alike.byKey.rows)] : mutationsOf(written, byKey.values());
     },
   };
 }
 
-function upsertOf({ target }: TableWriter, encoded: readonly EncodedRow[]): TableMutation {
-  const columns = target.columns.map(({ name }) => name);
-  return { operation: 'upsert', table: target.table.name, columns, rows: [], encoded };
+function upsertOf({ table }: WrittenTable, { columns }: RowShape, encoded: readonly EncodedRow[]): TableMutation {
+  return { operation: 'upsert', table: table.name, columns, rows: [], encoded };
 }
 
 /**
  * Two operations on one key as one: a deletion or a replacement leaves nothing of what was before, a write after a
- * deletion nothing of the old row. A partial row over a whole encoded one stays two, in order.
+ * deletion nothing of the old row. A partial row over one in bytes stays two, in order, and so do rows in bytes of which the
+ * later one leaves some of the earlier one's cells.
  */
 function follow(earlier: Operation, later: Operation): Operation {
   if (later.operation === 'delete' || later.operation === 'replace') return later;
   if (earlier.operation === 'delete') return { ...later, operation: 'replace' };
   const { operation } = earlier;
   if ('encoded' in later) {
-    if ('encoded' in earlier && earlier.writer === later.writer) return { ...later, operation, before: earlier.before };
+    const isReplaced =
+      'encoded' in earlier && earlier.writer === later.writer && covers(later.encoded.shape, earlier.encoded.shape);
+    if (isReplaced) return { ...later, operation, before: earlier.before };
     return { ...later, operation: afterwards(earlier), before: earlier };
   }
   if ('encoded' in earlier) return { ...later, operation: afterwards(earlier), before: earlier };
@@ -155,14 +158,14 @@ function mutationsOf(written: WrittenTable, operations: Iterable<Operation>): Ta
   const table = written.table.name;
   let open: Operation['operation'] | undefined;
   let openWriter: TableWriter | undefined;
-  let openShape = '';
+  let openShape: RowShape | string = '';
   let rows: (readonly Cell[])[] = [];
   let encoded: EncodedRow[] = [];
   const add = (item: Operation): void => {
     if ('before' in item && item.before) add(item.before);
     const { operation } = item;
     const writer = 'encoded' in item ? item.writer : undefined;
-    const shape = 'row' in item ? shapeOf(item.row) : '';
+    const shape = 'encoded' in item ? item.encoded.shape : 'row' in item ? shapeOf(item.row) : '';
     if (open !== operation || openWriter !== writer || openShape !== shape) {
       open = operation;
       openWriter = writer;
@@ -171,8 +174,7 @@ function mutationsOf(written: WrittenTable, operations: Iterable<Operation>): Ta
       encoded = [];
       if (operation === 'delete') mutations.push({ operation, table, keys: rows });
       else if ('encoded' in item) {
-        const columns = item.writer.target.columns.map(({ name }) => name);
-        mutations.push({ operation, table, columns, rows, encoded });
+        mutations.push({ operation, table, columns: item.encoded.shape.columns, rows, encoded });
       } else mutations.push({ operation, table, columns: namesOf(written, item.row), rows });
     }
     if ('encoded' in item) encoded.push(item.encoded);

@@ -121,18 +121,47 @@ export class AvroWalker implements RecordScanner {
         this.walk(branch, depth + 1);
         break;
       }
-      case WALK.record: {
-        const { steps } = step;
-        for (let field = 0; field < steps.length; field++) {
-          const next = steps[field];
-          if (next) this.walk(next, depth + 1);
-        }
+      case WALK.record:
+        this.walkFields(step.steps, depth + 1);
         this.keep(step, OTHER, from);
         break;
-      }
       default:
         this.walkBlocks(step, depth + 1);
         this.keep(step, OTHER, from);
+    }
+  }
+
+  /** Most fields are short numbers and texts in ASCII: these without a call for each. */
+  private walkFields(steps: readonly AvroStep[], depth: number): void {
+    const { bytes } = this;
+    const { length } = bytes;
+    for (let field = 0; field < steps.length; field++) {
+      const step = steps[field];
+      if (step === undefined) continue;
+      const from = this.at;
+      const first = from < length ? (bytes[from] ?? 0) : 0x80;
+      if (step.walk === WALK.string && first < 0x80 && (first & 1) === 0) {
+        const start = from + 1;
+        const end = start + (first >>> 1);
+        let high = end > length ? 0x80 : 0;
+        for (let place = start; place < end; place++) high |= bytes[place] ?? 0x80;
+        if (high < 0x80) {
+          if (--this.valuesLeft < 0 || depth > MAX_DEPTH) throw odd;
+          this.at = end;
+          this.keep(step, step.kind, step.kind === STRING ? start : from);
+          continue;
+        }
+      } else if (step.walk === WALK.int || step.walk === WALK.long) {
+        const second = from + 1 < length ? (bytes[from + 1] ?? 0) : 0x80;
+        if ((first & second) < 0x80) {
+          if (--this.valuesLeft < 0 || depth > MAX_DEPTH) throw odd;
+          const coded = first < 0x80 ? first : (first & 0x7f) | (second << 7);
+          this.at = first < 0x80 ? from + 1 : from + 2;
+          this.keepNumber(step, step.kind, (coded >>> 1) ^ -(coded & 1), from);
+          continue;
+        }
+      }
+      this.walk(step, depth);
     }
   }
 
@@ -142,8 +171,8 @@ export class AvroWalker implements RecordScanner {
     this.kinds[slot] = kind;
     this.froms[slot] = from;
     this.tos[slot] = this.at;
-    this.steps[slot] = step;
-    this.sources[slot] = undefined;
+    if (this.steps[slot] !== step) this.steps[slot] = step;
+    if (this.sources[slot] !== undefined) this.sources[slot] = undefined;
   }
 
   private keepNumber(step: AvroStep, kind: number, value: number, from: number): void {

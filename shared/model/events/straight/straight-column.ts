@@ -36,6 +36,11 @@ import {
 /** More characters than this may be more than a cell's limit: the reference counts them. */
 const MAX_PLAIN_BYTES = 1_310_720;
 
+/** What a record does not have leaves the column as it is. */
+export const ABSENT = -1;
+/** The general path must look at the record. */
+export const REFUSED = -2;
+
 /** One column of rows that are written straight, and where it comes from. */
 export type StraightColumn =
   | {
@@ -46,8 +51,8 @@ export type StraightColumn =
       /** As `writers`, for binary numbers. */
       readonly numberWriters: readonly (WriteNumber | undefined)[];
       /**
-       * By kind, the most bytes that are copied as they stand; 0 where a writer must look, -1 where the whole record is left
-       * to the general path.
+       * By kind, the most bytes that are copied as they stand; 0 where a writer must look, `ABSENT` where the row has no cell,
+       * `REFUSED` where the whole record is left to the general path.
        */
       readonly copied: Int32Array;
       readonly reader: ColumnReader;
@@ -92,14 +97,10 @@ interface Times {
   readonly zone: string | undefined;
 }
 
-/** Null where there must be something; and nothing at all, where that leaves the column as it is. */
-function isRefused({ notNull }: TableColumn, optional: boolean, kind: number): boolean {
-  return (kind === kinds.NULL && notNull) || (kind === kinds.MISSING && (optional || notNull));
-}
-
 function copiedBytes(column: TableColumn, optional: boolean, kind: number): number {
-  if (isRefused(column, optional, kind)) return -1;
-  const { type } = column;
+  if (kind === kinds.MISSING && optional) return ABSENT;
+  const { type, notNull } = column;
+  if (notNull && (kind === kinds.NULL || kind === kinds.MISSING)) return REFUSED;
   if (!type || type.array) return 0;
   if (type.code === 'STRING' && kind === kinds.STRING) return textLimit(type);
   // A minus nought is not canonical; the caller sees to it.

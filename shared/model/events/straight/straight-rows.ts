@@ -9,8 +9,9 @@ import type { PlannedColumn } from '../tables/column-plan.ts';
 import type { Cell } from '../values/cell.ts';
 import { fieldTree } from './field-tree.ts';
 import type { RecordScanner } from './record-scanner.ts';
+import { RowShapes } from './row-shapes.ts';
 import { type ScannerChoice, scannerChoice } from './scanner-choice.ts';
-import { type StraightColumn, straightColumn } from './straight-column.ts';
+import { ABSENT, type StraightColumn, straightColumn } from './straight-column.ts';
 import { INTEGER, KIND_COUNT, LONG } from './value-kind.ts';
 import { CELL_HEAD_BYTES, LOOP_BYTES } from './write-cells.ts';
 import { isShortText, SHORT_TEXT_HEAD, writtenKeyText } from './written-key-text.ts';
@@ -42,7 +43,7 @@ const ROW_HEAD_BYTES = 64;
  * Compiles the way from a record's bytes straight to its row's, without making a value of anything in between.
  *
  * The general path (`compilePipeline`) stays the reference: what is written here is what it would have written, and every
- * record that it would refuse, or that leaves a column as it is, is left to it.
+ * record that it would refuse is left to it.
  *
  * @returns undefined for a pipeline whose records all take the general path
  * @throws {RangeError} as `compilePipeline`
@@ -58,8 +59,16 @@ export function straightMapper(plan: StraightPlan): StraightMapper | undefined {
   const tree = fieldTree(paths);
   const choose = scannerChoice(pipeline.format, tree, schemas);
   if (!choose) return undefined;
-  const rows = new StraightRows(columns, keyAt, tree.slots, choose);
+  const shapes = new RowShapes(planned.map(({ column }) => column.name));
+  const rows = new StraightRows(columns, { keyAt, slots: tree.slots, choose, shapes });
   return (record, writer) => rows.map(record, writer);
+}
+
+interface RowsPlan {
+  readonly keyAt: readonly number[];
+  readonly slots: readonly number[];
+  readonly choose: ScannerChoice;
+  readonly shapes: RowShapes;
 }
 
 class StraightRows {
@@ -73,17 +82,18 @@ class StraightRows {
   private readonly keyPlaces: Int32Array;
   private readonly keyStarts: Int32Array;
   private readonly room: Room;
+  private readonly shapes: RowShapes;
+  /** Of the row in hand: which columns it has no cell for. */
+  private readonly absent: Int32Array;
+  private absentCount = 0;
 
-  /** @param slots of the columns that come from fields, in their order */
-  constructor(
-    columns: readonly StraightColumn[],
-    keyAt: readonly number[],
-    slots: readonly number[],
-    choose: ScannerChoice,
-  ) {
+  /** @param plan.slots of the columns that come from fields, in their order */
+  constructor(columns: readonly StraightColumn[], { keyAt, slots, choose, shapes }: RowsPlan) {
     let field = 0;
     this.columns = columns;
     this.choose = choose;
+    this.shapes = shapes;
+    this.absent = new Int32Array(columns.length);
     this.limits = new Int32Array(columns.length * KIND_COUNT);
     for (const [at, column] of columns.entries()) {
       if (column.from === 'field') this.limits.set(column.copied, at * KIND_COUNT);
@@ -116,17 +126,20 @@ class StraightRows {
   private closeRow(writer: WireWriter, row: number): EncodedChange | undefined {
     const { keyStarts } = this;
     const { bytes, at } = writer;
+    const shape = this.shapes.without(this.absent, this.absentCount);
     const start = keyStarts[0] ?? 0;
     if (keyStarts.length === 1 && isShortText(bytes, start)) {
       // Closing a row may move it: its end stays where its cells end.
       const back = at - (start + SHORT_TEXT_HEAD);
       const length = bytes[start + SHORT_TEXT_HEAD - 1] ?? 0;
-      const encoded = writer.endRow(row);
-      const keyFrom = encoded.to - back;
-      return new EncodedChange(encoded, keyFrom, keyFrom + length);
+      const from = writer.closeRow(row);
+      const keyFrom = writer.at - back;
+      return new EncodedChange(writer, from, writer.at, keyFrom, keyFrom + length, shape);
     }
     const text = writtenKeyText(bytes, keyStarts);
-    return text === undefined ? undefined : new EncodedChange(writer.endRow(row), -1, -1, text);
+    if (text === undefined) return undefined;
+    const from = writer.closeRow(row);
+    return new EncodedChange(writer, from, writer.at, -1, -1, shape, text);
   }
 
   /** @returns false where the general path must look */
@@ -141,6 +154,7 @@ class StraightRows {
     const { kinds, froms, tos, sources, numbers } = scanner;
     let out = writer.bytes;
     let { at } = writer;
+    this.absentCount = 0;
     for (let index = 0; index < columns.length; index++) {
       const column = columns[index];
       if (column === undefined) return false;
@@ -151,7 +165,11 @@ class StraightRows {
         const slot = slots[index] ?? 0;
         const kind = kinds[slot] ?? 0;
         const limit = limits[index * KIND_COUNT + kind] ?? 0;
-        if (limit < 0) return false;
+        if (limit < 0) {
+          if (limit !== ABSENT) return false;
+          this.absent[this.absentCount++] = index;
+          continue;
+        }
         const from = froms[slot] ?? 0;
         const to = tos[slot] ?? 0;
         const source = sources[slot] ?? value;

@@ -5,12 +5,14 @@ import { EncodedChange } from '../../../../../shared/model/events/resolve/encode
 import { RowsByKey } from '../../../../../shared/model/events/resolve/rows-by-key.ts';
 import { WireWriter } from '../../../../../shared/model/events/row-bytes.ts';
 
+const shape = { columns: ['K'], absent: [] };
+
 /** A row of one text, which is its key. */
 function rowOf(writer: WireWriter, key: string): EncodedChange {
   const from = writer.beginRow();
   writer.text(key);
   const row = writer.endRow(from);
-  return new EncodedChange(row, row.to - Buffer.byteLength(key), row.to);
+  return new EncodedChange(writer, row.from, row.to, row.to - Buffer.byteLength(key), row.to, shape);
 }
 
 function check(keys: readonly string[]): void {
@@ -44,6 +46,6 @@ test('RowsByKey takes no row of another arena, and none whose key is no single t
   const table = new RowsByKey(writer);
   const row = rowOf(writer, 'a');
   assert.equal(table.set(rowOf(new WireWriter(), 'a')), false);
-  assert.equal(table.set(new EncodedChange(row, -1, -1, '["a","b"]')), false);
+  assert.equal(table.set(new EncodedChange(writer, row.from, row.to, -1, -1, shape, '["a","b"]')), false);
   assert.ok(table.set(row));
 });

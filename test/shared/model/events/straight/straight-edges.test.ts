@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ColumnSource } from '../../../../../shared/model/config/declaration.ts';
+import { WireWriter } from '../../../../../shared/model/events/row-bytes.ts';
 import { straightMapper } from '../../../../../shared/model/events/straight/straight-rows.ts';
 import { planColumns } from '../../../../../shared/model/events/tables/column-plan.ts';
 import { plainColumn, plainPipeline, plainTarget } from '../../config/plain-pipeline.ts';
@@ -193,5 +194,37 @@ test('straightMapper() is not for targets whose rows depend on more than their r
     const source = plainColumn('A', { kind: 'field', path: 'a' }, more);
     const changed = planned.map((one) => (one.column.name === 'A' ? { ...one, source } : one));
     assert.equal(straightMapper({ ...plan, planned: changed }), undefined);
+  }
+});
+
+test('straightMapper() takes records without a column that they may leave out, and gives equal rows one shape', () => {
+  const wide = table([
+    column('Id', 'STRING(20)', { notNull: true }),
+    column('A', 'INT64'),
+    column('B', 'STRING(MAX)'),
+    column('C', 'INT64', { notNull: true, hasDefault: true }),
+    column('D', 'INT64', { notNull: true }),
+  ]);
+  const { agree, straight } = bothWays(wide, [idOfKey]);
+  for (const text of ['{"D":1}', '{"D":1,"A":2}', '{"B":null,"D":1}', '{"C":3,"D":1}', '{"D":1,"C":3,"B":"b","A":2}']) {
+    assert.ok(agree(record('k', text)), text);
+  }
+  for (const text of ['{"A":1}', '{"D":null}', '{"C":null,"D":1}']) assert.ok(!agree(record('k', text)), text);
+  const shapes = ['{"D":1,"A":2}', '{"D":1}', '{"A":5,"D":7}'].map((text) => {
+    const change = straight(record('k', text), new WireWriter());
+    return change?.kind === 'encoded' ? change.shape : undefined;
+  });
+  assert.deepEqual(shapes[0]?.columns, ['Id', 'A', 'D']);
+  assert.equal(shapes[0], shapes[2]);
+  assert.notEqual(shapes[0], shapes[1]);
+});
+
+test('straightMapper() keeps shapes right where records have more of them than are remembered', () => {
+  const names = Array.from({ length: 10 }, (_, at) => `C${at}`);
+  const wide = table([column('Id', 'STRING(20)', { notNull: true }), ...names.map((name) => column(name, 'INT64'))]);
+  const { agree } = bothWays(wide, [idOfKey]);
+  for (let bits = 0; bits < 2 ** names.length; bits++) {
+    const carried = names.filter((_, at) => (bits & (1 << at)) !== 0);
+    assert.ok(agree(record('k', JSON.stringify(Object.fromEntries(carried.map((name) => [name, 1]))))));
   }
 });

@@ -10,11 +10,10 @@ const DAY_SECONDS = 86_400;
 export function dateParts(part: DatePart, localSeconds: Float64Array, count: number, into: Int32Array): void {
   switch (part) {
     case 'hour':
-      dayParts(localSeconds, count, into, 3600);
+      hours(localSeconds, count, into);
       return;
     case 'minute':
-      dayParts(localSeconds, count, into, 60);
-      for (let at = 0; at < count; at += 1) into[at] = (into[at] ?? 0) % 60;
+      minutes(localSeconds, count, into);
       return;
     case 'weekday':
       weekdays(localSeconds, count, into);
@@ -24,13 +23,17 @@ export function dateParts(part: DatePart, localSeconds: Float64Array, count: num
   }
 }
 
-/** How many whole parts of `partSeconds` a day has had. */
-function dayParts(localSeconds: Float64Array, count: number, into: Int32Array, partSeconds: number): void {
-  for (let at = 0; at < count; at += 1) {
-    const seconds = localSeconds[at] ?? 0;
-    const ofDay = (seconds - Math.floor(seconds / DAY_SECONDS) * DAY_SECONDS) | 0;
-    into[at] = (ofDay / partSeconds) | 0;
-  }
+/** Divided by a number that is written out: V8 multiplies then. */
+function hours(localSeconds: Float64Array, count: number, into: Int32Array): void {
+  for (let at = 0; at < count; at += 1) into[at] = (secondOfDay(localSeconds[at] ?? 0) / 3600) | 0;
+}
+
+function minutes(localSeconds: Float64Array, count: number, into: Int32Array): void {
+  for (let at = 0; at < count; at += 1) into[at] = ((secondOfDay(localSeconds[at] ?? 0) / 60) | 0) % 60;
+}
+
+function secondOfDay(seconds: number): number {
+  return (seconds - Math.floor(seconds / DAY_SECONDS) * DAY_SECONDS) | 0;
 }
 
 function weekdays(localSeconds: Float64Array, count: number, into: Int32Array): void {

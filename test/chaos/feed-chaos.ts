@@ -5,7 +5,7 @@ import { changeFlights, fillFlights } from './flights-table.ts';
 import { seededRandom } from './random.ts';
 
 /** Epochs that are delivered, trained or checked at once. */
-const MAX_OPEN_EPOCHS = 3;
+const MAX_OPEN_EPOCHS = 4;
 /** Shard messages are held back for up to so long, and so overtake each other. */
 const MAX_MESSAGE_DELAY_MS = 400;
 

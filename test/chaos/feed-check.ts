@@ -8,7 +8,7 @@ import type { FeedRig } from './feed-rig.ts';
 import { countFlights } from './flights-table.ts';
 import { type BatchDigests, readQuietly } from './quiet-run.ts';
 
-const POLL_MS = 50;
+const POLL_MS = 200;
 /** Nothing moves for so long only when nothing ever will, also on a busy machine. */
 const STALL_MS = 180_000;
 

@@ -5,6 +5,7 @@ import { peakRssMb } from './peak-rss.ts';
 import { type Random, seededRandom } from './random.ts';
 
 const OVERSLEEP_MS = 500;
+const MAX_MESSAGES_AGAIN = 4;
 /** Readers that are left alone, so that there is always one that goes on. */
 const SPARED_READERS = 2;
 
@@ -39,8 +40,8 @@ export async function attackAtRandom(attack: Attack): Promise<void> {
   const frozen = new Set<RunningFunction>();
   const loops = [
     repeat(attack, 1, [100, 500], (random) => killReader(attack, frozen, random)),
-    repeat(attack, 2, [1_000, 4_000], () => killTrainer(attack)),
-    repeat(attack, 3, [300, 1_500], (random) => deliverAgain(attack, random)),
+    repeat(attack, 2, [500, 3_000], () => killTrainer(attack)),
+    repeat(attack, 3, [500, 2_000], (random) => deliverAgain(attack, random)),
     repeat(attack, 4, [1_000, 4_000], () => loseLease(attack, frozen)),
   ];
   await Promise.all(loops);
@@ -85,26 +86,30 @@ async function killTrainer({ rig, counts }: Attack): Promise<void> {
   await rig.killTrainer();
 }
 
-/** Sends the messages of all open shards again, in another order. */
+/** Sends messages of some open shards again, in another order. */
 async function deliverAgain({ rig, counts }: Attack, random: Random): Promise<void> {
-  const open = random.shuffle(await rig.openShards());
+  const open = random.shuffle(await rig.openShards()).slice(0, MAX_MESSAGES_AGAIN);
   counts.deliveredAgain += open.length;
   await Promise.all(open.map(({ epoch, shard }) => rig.deliverAgain(epoch, shard)));
 }
 
 /** Stops a reader until another has its shard, and lets it go on: two are at one shard then, and one must find out. */
-async function loseLease({ rig, counts, signal }: Attack, frozen: Set<RunningFunction>): Promise<void> {
+async function loseLease({ rig, counts, signal, isOver }: Attack, frozen: Set<RunningFunction>): Promise<void> {
   const [owner] = (await rig.shardOwners()).toReversed();
   const reader = rig.readers.find(({ pid }) => pid === owner?.pid);
   if (owner === undefined || reader === undefined) return;
   frozen.add(reader);
   reader.kill('SIGSTOP');
   try {
-    await delay(rig.leaseMs + OVERSLEEP_MS, undefined, { signal });
-    await rig.deliverAgain(owner.epoch, owner.shard);
-    await delay(OVERSLEEP_MS, undefined, { signal });
-    const now = (await rig.shardOwners()).find(({ epoch, shard }) => epoch === owner.epoch && shard === owner.shard);
-    if (now !== undefined && now.pid !== owner.pid) counts.lostLeases += 1;
+    await delay(rig.leaseMs, undefined, { signal });
+    for (let ownerPid = owner.pid; ownerPid === owner.pid && !isOver(); ) {
+      await rig.deliverAgain(owner.epoch, owner.shard);
+      await delay(OVERSLEEP_MS, undefined, { signal });
+      const now = (await rig.shardOwners()).find(({ epoch, shard }) => epoch === owner.epoch && shard === owner.shard);
+      // It is nobody's when it was given up; then there are no two at it.
+      ownerPid = now?.pid ?? -1;
+      if (ownerPid > 0 && ownerPid !== owner.pid) counts.lostLeases += 1;
+    }
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

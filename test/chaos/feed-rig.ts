@@ -110,8 +110,8 @@ export async function openFeedRig(options: {
     const startTrainer = (port?: number): Promise<RunningTrainer> =>
       runTrainer({
         dir: trainerDir,
-        // Saved after each batch, so that kills fall into saves.
-        env: { ...cloud.env, PENSTOCK_TRAINER_SAVE_EVERY_MS: '0' },
+        // Saved so often that kills fall into saves.
+        env: { ...cloud.env, PENSTOCK_TRAINER_SAVE_EVERY_MS: '50' },
         callers: [identities.readShard, identities.dashboard],
         ...(port === undefined ? {} : { port }),
       });

@@ -2,7 +2,7 @@ import { buildChaosBundles } from './chaos-bundles.ts';
 import type { ChaosOptions, ChaosReport } from './chaos-report.ts';
 import { runFeedChaos } from './feed-chaos.ts';
 
-const ROWS = 10_000;
+const ROWS = 5_000;
 const READERS = 6;
 
 /** Attacks planner, readers and trainer. */

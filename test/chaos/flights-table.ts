@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Database, Spanner } from '@google-cloud/spanner';
 import { type Flight, readFlights } from '../../deploy/cli/demo/flights.ts';
 import type { Random } from './random.ts';
 
 const TICK_ROWS = 20;
+/** So that changing the table leaves the machine to those who are attacked. */
+const PAUSE_MS = 25;
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -27,6 +30,7 @@ export async function changeFlights(database: Database, random: Random, signal: 
     else if (place === 1) await table.upsert(some.map((flight) => rowOf({ ...flight, delay: random.between(0, 300) })));
     else await table.deleteRows(some.slice(0, TICK_ROWS / 2).map(({ id }) => [id]));
     changes += 1;
+    await delay(PAUSE_MS);
   }
   return changes;
 }

@@ -1,4 +1,4 @@
-import { checkEpoch, forgetEpoch, untilDelivered } from './feed-check.ts';
+import { checkEpoch, forgetEpoch, openMotion, untilDelivered } from './feed-check.ts';
 import { type Attack, attackAtRandom, type FaultCounts, killsOf, planUnderAttack } from './feed-faults.ts';
 import { openFeedRig } from './feed-rig.ts';
 import { changeFlights, fillFlights } from './flights-table.ts';
@@ -68,7 +68,7 @@ export async function runFeedChaos(options: FeedChaosOptions): Promise<FeedChaos
     peakRssMb: 0,
   };
   const isOver = (): boolean => isEnough(counts, options, performance.now() - startedAt);
-  const attack: Attack = { rig, counts, seed: options.seed, isOver, signal: ending.signal };
+  const attack: Attack = { rig, counts, seed: options.seed, motion: openMotion(), isOver, signal: ending.signal };
   const results: Results = { epochs: 0, recordsChecked: 0, batchesChecked: 0, lost: 0, doubled: 0, problems: [] };
   let changes = 0;
   let changing: Promise<unknown> = Promise.resolve();
@@ -133,13 +133,14 @@ function track(open: Set<Promise<void>>, work: Promise<void>): Promise<void> {
 }
 
 async function oneEpoch(
-  { rig, counts }: Attack,
-  { epoch, readTimestamp }: { readonly epoch: string; readonly readTimestamp: string },
+  { rig, counts, motion }: Attack,
+  planned: { readonly epoch: string; readonly readTimestamp: string },
   { options, results }: { readonly options: FeedChaosOptions; readonly results: Results },
 ): Promise<void> {
+  const { epoch, readTimestamp } = planned;
   rig.watched.add(epoch);
-  await untilDelivered(rig, epoch);
-  const check = await checkEpoch(rig, epoch, readTimestamp);
+  await untilDelivered(rig, epoch, motion);
+  const check = await checkEpoch(rig, planned, motion);
   rig.watched.delete(epoch);
   forgetEpoch(rig, epoch);
   results.epochs += 1;

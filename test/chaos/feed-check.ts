@@ -9,8 +9,18 @@ import { countFlights } from './flights-table.ts';
 import { type BatchDigests, readQuietly } from './quiet-run.ts';
 
 const POLL_MS = 200;
-/** Nothing moves for so long only when nothing ever will, also on a busy machine. */
+/** No epoch moves for so long only when none ever will, also on a busy machine. */
 const STALL_MS = 180_000;
+
+/** Whether anything gets on, over all epochs: one may wait while the readers are at others. */
+export interface Motion {
+  moves: number;
+  movedAtMs: number;
+}
+
+export function openMotion(): Motion {
+  return { moves: 0, movedAtMs: performance.now() };
+}
 
 /** What was found of one epoch, held against the table and a quiet run. */
 export interface EpochCheck {
@@ -22,8 +32,8 @@ export interface EpochCheck {
 }
 
 /** Waits until an epoch is delivered. @throws {Error} when it stands still */
-export async function untilDelivered(rig: FeedRig, epoch: string): Promise<void> {
-  await whileMoving(`epoch ${epoch} is not delivered`, async () => {
+export async function untilDelivered(rig: FeedRig, epoch: string, motion: Motion): Promise<void> {
+  await whileMoving(motion, `epoch ${epoch} is not delivered`, async () => {
     const progress = await epochProgress(rig.database, epoch);
     if (progress?.state === 'failed') throw new Error(`Epoch ${epoch} failed: ${progress.error}`);
     return { done: progress?.state === 'delivered', mark: JSON.stringify(progress?.shards) };
@@ -31,8 +41,12 @@ export async function untilDelivered(rig: FeedRig, epoch: string): Promise<void>
 }
 
 /** Waits until an epoch is trained, then counts its rows and compares its batches with those of one reader whom nobody disturbs. */
-export async function checkEpoch(rig: FeedRig, epoch: string, readTimestamp: string): Promise<EpochCheck> {
-  const trained = await untilTrained(rig, epoch);
+export async function checkEpoch(
+  rig: FeedRig,
+  { epoch, readTimestamp }: { readonly epoch: string; readonly readTimestamp: string },
+  motion: Motion,
+): Promise<EpochCheck> {
+  const trained = await untilTrained(rig, epoch, motion);
   const rows = await countFlights(rig.database, readTimestamp);
   const quiet = await readQuietly(rig, epoch);
   const problems = [
@@ -48,9 +62,9 @@ export function forgetEpoch(rig: FeedRig, epoch: string): void {
   rmSync(join(rig.trainerDir, 'epochs', encodeURIComponent(epoch)), { recursive: true, force: true });
 }
 
-async function untilTrained(rig: FeedRig, epoch: string): Promise<TrainerProgress> {
+async function untilTrained(rig: FeedRig, epoch: string, motion: Motion): Promise<TrainerProgress> {
   let progress: TrainerProgress | undefined;
-  await whileMoving(`epoch ${epoch} is not trained`, async () => {
+  await whileMoving(motion, `epoch ${epoch} is not trained`, async () => {
     // A trainer that was just killed says nothing: as it stood before, then.
     progress = (await rig.trainerProgress(epoch).catch(() => undefined)) ?? progress;
     if (progress?.state === 'failed') throw new Error(`Training of ${epoch} failed: ${progress.error}`);
@@ -61,17 +75,20 @@ async function untilTrained(rig: FeedRig, epoch: string): Promise<TrainerProgres
 }
 
 async function whileMoving(
+  motion: Motion,
   what: string,
   look: () => Promise<{ readonly done: boolean; readonly mark: string | undefined }>,
 ): Promise<void> {
   let last: string | undefined;
-  let movedAt = performance.now();
   for (;;) {
     const { done, mark } = await look();
     if (done) return;
-    if (mark !== last) movedAt = performance.now();
+    if (mark !== last) {
+      motion.moves += 1;
+      motion.movedAtMs = performance.now();
+    }
     last = mark;
-    if (performance.now() - movedAt > STALL_MS)
+    if (performance.now() - motion.movedAtMs > STALL_MS)
       throw new Error(`Nothing moved in ${STALL_MS} ms, and ${what}: ${mark}`);
     await delay(POLL_MS);
   }

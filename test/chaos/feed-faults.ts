@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningFunction } from '../../deploy/local/functions/run-function.ts';
+import type { Motion } from './feed-check.ts';
 import type { FeedRig } from './feed-rig.ts';
 import { peakRssMb } from './peak-rss.ts';
 import { type Random, seededRandom } from './random.ts';
@@ -25,6 +26,7 @@ export interface Attack {
   readonly rig: FeedRig;
   readonly counts: FaultCounts;
   readonly seed: number;
+  readonly motion: Motion;
   /** Nothing is done any more then. */
   readonly isOver: () => boolean;
   /** Ends waiting, when the run has failed. */
@@ -38,8 +40,14 @@ export function killsOf({ kills }: FaultCounts): number {
 /** Does everything at once, each fault at moments of its own, until it is over. */
 export async function attackAtRandom(attack: Attack): Promise<void> {
   const frozen = new Set<RunningFunction>();
+  let movesBefore = -1;
+  const killWhenMoved = async (random: Random): Promise<void> => {
+    // Something must have got on since the last one died: readers that are killed too soon read nothing at all.
+    if (attack.motion.moves === movesBefore) return;
+    if (await killReader(attack, frozen, random)) movesBefore = attack.motion.moves;
+  };
   const loops = [
-    repeat(attack, 1, [100, 500], (random) => killReader(attack, frozen, random)),
+    repeat(attack, 1, [100, 500], killWhenMoved),
     repeat(attack, 2, [500, 3_000], () => killTrainer(attack)),
     repeat(attack, 3, [500, 2_000], (random) => deliverAgain(attack, random)),
     repeat(attack, 4, [1_000, 4_000], () => loseLease(attack, frozen)),
@@ -65,12 +73,14 @@ async function killReader(
   { rig, counts }: Attack,
   frozen: ReadonlySet<RunningFunction>,
   random: Random,
-): Promise<void> {
-  if (rig.readers.length <= SPARED_READERS) return;
+): Promise<boolean> {
+  if (rig.readers.length <= SPARED_READERS) return false;
   const [reader] = random.shuffle((await busyReaders(rig)).filter((one) => !frozen.has(one)));
-  if (reader === undefined) return;
+  if (reader === undefined) return false;
   counts.peakRssMb = Math.max(counts.peakRssMb, peakRssMb(reader.pid));
-  if (await rig.killReader(reader)) counts.kills.reader += 1;
+  const isKilled = await rig.killReader(reader);
+  if (isKilled) counts.kills.reader += 1;
+  return isKilled;
 }
 
 /** Readers that hold shards. */

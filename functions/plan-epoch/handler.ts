@@ -5,6 +5,7 @@ import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { EpochTick } from '../../shared/model/epochs/epoch-id.ts';
+import { readTraceparent, type TraceContext } from '../../shared/model/events/records/trace-context.ts';
 import type { Principal } from '../../shared/model/identity/principal.ts';
 import type { PlannedEpoch } from './plan-epoch.ts';
 
@@ -15,7 +16,13 @@ const MAX_BODY_BYTES = 64 * 1024;
 export interface PlanDoor {
   readonly verify: VerifyToken;
   /** Plans, if policies let the caller; see `doGuarded`. */
-  readonly plan: (caller: Principal, feed: string, tick: EpochTick) => Promise<PlannedEpoch>;
+  readonly plan: (
+    caller: Principal,
+    feed: string,
+    tick: EpochTick,
+    /** Of whoever asked. */
+    origin?: TraceContext | undefined,
+  ) => Promise<PlannedEpoch>;
   readonly nowMs: () => number;
 }
 
@@ -37,7 +44,8 @@ export function planHandler(open: () => Promise<PlanDoor>, log: Log) {
         idempotencyKey: header(request, 'idempotency-key'),
         nowMs: door.nowMs(),
       };
-      const planned = await door.plan(caller, feed, tick).catch((error: unknown) => {
+      const origin = readTraceparent(header(request, 'traceparent') ?? '');
+      const planned = await door.plan(caller, feed, tick, origin).catch((error: unknown) => {
         throw error instanceof RangeError ? new BadRequestError(error.message, 'Correct the header', error) : error;
       });
       const { epoch, manifest, shards, isNew } = planned;

@@ -6,12 +6,13 @@ import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
-import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
+import { openShardJobs, type ShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
 import { openApprovalStore } from '../../shared/adapters/spanner/approvals/approval-store.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { pinSnapshot, type SnapshotWish } from '../../shared/adapters/spanner/epochs/pin-snapshot.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
+import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
 import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { openAuthority } from '../../shared/connect/authority.ts';
@@ -22,6 +23,7 @@ import { feedAct } from '../../shared/model/approvals/feed-act.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
 import { type PlanDoor, planHandler } from './handler.ts';
 import { planEpoch } from './plan-epoch.ts';
+import { tracePlan } from './trace-plan.ts';
 
 // A machine with much memory lets garbage pile up: 257 MB at 200,000 rows, 210 MB with both.
 setFlagsFromString('--optimize-for-size');
@@ -46,6 +48,7 @@ async function open() {
   const identity = given.identity === 'ask' ? await openIdTokens().email() : given.identity;
   const database = openDatabase(declaration.spanner.database);
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const telemetry = await openTelemetry(process.env, 'plan-epoch', log);
   const jobs = openShardJobs(given.topic, given.project);
   const authority = await openAuthority(declaration, { door: 'plan-epoch', log });
   const withinMs = declaration.access?.approvalWithinMs ?? APPROVAL_WITHIN_MS;
@@ -54,7 +57,6 @@ async function open() {
     store: openEpochStore(database.database),
     channel,
     pin: (wanted: SnapshotWish) => pinSnapshot(database.database, wanted),
-    publish: jobs.publish,
     identity,
     versions: versionsOf(process.versions),
     roomMs: given.roomMs,
@@ -63,16 +65,23 @@ async function open() {
   };
   const door: PlanDoor = {
     verify: doorVerifier(given, declaration),
-    async plan(caller, name, tick) {
+    async plan(caller, name, tick, origin) {
       const feed = Object.hasOwn(declaration.feeds, name) ? declaration.feeds[name] : undefined;
-      const run = () => planEpoch(declaration, name, tick, tools);
+      const run = () =>
+        tracePlan(telemetry, { feed: name, origin }, (traceparent) => {
+          const publish: ShardJobs['publish'] = (epoch, shards) => jobs.publish(epoch, shards, traceparent);
+          return planEpoch(declaration, name, tick, { ...tools, publish });
+        });
       if (feed && authority.hasPolicies) return await doGuarded(caller, feedAct(declaration, feed), secondPerson, run);
       if (authority.hasPolicies) authority.require(caller, 'trigger', { type: 'Feed', name });
       return await run();
     },
     nowMs: Date.now,
   };
-  return { door, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
+  return {
+    door,
+    close: () => Promise.all([telemetry?.close(), jobs.close(), database.close(), Promise.resolve(channel.close())]),
+  };
 }
 
 const opened = openAtRequest(open);

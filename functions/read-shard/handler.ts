@@ -5,12 +5,20 @@ import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import { isEpochId } from '../../shared/model/epochs/epoch-id.ts';
+import { readTraceparent, type TraceContext } from '../../shared/model/events/records/trace-context.ts';
 import type { Principal } from '../../shared/model/identity/principal.ts';
 import type { ShardOutcome } from './read-shard.ts';
 
 const MAX_RETRY_AFTER_SECONDS = 60;
 /** A job names an epoch and a number; the rest is Pub/Sub's envelope. */
 const MAX_BODY_BYTES = 64 * 1024;
+
+interface ShardJob {
+  readonly epoch: string;
+  readonly shard: number;
+  /** The trace of the plan. */
+  readonly origin: TraceContext | undefined;
+}
 
 /** What the handler acts with. */
 export interface ReadDoor {
@@ -20,12 +28,12 @@ export interface ReadDoor {
   readonly read: (
     epoch: string,
     shard: number,
-    by: { signal: AbortSignal; caller: Principal },
+    by: { signal: AbortSignal; caller: Principal; origin: TraceContext | undefined },
   ) => Promise<ShardOutcome>;
   /** Publishes the remainder of a shard as a new job. */
-  readonly handOn: (epoch: string, shard: number) => Promise<void>;
+  readonly handOn: (epoch: string, shard: number, origin: TraceContext | undefined) => Promise<void>;
   /** Has what holds the epoch up shared out, once this reader is free; see `relieveEpoch`. */
-  readonly relieve: (epoch: string, signal: AbortSignal) => Promise<void>;
+  readonly relieve: (epoch: string, signal: AbortSignal, origin: TraceContext | undefined) => Promise<void>;
   readonly nowMs: () => number;
   /** A push that takes longer is handed on. */
   readonly deadlineMs: number;
@@ -46,14 +54,14 @@ export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
     try {
       const door = await open();
       const caller = await door.verify(request.headersDistinct.authorization);
-      const { epoch, shard } = jobOf(await readJson(request, MAX_BODY_BYTES), door.subscription);
+      const { epoch, shard, origin } = jobOf(await readJson(request, MAX_BODY_BYTES), door.subscription);
       const signal = AbortSignal.any([door.ending, AbortSignal.timeout(door.deadlineMs)]);
-      const outcome = await door.read(epoch, shard, { signal, caller }).catch((error: unknown) => {
+      const outcome = await door.read(epoch, shard, { signal, caller, origin }).catch((error: unknown) => {
         if (signal.aborted && error === signal.reason) throw waitedInVain(epoch, shard);
         throw error;
       });
       log('INFO', `shard ${outcome.status}`, { epoch, shard, ...outcome });
-      await answer(response, outcome, { epoch, shard }, { ...door, signal });
+      await answer(response, outcome, { epoch, shard, origin }, { ...door, signal });
     } catch (error) {
       refuse(response, error, log);
     }
@@ -63,7 +71,7 @@ export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
 async function answer(
   response: ServerResponse,
   outcome: ShardOutcome,
-  { epoch, shard }: { epoch: string; shard: number },
+  { epoch, shard, origin }: ShardJob,
   door: ReadDoor & { readonly signal: AbortSignal },
 ): Promise<void> {
   if (outcome.status === 'leased') {
@@ -73,9 +81,9 @@ async function answer(
   }
   if (outcome.status === 'stopped') {
     if (door.ending.aborted) return sendProblem(response, later('ENDING', 'This instance is shutting down', 1));
-    await door.handOn(epoch, shard);
+    await door.handOn(epoch, shard, origin);
   } else {
-    await door.relieve(epoch, door.signal).catch((error: unknown) => {
+    await door.relieve(epoch, door.signal, origin).catch((error: unknown) => {
       // Without time for it the next reader that is free does it.
       if (!door.signal.aborted) throw error;
     });
@@ -112,7 +120,7 @@ function refuse(response: ServerResponse, error: unknown, log: Log): void {
 /**
  * The pusher's account may push for other subscriptions too: what another one carries is no job, though it may look like one.
  */
-function jobOf(body: unknown, wanted: string): { epoch: string; shard: number } {
+function jobOf(body: unknown, wanted: string): ShardJob {
   const subscription = fieldOf(body, 'subscription');
   if (subscription !== wanted) throw otherSubscription(subscription, wanted);
   const message = fieldOf(body, 'message');
@@ -123,7 +131,8 @@ function jobOf(body: unknown, wanted: string): { epoch: string; shard: number } 
   const shard = fieldOf(job, 'shard');
   if (typeof epoch !== 'string' || !isEpochId(epoch)) throw badJob('it names no epoch');
   if (typeof shard !== 'number' || !Number.isSafeInteger(shard) || shard < 0) throw badJob('it names no shard');
-  return { epoch, shard };
+  const traceparent = fieldOf(fieldOf(message, 'attributes'), 'traceparent');
+  return { epoch, shard, origin: readTraceparent(typeof traceparent === 'string' ? traceparent : '') };
 }
 
 function parse(text: string): unknown {

@@ -14,6 +14,8 @@ import { cutShard } from '../../shared/adapters/spanner/epochs/cut-shard.ts';
 import { openEpochStore } from '../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { openShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
+import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
+import { type ReadingOf, watchReading } from '../../shared/adapters/telemetry/watch-reading.ts';
 import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { openAuthority } from '../../shared/connect/authority.ts';
@@ -21,6 +23,7 @@ import { columnGuard } from '../../shared/connect/column-guard.ts';
 import { serviceAsker } from '../../shared/model/access/asker.ts';
 import type { Position } from '../../shared/model/epochs/cut-block.ts';
 import { versionsOf } from '../../shared/model/epochs/manifest.ts';
+import { writeTraceparent } from '../../shared/model/events/records/trace-context.ts';
 import { deliveryOfFeed } from './delivery-of-feed.ts';
 import { type ReadDoor, readHandler } from './handler.ts';
 import { readShard } from './read-shard.ts';
@@ -52,6 +55,7 @@ async function open() {
   const ids = openIdTokens();
   const identity = given.identity === 'ask' ? await ids.email() : given.identity;
   const channel = openSpannerChannel(declaration.spanner.database, process.env);
+  const telemetry = await openTelemetry(process.env, 'read-shard', log);
   const jobs = openShardJobs(given.topic, given.project);
   const authority = await openAuthority(declaration, { door: 'read-shard', log });
   const mayRead = columnGuard(declaration, authority, serviceAsker(identity));
@@ -80,24 +84,31 @@ async function open() {
       ? given.subscription
       : `projects/${given.project}/subscriptions/${given.subscription}`,
     verify: doorVerifier(given, declaration),
-    read: (epoch, shard, { signal, caller }) =>
+    read: (epoch, shard, { signal, caller, origin }) =>
       slots(signal, () =>
         readShard(epoch, shard, {
           ...tools,
           signal,
+          ...(telemetry && { watch: (of: ReadingOf) => watchReading(telemetry, of, origin) }),
           admit: ({ plan }) => {
             authority.require(caller, 'trigger', { type: 'Feed', name: plan.feed });
             mayRead({ name: plan.feed }, plan);
           },
         }),
       ),
-    handOn: (epoch, shard) => jobs.publish(epoch, [shard]),
-    relieve: async (epoch, signal) => jobs.publish(epoch, await relieveEpoch(epoch, { ...relief, signal })),
+    handOn: (epoch, shard, origin) => jobs.publish(epoch, [shard], origin && writeTraceparent(origin)),
+    relieve: async (epoch, signal, origin) => {
+      const shards = await relieveEpoch(epoch, { ...relief, signal });
+      await jobs.publish(epoch, shards, origin && writeTraceparent(origin));
+    },
     nowMs: Date.now,
     deadlineMs: given.deadlineMs,
     ending: graceful.signal,
   };
-  return { door, close: () => Promise.all([jobs.close(), database.close(), Promise.resolve(channel.close())]) };
+  return {
+    door,
+    close: () => Promise.all([telemetry?.close(), jobs.close(), database.close(), Promise.resolve(channel.close())]),
+  };
 }
 
 const opened = openAtRequest(open);

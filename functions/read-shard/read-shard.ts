@@ -3,6 +3,7 @@ import type { EpochStore, StoredShard } from '../../shared/adapters/spanner/epoc
 import type { ShardLease, ShardLeases } from '../../shared/adapters/spanner/epochs/shard-leases.ts';
 import { readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
 import { shardRead } from '../../shared/adapters/spanner/reader/shard-read.ts';
+import type { ReadingOf, ReadingWatch } from '../../shared/adapters/telemetry/watch-reading.ts';
 import { audit } from '../../shared/base/audit.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
@@ -40,6 +41,8 @@ export interface ReadTools {
   readonly admit?: (manifest: Manifest) => void;
   /** As whom the rows are read, and where the audit lines go: one for each reading of a shard. */
   readonly access?: { readonly identity: string; readonly log: Log };
+  /** Begins to watch a reading, for figures and traces. */
+  readonly watch?: (of: ReadingOf) => ReadingWatch;
   /** Told after each batch. */
   readonly onBatch?: (batch: { readonly shard: number; readonly sequence: number; readonly rows: number }) => void;
 }
@@ -82,9 +85,11 @@ export async function readShard(epoch: string, shard: number, tools: ReadTools):
   try {
     const outcome = await reading.run();
     auditReading(reading.lease, manifest, tools);
+    reading.endWatch(outcome.status);
     return outcome;
   } catch (error) {
     await reading.quiet();
+    reading.endWatch(tools.signal.aborted ? 'stopped' : 'failed', tools.signal.aborted ? undefined : error);
     auditReading(reading.lease, manifest, tools, tools.signal.aborted ? undefined : error);
     if (tools.signal.aborted) return await reading.stop();
     await giveUp(reading.lease, error, tools);
@@ -100,6 +105,7 @@ class ShardReading {
   readonly #encoder: BatchEncoder;
   readonly #window = sendWindow(MAX_UNDER_WAY, MAX_BYTES_UNDER_WAY);
   readonly #watch: ReadingStopwatch;
+  readonly #watching: ReadingWatch | undefined;
   /** The block before: its batches are answered for, and its end is saved. */
   #settled: Promise<void> = Promise.resolve();
   lease: ShardLease;
@@ -111,6 +117,12 @@ class ShardReading {
     this.#tools = tools;
     this.#encoder = batchEncoder(transforms, columns, key.length, way.layoutOf);
     this.#watch = readingStopwatch(tools.clock);
+    this.#watching = tools.watch?.({
+      feed: manifest.plan.feed,
+      epoch: manifest.epoch,
+      shard: lease.of,
+      readTimestampMs: Date.parse(manifest.readTimestamp),
+    });
     this.lease = lease;
   }
 
@@ -184,7 +196,7 @@ class ShardReading {
       const place = { shard, sequence, role, rows: rows.length, ...rowSpan(position, block) };
       const body = this.#encoder.encode(block, rows, batchMetadata(this.#manifest, place), room);
       this.#window.start(body, async () => {
-        await this.#trainer.putBatch({ epoch, shard, sequence, role }, body);
+        await this.#put({ epoch, shard, sequence, role }, rows.length, body);
         this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
       });
     }
@@ -193,10 +205,28 @@ class ShardReading {
     this.#settled.catch(() => {});
   }
 
+  async #put(place: Parameters<Delivery['putBatch']>[0], rows: number, body: Buffer): Promise<void> {
+    const watched = this.#watching?.batch({ sequence: place.sequence, rows });
+    try {
+      watched?.taken(await this.#trainer.putBatch({ ...place, traceparent: watched.traceparent }, body));
+      if (!watched) await this.#trainer.putBatch(place, body);
+    } catch (error) {
+      watched?.failed(error);
+      throw error;
+    }
+  }
+
+  /** Figures and the piece of the trace end with the reading. */
+  endWatch(outcome: string, error?: unknown): void {
+    this.#watching?.waited(this.#watch.time());
+    this.#watching?.end(outcome, error);
+  }
+
   /** The position is one that no batch before is missing at. */
   async #save(position: Position): Promise<void> {
     await this.#window.drain();
     this.lease = await this.#tools.leases.save(this.lease, position);
+    this.#watching?.waited(this.#watch.time());
   }
 
   /** Before each batch: one that slept past its lease finds out here that another has taken over, and sends nothing. */

@@ -15,7 +15,11 @@ export interface EpochStore {
   /** @returns false when it was announced before, just so; @throws {Problem} 409 when otherwise */
   announce(id: string, body: Uint8Array): Promise<boolean>;
   /** The batch is on the disk when this resolves. @throws {Problem} 409 for another batch of the same sequence */
-  putBatch(place: BatchPlace, body: Uint8Array, digest: string): Promise<'accepted' | 'duplicate'>;
+  putBatch(
+    place: BatchPlace & { traceparent?: string | undefined },
+    body: Uint8Array,
+    digest: string,
+  ): Promise<'accepted' | 'duplicate'>;
   /** @throws {Problem} 409 naming what is missing */
   endShard(id: string, shard: number, end: ShardEnd): Promise<void>;
   /** @throws {Problem} 409 naming the shards that have not ended */
@@ -83,7 +87,11 @@ class DiskEpochStore implements EpochStore {
     });
   }
 
-  putBatch(place: BatchPlace, body: Uint8Array, digest: string): Promise<'accepted' | 'duplicate'> {
+  putBatch(
+    place: BatchPlace & { traceparent?: string | undefined },
+    body: Uint8Array,
+    digest: string,
+  ): Promise<'accepted' | 'duplicate'> {
     return this.#inTurn(`${place.epoch}/${place.shard}`, async () => {
       const epoch = this.find(place.epoch);
       const shard = this.findShard(place.epoch, place.shard);

@@ -11,6 +11,8 @@ export interface StoredBatch {
   digest: string;
   bytes: number;
   path: string;
+  /** W3C's, of the request that brought it; not kept over a restart. */
+  traceparent?: string | undefined;
 }
 
 /** What a reader says at a shard's end. */

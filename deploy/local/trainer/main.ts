@@ -6,6 +6,7 @@ import { openTrainer } from './server.ts';
  *   PENSTOCK_OIDC_ISSUER             whose tokens are good, for the trainer's own URL as audience
  *   PENSTOCK_CALLERS                 emails that may call, with commas between; all of the issuer's when not set
  *   PORT                             0 or not set: a free one
+ *   OTEL_EXPORTER_OTLP_ENDPOINT      where a span for each training step goes
  *   PENSTOCK_TRAINER_SAVE_EVERY_MS   longest time between two checkpoints; 0: after each batch
  */
 
@@ -25,13 +26,16 @@ function readNumber(name: string, otherwise: number, max: number): number {
 async function main(): Promise<void> {
   const emails = (process.env.PENSTOCK_CALLERS ?? '').split(',').map((email) => email.trim());
   const callers = emails.filter((email) => email !== '');
+  const isTraced = (process.env.OTEL_EXPORTER_OTLP_ENDPOINT ?? '') !== '';
+  const trace = isTraced ? (await import('./otlp-trace.ts')).openOtlpTrace('trainer') : undefined;
   const trainer = await openTrainer({
     port: readNumber('PORT', 0, 65_535),
     dir: need('PENSTOCK_TRAINER_DIR'),
     verify: { issuer: need('PENSTOCK_OIDC_ISSUER'), ...(callers.length === 0 ? {} : { callers }) },
-    training: { saveEveryMs: readNumber('PENSTOCK_TRAINER_SAVE_EVERY_MS', 1_000, 3_600_000) },
+    training: { saveEveryMs: readNumber('PENSTOCK_TRAINER_SAVE_EVERY_MS', 1_000, 3_600_000), trace },
   });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void trainer.close());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => void trainer.close().then(() => trace?.close()));
   console.log(JSON.stringify({ ready: true, url: trainer.url }));
 }
 

@@ -87,7 +87,7 @@ async function putBatch(request: IncomingMessage, path: Record<string, string>, 
     throw new Problem(415, 'Wrong content type', `The body is not the ${type} that its Content-Type says`);
   }
   const digest = checkContentDigest(header(request, 'content-digest'), body);
-  const status = await desk.store.putBatch(place, body, digest);
+  const status = await desk.store.putBatch({ ...place, traceparent: header(request, 'traceparent') }, body, digest);
   return { status: 200, body: { status, credits: creditsLeft(desk) } };
 }
 

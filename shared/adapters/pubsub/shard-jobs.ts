@@ -10,9 +10,11 @@ export interface ShardJobs {
   /**
    * Resolves when Pub/Sub has all of them. The order is the order of publishing; Pub/Sub may deliver in another.
    *
+   * @param traceparent becomes an attribute of each message
+   *
    * @throws {PenstockError} with code `CONFIG` when there is no such topic
    */
-  publish(epoch: string, shards: Iterable<number>): Promise<void>;
+  publish(epoch: string, shards: Iterable<number>, traceparent?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,9 +30,10 @@ export function openShardJobs(topic: string, projectId: string): ShardJobs {
     gaxOpts: { timeout: PUBLISH_TIMEOUT_MS },
   });
   return {
-    async publish(epoch, shards) {
+    async publish(epoch, shards, traceparent) {
+      const attributes = traceparent === undefined ? {} : { traceparent };
       const published: Promise<string>[] = [];
-      for (const shard of shards) published.push(publisher.publishMessage({ json: { epoch, shard } }));
+      for (const shard of shards) published.push(publisher.publishMessage({ json: { epoch, shard }, attributes }));
       await Promise.all(published).catch((error: unknown) => {
         throw isMissing(error) ? missingTopic(topic, error) : error;
       });

@@ -7,6 +7,7 @@ import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trac
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { TraceContext } from '../../model/events/records/trace-context.ts';
+import { feedMeter } from './feed-meter.ts';
 import { openIngestMeter } from './ingest-meter.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
 import type { Telemetry, WorkSpan } from './telemetry.ts';
@@ -44,6 +45,7 @@ export function openOtlp(options: {
   };
   return {
     meter,
+    feed: feedMeter(metrics.getMeter(SCOPE)),
     start(name, origins, attributes) {
       const [only] = origins;
       if (!only || origins.length > 1) return begin(name, ROOT_CONTEXT, origins, attributes);

@@ -1,4 +1,5 @@
 import type { TraceContext } from '../../model/events/records/trace-context.ts';
+import type { FeedMeter } from './feed-meter.ts';
 import type { IngestMeter } from './ingest-meter.ts';
 
 /** A piece of work in a trace. */
@@ -14,6 +15,7 @@ export interface WorkSpan {
 /** Figures and traces of one process, on their way to an OTLP receiver. */
 export interface Telemetry {
   readonly meter: IngestMeter;
+  readonly feed: FeedMeter;
   /**
    * Begins a piece of work.
    *

@@ -36,6 +36,7 @@ interface Request {
   readonly path: string;
   readonly type: string;
   readonly body: Buffer;
+  readonly traceparent?: string | undefined;
 }
 
 /**
@@ -56,11 +57,11 @@ export function trainerClient(options: TrainerOptions): TrainerClient {
     async announce(epoch, announcement) {
       await json('PUT', epochPath(epoch), announcement);
     },
-    async putBatch({ epoch, shard, sequence }, body) {
+    async putBatch({ epoch, shard, sequence, traceparent }, body) {
       if (body.length > maxBatchBytes) throw tooLarge(epoch, shard, sequence, body.length);
       const path = `${epochPath(epoch)}/shards/${shard}/batches/${sequence}`;
       const answer = await pace(async () => {
-        const given = await send({ method: 'PUT', path, type: batchType, body });
+        const given = await send({ method: 'PUT', path, type: batchType, body, traceparent });
         const credits = fieldOf(given, 'credits');
         return { credits: typeof credits === 'number' ? credits : 1, status: fieldOf(given, 'status') };
       });
@@ -138,7 +139,7 @@ async function sendOnce(request: Request, { url, authorization }: TrainerOptions
   const header = await authorization().catch((cause: unknown) => {
     throw new NoTokenError(url, cause);
   });
-  const { method, path, type, body } = request;
+  const { method, path, type, body, traceparent } = request;
   return await sendRequest({
     method,
     url: new URL(`${url.replace(/\/$/, '')}${path}`),
@@ -146,6 +147,7 @@ async function sendOnce(request: Request, { url, authorization }: TrainerOptions
       authorization: header,
       'content-type': type,
       'content-digest': `sha-256=:${hash('sha256', body, 'base64')}:`,
+      ...(traceparent !== undefined && { traceparent }),
     },
     body,
     timeoutMs: REQUEST_TIMEOUT_MS,

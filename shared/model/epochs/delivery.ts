@@ -5,6 +5,8 @@ export interface BatchPlace {
   readonly epoch: string;
   readonly shard: number;
   readonly sequence: number;
+  /** W3C's, of the batch's piece of the epoch's trace; absent where nothing is traced. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Where an epoch's batches go: a trainer, or files. Every call may come again, from another reader too. */

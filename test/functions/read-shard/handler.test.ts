@@ -38,11 +38,13 @@ function push(job: unknown, token = 'good'): RequestInit {
 async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
   const handedOn: string[] = [];
   const relieved: string[] = [];
+  const origins: unknown[] = [];
   const ending = new AbortController();
   const door: ReadDoor = {
     subscription,
     verify,
-    read: async () => {
+    read: async (_epoch, _shard, { origin }) => {
+      origins.push(origin);
       if (outcome instanceof Error) throw outcome;
       return outcome;
     },
@@ -53,7 +55,7 @@ async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
     ending: ending.signal,
   };
   const handle = readHandler(async () => door, noLog);
-  return { url: await serve(context, handle), handedOn, relieved, ending };
+  return { url: await serve(context, handle), handedOn, relieved, origins, ending };
 }
 
 const job = { epoch: 'e', shard: 3 };
@@ -68,6 +70,19 @@ test('readHandler() acknowledges a shard that is delivered, and asks for a lease
   assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '13']);
   assert.deepEqual(leased.relieved, []);
   assert.equal(answer.headers.get('content-type'), 'application/problem+json');
+});
+
+test('readHandler() goes on with the trace that the message carries, and with none where it is no trace', async (context) => {
+  const { url, origins } = await openRead(context, { status: 'done', rows: 1, batches: 1 });
+  const traced = (traceparent: unknown): RequestInit => {
+    const data = Buffer.from(JSON.stringify(job)).toString('base64');
+    const body = JSON.stringify({ message: { data, attributes: { traceparent } }, subscription });
+    return { ...push(job), body };
+  };
+  const [traceId, spanId] = ['a'.repeat(32), '1'.repeat(16)];
+  for (const given of [`00-${traceId}-${spanId}-01`, 'x', 7])
+    assert.equal((await fetch(url, traced(given))).status, 204);
+  assert.deepEqual(origins, [{ traceId, spanId, traceFlags: 1 }, undefined, undefined]);
 });
 
 test('readHandler() hands the remainder on at its deadline, but refuses the message when the instance ends', async (context) => {

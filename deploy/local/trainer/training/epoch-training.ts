@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { batchesInOrder, type Epoch, type StoredBatch } from '../epoch.ts';
+import type { TrainerTrace } from '../trace.ts';
 import { auc } from './auc.ts';
 import { type Checkpoint, type CheckpointState, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import { type BaselineRows, fitBaseline } from './fit-baseline.ts';
@@ -21,6 +22,8 @@ export interface EpochTrainingSettings {
   saveEveryMs: number;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
+  /** Told of each batch that enters the weights. */
+  trace?: TrainerTrace | undefined;
 }
 
 const LEARNING_RATE = 0.003;
@@ -43,6 +46,7 @@ export function chooseStepRows(trainRows: number): number {
  */
 export class EpochTraining {
   readonly #path: string;
+  readonly #epoch: string;
   readonly #batches: readonly StoredBatch[];
   readonly #batchesDigest: string;
   readonly #layout: Layout;
@@ -71,6 +75,7 @@ export class EpochTraining {
 
   constructor(epoch: Epoch, settings: EpochTrainingSettings, path: string, saved: Checkpoint | undefined) {
     this.#path = path;
+    this.#epoch = epoch.id;
     this.#settings = settings;
     this.#batches = batchesInOrder(epoch);
     this.#batchesDigest = digestOf(this.#batches);
@@ -163,7 +168,9 @@ export class EpochTraining {
           `Batch ${batch.sequence} of shard ${batch.shard} would enter pass ${this.#position.pass} again`,
         );
       }
+      const step = this.#settings.trace?.step(batch, { epoch: this.#epoch, pass: this.#position.pass });
       await this.#learnBatch(model, batch, rows);
+      step?.end();
       this.#ledger.enter(this.#position.pass, index);
       at += 1;
       this.#position = { ...this.#position, batch: this.#position.batch + 1 };

@@ -1,4 +1,5 @@
 import type { Epoch } from '../epoch.ts';
+import type { TrainerTrace } from '../trace.ts';
 import { EpochTraining } from './epoch-training.ts';
 import type { Progress } from './progress.ts';
 import type { Training } from './training.ts';
@@ -10,6 +11,7 @@ export interface TrainingOptions {
   seed?: string;
   /** Longest time between two checkpoints within a pass; 1,000 ms when left out. */
   saveEveryMs?: number;
+  trace?: TrainerTrace | undefined;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface TrainingOptions {
  */
 export async function openTraining(
   epochs: Iterable<Epoch>,
-  { passes = 6, seed, saveEveryMs = 1_000 }: TrainingOptions,
+  { passes = 6, seed, saveEveryMs = 1_000, trace }: TrainingOptions,
   now: () => number,
 ): Promise<Training> {
   if (!Number.isInteger(passes) || passes < 1)
@@ -27,7 +29,7 @@ export async function openTraining(
   const trainings = new Map<string, EpochTraining>();
   const stop = new AbortController();
   let queue = Promise.resolve();
-  const open = (epoch: Epoch) => EpochTraining.open(epoch, { passes, seed, saveEveryMs, now });
+  const open = (epoch: Epoch) => EpochTraining.open(epoch, { passes, seed, saveEveryMs, now, trace });
   const enqueue = (id: string, training: EpochTraining) => {
     trainings.set(id, training);
     queue = queue.then(() => training.run(stop.signal));

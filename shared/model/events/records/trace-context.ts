@@ -23,6 +23,11 @@ export function readTraceparent(text: string): TraceContext | undefined {
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1 };
 }
 
+/** Writes a `traceparent`. */
+export function writeTraceparent({ traceId, spanId, traceFlags }: TraceContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+}
+
 /**
  * The traces that records belong to, each once, in order.
  *

@@ -113,6 +113,7 @@ function buildProgram(): Command {
     .action(async (options) => (await import('./commands/serve.ts')).serve(options, openOutput(Boolean(options.json))));
 
   addAccessCommands(program);
+  addIdentityCommands(program);
   addApprovalCommands(program);
   addEpochCommands(program);
   addDeadLetterCommands(program);
@@ -181,6 +182,30 @@ function addLineageCommand(program: Command): void {
       if (sequence === undefined) throw new InvalidArgumentError('A batch is named by EPOCH SHARD SEQ.');
       return (await import('./commands/lineage.ts')).lineage({ ...options, epoch, shard, sequence }, output);
     });
+}
+
+function addIdentityCommands(program: Command): void {
+  const identity = program.command('identity').description('identities without keys');
+  identity
+    .command('wif')
+    .description('write the credential configuration of a workload outside Google Cloud: workload identity federation')
+    .addOption(
+      new Option('--from <source>', 'where the workload has its own identity from')
+        .choices(['okta', 'entra', 'aws', 'file'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--pool <name>', 'projects/NUMBER/locations/global/workloadIdentityPools/POOL')
+    .requiredOption('--provider <id>', "the pool's provider")
+    .requiredOption('--service-account <email>', 'whom it acts as')
+    .option('--token-file <file>', 'okta, file: where its token lies, kept fresh by something else')
+    .option('--field <name>', 'file: the field of its JSON that holds the token; without it, the file is the token')
+    .option('--resource <uri>', 'entra: the application id URI that the token is for')
+    .option('--endpoint <url>', "the laptop's issuer, in place of Google's token exchange")
+    .option('--out <file>', 'write it there')
+    .addOption(json())
+    .action(async (options) =>
+      (await import('./commands/identity.ts')).wif(options, openOutput(Boolean(options.json))),
+    );
 }
 
 function addAccessCommands(program: Command): void {

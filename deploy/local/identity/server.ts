@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Hono } from 'hono';
 import type { JWTPayload } from 'jose';
+import { type Federation, federation } from './federation.ts';
 import { type MetadataServer, openMetadataServer } from './metadata-server.ts';
 import { serveHttp } from './serve-http.ts';
 import { type SignIn, signIn } from './sign-in.ts';
@@ -23,6 +24,9 @@ export interface IdentityServer {
   mintIdToken(serviceAccount: string, audience: string, claims?: JWTPayload): Promise<string>;
   /** Signs with a new key from now on; the old one stays published for two hours. */
   rotateKey(): Promise<void>;
+  /** Trusts a provider of a workload identity pool: `POST /v1/token` trades its tokens. */
+  readonly addProvider: Federation['addProvider'];
+  readonly letImpersonate: Federation['letImpersonate'];
   /** Starts a metadata server whose default service account is this one; it closes with the issuer at the latest. */
   openMetadataServer(serviceAccount: string): Promise<MetadataServer>;
   close(): Promise<void>;
@@ -50,7 +54,9 @@ export async function openIdentityServer(
     keys.sign({ ...usualClaims({ issuer, serviceAccount, audience, nowMs: now() }), ...claims });
 
   const people = signIn({ now, issuer: () => issuer, mint: mintIdToken });
+  const exchange = federation({ now, mint: mintIdToken });
   const app = issuerApp({ keys, issuer: () => issuer, mintIdToken, signIn: people });
+  app.route('/', exchange.app);
   const { address, close } = await serveHttp(app, options.port ?? 0);
   issuer = `http://${address}`;
 
@@ -59,6 +65,8 @@ export async function openIdentityServer(
     address,
     mintIdToken,
     rotateKey: () => keys.rotate(),
+    addProvider: exchange.addProvider,
+    letImpersonate: exchange.letImpersonate,
     async openMetadataServer(serviceAccount) {
       checkName('service account', serviceAccount);
       const server = await openMetadataServer({

@@ -4,11 +4,12 @@ import { openRotator, type Rotator } from '../../../functions/rotate-secrets/ope
 import { RotationLeasedError } from '../../../shared/adapters/spanner/rotations/rotation-store.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import type { Log } from '../../../shared/base/log.ts';
+import type { GuardedAct } from '../../../shared/connect/second-person.ts';
 import type { RotatedSecret } from '../../../shared/model/config/declaration.ts';
 import { beginRotation } from '../../../shared/model/rotation/begin-rotation.ts';
 import type { Rotation } from '../../../shared/model/rotation/rotation.ts';
 import type { Output } from '../output.ts';
-import { openOwnAuthority } from '../own-authority.ts';
+import { doOwn, openOwnAuthority } from '../own-authority.ts';
 import { ownIdentity } from '../own-identity.ts';
 import { readConfig } from '../read-config.ts';
 
@@ -32,7 +33,6 @@ export async function rotate(options: RotateOptions, output: Output): Promise<vo
     if (fields.audit !== true && severity !== 'DEBUG') output.progress(message);
   };
   const own = await openOwnAuthority(declaration);
-  own?.require(own.asker, 'rotate', { type: 'Secret', name: options.secret }, { back: options.back ?? false });
   const identity = own?.asker.name ?? (await ownIdentity(process.env));
   const rotator = openRotator({ declaration, log, identity });
   try {
@@ -42,12 +42,30 @@ export async function rotate(options: RotateOptions, output: Output): Promise<vo
       kind: options.back ? ('back' as const) : ('rotate' as const),
       now: options.now ?? false,
     };
-    if (options.dryRun) return await dryRun(rotator, request, declaration.secrets[options.secret], output);
-    const { rotation, joined } = await untilFree(() => rotator.rotate(request, identity), output);
+    if (options.dryRun) {
+      own?.require(own.asker, 'view', { type: 'Secret', name: options.secret });
+      return await dryRun(rotator, request, declaration.secrets[options.secret], output);
+    }
+    const work = () => untilFree(() => rotator.rotate(request, identity), output);
+    const { rotation, joined } = own
+      ? await doOwn(declaration, own, await actOf(request, rotator), work)
+      : await work();
     report(rotation, joined, output);
   } finally {
     await rotator.close();
   }
+}
+
+/** What policies and a second person see: which version would stand in place of which. */
+async function actOf({ secret, kind }: Parameters<Rotator['rotate']>[0], rotator: Rotator): Promise<GuardedAct> {
+  const { aliases } = (await rotator.look(secret)).secret;
+  const version = (alias: string): string | null => (aliases[alias] === undefined ? null : String(aliases[alias]));
+  return {
+    action: 'rotate',
+    resource: { type: 'Secret', name: secret },
+    about: { back: kind === 'back' },
+    content: { kind, current: version('current'), next: kind === 'back' ? version('previous') : 'a new version' },
+  };
 }
 
 /** Another process may be at it, or may have died over it: its lease ends. */

@@ -10,6 +10,8 @@ const WIDE_EVERY = 4;
 const GAPS_PER_PART = 4;
 /** Of a gap's width: texts that differ only so far behind are told apart by a double's last bits, if at all. */
 const NEGLIGIBLE = 2 ** -40;
+/** More than any table has: estimates are sums that must stay finite. */
+const MOST_ROWS = 2 ** 50;
 /** Signs of a text whose places are told apart. */
 const MAX_PLACES = 64;
 
@@ -269,11 +271,13 @@ export class KeyProber {
       return left === undefined || right === undefined ? 0 : Math.abs(right - left);
     };
     const least = this.#isText(at) ? length(from, to) * NEGLIGIBLE : 0;
+    const width = length(from, to);
     const told = beside.filter((one) => length(one.from, one.to) > least);
-    const densities = told.map((one) => one.rows / length(one.from, one.to));
-    gap.isMeasured = densities.length > 0;
-    const density = densities.reduce((sum, one) => sum + one, 0) / Math.max(1, densities.length);
-    gap.estimate = gap.isMeasured ? density * length(from, to) : gap.inherited;
+    // Between floats a gap may be wider than any double, or 10^300 times as wide as what lies beside it.
+    const estimates = told.map((one) => one.rows * (width / length(one.from, one.to))).filter(Number.isFinite);
+    gap.isMeasured = estimates.length > 0;
+    const mean = estimates.reduce((sum, one) => sum + one / estimates.length, 0);
+    gap.estimate = gap.isMeasured ? Math.min(mean, MOST_ROWS) : gap.inherited;
   }
 
   #isText(at: number): boolean {

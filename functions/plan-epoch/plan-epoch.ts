@@ -17,7 +17,7 @@ import type { FittedTransform } from '../../shared/model/tensors/fitted.ts';
 import { pinTransforms } from '../../shared/model/tensors/pin-transforms.ts';
 import { rowBytes } from '../../shared/model/tensors/safetensors.ts';
 import { type CheckedFeed, checkFeed } from './check-feed.ts';
-import { type Survey, surveyTable } from './survey-table.ts';
+import { cutPieces, type Survey, surveyTable } from './survey-table.ts';
 
 /** Of a batch's body: names, shapes, metadata. */
 const HEADER_BYTES = 256 * 1024;
@@ -129,6 +129,7 @@ async function makeManifest(declaration: Declaration, feed: Feed, epoch: string,
     plan: makePlan(feed, checked, pinned, survey, tools.versions),
     checkpoints: pinned.checkpoints,
     ...(feed.read && { read: feed.read }),
+    ...(feed.read?.dataBoost && { pieces: cutPieces(survey.samples) }),
   };
   const manifest = buildManifest(described, feed.fitFrom ?? null);
   checkBatchBytes(feed, manifest);

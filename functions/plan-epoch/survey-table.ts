@@ -1,7 +1,7 @@
 import type { SpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { firstKeys, probeKeys } from '../../shared/adapters/spanner/reader/probe-keys.ts';
 import type { RangeRead } from '../../shared/adapters/spanner/reader/range-read.ts';
-import { readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
+import { type RowsRead, readRows } from '../../shared/adapters/spanner/reader/read-rows.ts';
 import type { Feed } from '../../shared/model/config/declaration.ts';
 import type { PlannedJoin } from '../../shared/model/epochs/join.ts';
 import type { Key, KeyColumn } from '../../shared/model/epochs/key.ts';
@@ -19,6 +19,8 @@ const MAX_SAMPLES = 65_536;
 const BLOCK_ROWS = 8_192;
 /** A table with no more rows is small: one pass tells everything exactly. */
 const LOOK_ROWS = 20_000;
+/** A piece's rows are held in memory, and put in order. */
+const PIECE_ROWS = 16_384;
 /** Of the pass over a table that is not small: each has a flow-control window. */
 const STREAMS = 4;
 
@@ -67,21 +69,31 @@ export async function surveyTable(channel: SpannerChannel, feed: Feed, source: S
   const known = await firstKeys(channel, source, lookRows);
   if (known.length < lookRows) return await scan(channel, feed, source, [everything]);
   const prober = await probeKeys(channel, source, known.slice(-probeRows), (rowCount) =>
-    source.partsOf(known.length + rowCount),
+    partsOf(source, known.length + rowCount),
   );
   const samples = [...known.slice(0, -1).map((key) => ({ key, rows: 1 })), ...prober.samples()];
   const isFitted = source.fitted === undefined && learnersOf(feed, source.types).some((learner) => learner.isFitted);
-  if (isFitted) return await scan(channel, feed, source, cutKeyRange(samples, STREAMS));
+  if (isFitted) {
+    const boost = source.options?.dataBoost && { key: source.key, cuts: cutPieces(samples) };
+    return await scan(channel, feed, { ...source, boost }, cutKeyRange(samples, STREAMS));
+  }
   await checkRead(channel, source, known[0] ?? []);
   const transforms = source.fitted ?? fitTransforms(feed, source.columns, source.types).finish();
   return { rowCount: known.length + prober.rowCount, isEstimate: true, samples, transforms };
+}
+
+/** Where a table is cut into pieces that fit into memory, for Data Boost. */
+export function cutPieces(samples: readonly KeySample[]): Key[] {
+  const rowCount = samples.reduce((sum, { rows }) => sum + rows, 0);
+  const ranges = cutKeyRange(samples, Math.max(1, Math.ceil(rowCount / PIECE_ROWS)));
+  return ranges.flatMap(({ to }) => (to === undefined ? [] : [to]));
 }
 
 /** Reads all rows once, each range by a stream of its own. */
 async function scan(
   channel: SpannerChannel,
   feed: Feed,
-  source: SurveySource,
+  source: SurveySource & Pick<RowsRead, 'boost'>,
   ranges: readonly KeyRange[],
 ): Promise<Survey> {
   const { fitted } = source;
@@ -106,6 +118,10 @@ async function scan(
   const rowCount = samplers.reduce((sum, sampler) => sum + sampler.rowCount, 0);
   const samples = samplers.flatMap((sampler) => sampler.samples());
   return { rowCount, isEstimate: false, samples, transforms: fitted ?? fit?.finish() ?? [] };
+}
+
+function partsOf({ options, ...source }: SurveySource, rowCount: number): number {
+  return Math.max(source.partsOf(rowCount), options?.dataBoost ? Math.ceil(rowCount / PIECE_ROWS) : 0);
 }
 
 /** Waits for all; the first that fails ends the others. */

@@ -51,6 +51,16 @@ feeds:
     batchRows: 512
     shards: 4
     trainer: { url: "\${TRAINER_URL}" }
+  boosted:
+    table: Visits
+    where: "Place < 500"
+    read: { dataBoost: true }
+    transforms:
+      place: { column: Place, normalise: mean-variance }
+    label: { column: Place, greaterThan: 250 }
+    batchRows: 512
+    shards: 2
+    trainer: { url: "\${TRAINER_URL}" }
 `;
 const VISITS = `
 CREATE TABLE Visits (
@@ -135,4 +145,8 @@ test('a feed of a larger table, with nothing to learn, is planned without counti
   const sizes: number[] = shown.shards.map(({ rows }: { rows: number }) => rows);
   // Nine of ten rows are under one key.
   assert.ok(Math.max(...sizes) < (MANY_ROWS / 4) * 2, sizes.join(' '));
+});
+
+test('a feed on Data Boost is read by partitions, by the functions and by the command', async () => {
+  await deliver('boosted', MANY_ROWS / 2);
 });

@@ -6,6 +6,7 @@ import { sweepExpiredRows } from './engine/row-deletion.ts';
 import { snapshotRecords } from './engine/snapshot-records.ts';
 import { AbortInjector } from './protocol/abort-injector.ts';
 import { commitMethods } from './protocol/commits.ts';
+import { DataBoost } from './protocol/data-boost.ts';
 import { databaseAdminMethods } from './protocol/database-admin.ts';
 import { instanceAdminMethods } from './protocol/instance-admin.ts';
 import { Operations } from './protocol/operations.ts';
@@ -39,6 +40,8 @@ export interface SpannerServer {
   readonly address: string;
   /** Aborts this share of commits from now on, the same ones for the same seed. */
   setAbortRate(rate: number, seed: number): void;
+  /** Reads and queries that asked for Data Boost. */
+  boostedCalls(): number;
   /** Applies row deletion policies and lets go of what has expired, as the timer does; returns the rows deleted. */
   sweep(): number;
   /** Closing again waits for the same end. */
@@ -90,6 +93,7 @@ export async function openSpannerServer(options: SpannerServerOptions = {}): Pro
   const sessions = new Sessions(catalog, now);
   const operations = new Operations();
   const aborts = new AbortInjector(options);
+  const boost = new DataBoost();
   const server = await serveGrpc({
     port: options.port ?? 0,
     methods: [
@@ -98,9 +102,9 @@ export async function openSpannerServer(options: SpannerServerOptions = {}): Pro
       ...operations.methods(),
       ...sessionMethods(sessions),
       ...commitMethods(sessions, () => aborts.decide()),
-      ...readMethods(sessions),
+      ...readMethods(sessions, boost),
       ...partitionMethods(sessions),
-      ...sqlMethods(sessions, openEvaluator),
+      ...sqlMethods(sessions, openEvaluator, boost),
     ],
   });
   const sweep = (): number => {
@@ -117,6 +121,7 @@ export async function openSpannerServer(options: SpannerServerOptions = {}): Pro
   let closed: Promise<void> | undefined;
   return {
     address: `127.0.0.1:${server.port}`,
+    boostedCalls: () => boost.calls,
     setAbortRate: (rate, seed) => aborts.setRate(rate, seed),
     sweep,
     close() {

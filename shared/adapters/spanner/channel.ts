@@ -26,7 +26,7 @@ export interface CallOptions {
   readonly toLeader?: boolean;
 }
 
-type UnaryMethod = 'BeginTransaction' | 'Commit' | 'Rollback';
+type UnaryMethod = 'BeginTransaction' | 'Commit' | 'Rollback' | 'PartitionRead' | 'PartitionQuery';
 type StreamMethod = 'StreamingRead' | 'ExecuteStreamingSql';
 
 /** Our own connection to one database: requests and answers stay bytes, errors are `GrpcError`s. */

@@ -31,6 +31,12 @@ export function selectTimestamp(at: { readonly seconds: number; readonly nanos: 
   return wireMessage(bytesField(1, wireMessage(bytesField(2, wireMessage(bytesField(4, timestamp))))));
 }
 
+/** `TransactionSelector` of a read-only transaction at a timestamp that begins with the call which carries this. */
+export function selectNewSnapshot(at: { readonly seconds: number; readonly nanos: number }): Buffer {
+  const timestamp = wireMessage(numberField(1, at.seconds), numberField(2, at.nanos));
+  return wireMessage(bytesField(3, wireMessage(bytesField(2, wireMessage(bytesField(4, timestamp))))));
+}
+
 /** `BeginTransactionRequest` of a transaction that only writes. */
 export function encodeBegin(
   session: string,

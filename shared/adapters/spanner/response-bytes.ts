@@ -35,6 +35,18 @@ export function decodeTransaction(bytes: Buffer): TransactionBytes {
   return { id, precommitToken };
 }
 
+/** Decodes a `PartitionResponse` whose call began a transaction; @throws {DecodeError} */
+export function decodePartitions(bytes: Buffer): { readonly tokens: Buffer[]; readonly transactionId: Buffer } {
+  const tokens: Buffer[] = [];
+  let transactionId = Buffer.alloc(0);
+  eachMessageField(bytes, (field, content) => {
+    if (field === 1) eachMessageField(content, (inner, token) => void (inner === 1 && tokens.push(Buffer.from(token))));
+    if (field === 2) transactionId = Buffer.from(decodeTransaction(content).id);
+  });
+  if (tokens.length > 0 && transactionId.length === 0) throw new DecodeError('partitions have no transaction');
+  return { tokens, transactionId };
+}
+
 /** Decodes a `MultiplexedSessionPrecommitToken`; @throws {DecodeError} */
 export function decodePrecommitToken(bytes: Buffer): PrecommitToken {
   const cursor: WireCursor = { bytes, at: 0, end: bytes.length };

@@ -105,6 +105,20 @@ function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {
   if (written.label && 'label' in written.transforms) {
     report([...path, 'transforms', 'label'], 'has the name of the label tensor', 'Choose another name');
   }
+  if (written.read?.dataBoost && written.sql !== undefined) {
+    report(
+      [...path, 'read', 'dataBoost'],
+      'is given beside `sql`',
+      'Data Boost cuts tables, not every query: read it plainly',
+    );
+  }
+  if (written.read?.dataBoost && written.read.replicas) {
+    report(
+      [...path, 'read', 'replicas'],
+      'are given beside `dataBoost`',
+      'Data Boost has machines of its own: remove them',
+    );
+  }
   const join = joinSettings(written, path, report);
   const files = filesSettings(written, path, report);
   return {
@@ -146,11 +160,16 @@ function filesSettings({ files, trainer }: WrittenFeed, path: readonly string[],
   return { url: files.url.replace(/\/+$/, ''), format: files.format };
 }
 
-function readOptions({ priority, tag, replicas }: NonNullable<WrittenFeed['read']>): ReadOptions {
+function readOptions({ priority, tag, replicas, dataBoost }: NonNullable<WrittenFeed['read']>): ReadOptions {
   const chosen = replicas && 'include' in replicas ? { include: replicas.include.map(replicaOf) } : undefined;
   const left = replicas && 'exclude' in replicas ? { exclude: replicas.exclude.map(replicaOf) } : undefined;
   const directed = chosen ?? left;
-  return { ...(priority && { priority }), ...(tag !== undefined && { tag }), ...(directed && { replicas: directed }) };
+  return {
+    ...(priority && { priority }),
+    ...(tag !== undefined && { tag }),
+    ...(directed && { replicas: directed }),
+    ...(dataBoost && { dataBoost }),
+  };
 }
 
 function replicaOf({ location, type }: { location?: string | undefined; type?: Replica['type'] | undefined }): Replica {

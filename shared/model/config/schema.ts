@@ -206,6 +206,7 @@ const feedRead = z.strictObject({
     .union([z.strictObject({ include: replicas }), z.strictObject({ exclude: replicas })])
     .optional()
     .describe('Which replicas serve the reads'),
+  dataBoost: z.boolean().optional().describe('Read on Data Boost, away from what serves people'),
 });
 
 const feedJoin = z.strictObject({

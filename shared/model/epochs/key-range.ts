@@ -42,6 +42,16 @@ export function cutKeyRange(samples: readonly KeySample[], count: number): KeyRa
   return [undefined, ...cuts].map((from, index) => ({ from, to: cuts[index] }));
 }
 
+/** Cuts a range at those of some keys that lie within it, in their order. */
+export function rangesBetween(columns: readonly KeyColumn[], { from, to }: KeyRange, cuts: readonly Key[]): KeyRange[] {
+  const within = cuts.filter(
+    (cut) =>
+      (from === undefined || compareKeys(columns, from, cut) < 0) &&
+      (to === undefined || compareKeys(columns, cut, to) < 0),
+  );
+  return [from, ...within].map((start, at) => ({ from: start, to: within[at] ?? to }));
+}
+
 /** Tells whether a range holds a key. */
 export function containsKey(columns: readonly KeyColumn[], range: KeyRange, key: Key): boolean {
   if (range.from !== undefined && compareKeys(columns, key, range.from) < 0) return false;

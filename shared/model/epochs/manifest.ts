@@ -79,6 +79,8 @@ export interface Manifest {
   readonly plan: Plan;
   /** How Spanner serves the reads; not of the plan, since it changes no byte. */
   readonly read?: ReadOptions;
+  /** Where shards may be cut into pieces that fit into memory; with `read.dataBoost` alone. */
+  readonly pieces?: readonly Key[];
   /** Of the transforms with all that they learned; `from` is the epoch that learned it, null for this one. Absent in older epochs. */
   readonly fit?: { readonly digest: string; readonly from: string | null };
   readonly tensors: readonly TensorSpec[];

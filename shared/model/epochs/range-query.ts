@@ -32,18 +32,21 @@ export function rangeQuery(
     readonly columns: readonly string[];
     readonly range: KeyRange;
     readonly afterKey?: Key | undefined;
+    /** Partitions have no order. */
+    readonly isUnordered?: boolean;
   },
 ): RangeQuery {
-  const { table, columns, key, where, sql, range, afterKey } = source;
+  const { table, columns, key, where, sql, range, afterKey, isUnordered = false } = source;
   const parameters: Record<string, string> = {};
   const conditions = where === undefined ? [] : [`(${where}\n)`];
   const from = afterKey ?? range.from;
   if (from) conditions.push(behind(key, from, afterKey === undefined, { side: 'after', prefix: 'f', parameters }));
   if (range.to) conditions.push(behind(key, range.to, false, { side: 'before', prefix: 't', parameters }));
-  const order = key.map(({ name, descending }) => `${quote(name)}${descending ? ' DESC' : ''}`).join(', ');
+  const terms = key.map(({ name, descending }) => `${quote(name)}${descending ? ' DESC' : ''}`);
+  const order = isUnordered ? '' : ` ORDER BY ${terms.join(', ')}`;
   const rows = sql === undefined ? quote(table) : `(${sql}\n)`;
   const met = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-  return { sql: `SELECT ${columns.map(quote).join(', ')} FROM ${rows}${met} ORDER BY ${order}`, parameters };
+  return { sql: `SELECT ${columns.map(quote).join(', ')} FROM ${rows}${met}${order}`, parameters };
 }
 
 interface Bound {

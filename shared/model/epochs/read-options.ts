@@ -4,6 +4,8 @@ export interface ReadOptions {
   /** Spanner's statistics show the reads under it. */
   readonly tag?: string;
   readonly replicas?: DirectedRead;
+  /** Rows are read by machines that serve nobody else. */
+  readonly dataBoost?: true;
 }
 
 /** Which replicas serve a read: those of `include`, the first that can, or all but those of `exclude`. */

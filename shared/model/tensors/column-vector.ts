@@ -64,6 +64,22 @@ export function emptyVector(type: string): ColumnVector {
   return { kind: 'text', nulls, offsets: new Int32Array(1), bytes: new Uint8Array() };
 }
 
+/** What a column takes in memory, NULLs aside. */
+export function vectorBytes(vector: ColumnVector): number {
+  switch (vector.kind) {
+    case 'int64':
+    case 'float64':
+    case 'bool':
+      return vector.values.byteLength;
+    case 'timestamp':
+      return vector.seconds.byteLength + vector.nanos.byteLength;
+    case 'text':
+      return vector.offsets.byteLength + vector.bytes.byteLength;
+    case 'list':
+      return vector.offsets.byteLength + vectorBytes(vector.items);
+  }
+}
+
 const TWO_32 = 0x1_0000_0000;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 

@@ -143,6 +143,7 @@ export async function openFeedStage() {
   });
   return {
     ...opened,
+    server,
     trainer,
     store,
     published,

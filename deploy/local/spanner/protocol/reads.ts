@@ -4,6 +4,7 @@ import { type CallContext, type MessageType, type Method, RpcError, serverStream
 import { requireSelect } from '../engine/privileges.ts';
 import { type PlannedRead, planRead, type ReadRow, readRows } from '../engine/read-rows.ts';
 import type { StructField } from '../values.ts';
+import type { DataBoost } from './data-boost.ts';
 import { checkRequestSize, spanner, strict, toNumber } from './messages.ts';
 import { decodeRanges } from './partitions.ts';
 import { checkRetention, type Place, type ReadView, readView } from './read-views.ts';
@@ -25,9 +26,10 @@ export const encodedPartialResultSet: MessageType<Buffer> = {
 };
 
 /** Read and StreamingRead. */
-export function readMethods(sessions: Sessions): Method[] {
+export function readMethods(sessions: Sessions, boost: DataBoost): Method[] {
   const start = async (request: IReadRequest, context: CallContext): Promise<Iterable<Buffer>> => {
     checkRequestSize(context);
+    boost.admit(request);
     const place = sessions.open(request.session);
     const view = await readView(place, request.transaction, context.signal);
     return streamRead(place, request, view);

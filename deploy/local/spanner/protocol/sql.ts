@@ -8,6 +8,7 @@ import type { SqlEvaluator, SqlPlan } from '../sql/evaluator.ts';
 import { cellsAt } from '../storage/row-version.ts';
 import { pick, type Stores, tableStore } from '../storage/stores.ts';
 import type { Cell, StructField } from '../values.ts';
+import type { DataBoost } from './data-boost.ts';
 import { checkRequestSize, spanner, strict } from './messages.ts';
 import { queryParameters } from './query-parameters.ts';
 import { checkRetention, type ReadView, readView } from './read-views.ts';
@@ -23,9 +24,10 @@ const INT64: StructField = { name: '', type: { code: 'INT64' } };
 const { QueryMode } = spanner.ExecuteSqlRequest;
 
 /** ExecuteSql and ExecuteStreamingSql; DML is refused by name. */
-export function sqlMethods(sessions: Sessions, evaluator: () => Promise<SqlEvaluator>): Method[] {
+export function sqlMethods(sessions: Sessions, evaluator: () => Promise<SqlEvaluator>, boost: DataBoost): Method[] {
   const start = async (request: IExecuteSqlRequest, context: CallContext): Promise<Iterable<Buffer>> => {
     checkRequestSize(context);
+    boost.admit(request);
     return runSql(sessions, request, { context, evaluator });
   };
   const refuseDml = (): never => {

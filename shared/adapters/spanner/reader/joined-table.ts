@@ -1,7 +1,7 @@
 import { PenstockError } from '../../../base/errors.ts';
 import { joinedColumn, joinsOf, type PlannedJoin } from '../../../model/epochs/join.ts';
 import type { ReadOptions } from '../../../model/epochs/read-options.ts';
-import { type ColumnBlock, type ColumnVector, emptyVector } from '../../../model/tensors/column-vector.ts';
+import { type ColumnBlock, type ColumnVector, emptyVector, vectorBytes } from '../../../model/tensors/column-vector.ts';
 import { concatBlocks } from '../../../model/tensors/concat-blocks.ts';
 import { matchRows } from '../../../model/tensors/match-rows.ts';
 import { pickRows } from '../../../model/tensors/pick-rows.ts';
@@ -113,7 +113,7 @@ async function readTable(channel: SpannerChannel, join: PlannedJoin, read: Table
   for await (const block of readRange(channel, source)) {
     blocks.push(block);
     rows += block.rowCount;
-    bytes += block.columns.reduce((sum, vector) => sum + bytesOf(vector), 0);
+    bytes += block.columns.reduce((sum, vector) => sum + vectorBytes(vector), 0);
     if (rows > MAX_ROWS) throw tooLarge(join, `more than ${MAX_ROWS} rows`);
     if (bytes > MAX_BYTES) throw tooLarge(join, `more than ${MAX_BYTES} bytes in ${names.join(', ')}`);
   }
@@ -125,21 +125,6 @@ async function readTable(channel: SpannerChannel, join: PlannedJoin, read: Table
     rowsOf: matchRows(equals.map(vectorAt), rows),
     columns: new Map(read.wanted.map((name) => [name, vectorAt(name)])),
   };
-}
-
-function bytesOf(vector: ColumnVector): number {
-  switch (vector.kind) {
-    case 'int64':
-    case 'float64':
-    case 'bool':
-      return vector.values.byteLength;
-    case 'timestamp':
-      return vector.seconds.byteLength + vector.nanos.byteLength;
-    case 'text':
-      return vector.offsets.byteLength + vector.bytes.byteLength;
-    case 'list':
-      return vector.offsets.byteLength + bytesOf(vector.items);
-  }
 }
 
 function tooLarge({ name, table }: PlannedJoin, what: string): PenstockError {

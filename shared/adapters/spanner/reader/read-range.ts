@@ -5,7 +5,7 @@ import type { SpannerChannel } from '../channel.ts';
 import { isLostSession } from '../spanner-errors.ts';
 import { type ResultDecoder, resultDecoder } from './decoder.ts';
 import type { RangeRead } from './range-read.ts';
-import { rangeRequest } from './range-request.ts';
+import { type RangeRequest, rangeRequest } from './range-request.ts';
 import { DecodeError, ReadRefusedError, ReadUnavailableError } from './reader-error.ts';
 
 /** UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE: the same read may succeed. */
@@ -62,7 +62,10 @@ async function* readOnce(
   let session = '';
   try {
     session = await channel.session();
-    for await (const message of messages(channel, read, session)) {
+    const { signal } = read;
+    signal?.throwIfAborted();
+    const { method, bytes } = rangeRequest(read, session);
+    for await (const message of streamMessages(channel, { method, bytes, session, signal })) {
       yield* decoder.blocks(message);
     }
   } catch (error) {
@@ -73,14 +76,13 @@ async function* readOnce(
   }
 }
 
-async function* messages(
+/** The messages of one stream, which is given up when it is silent for long. */
+export async function* streamMessages(
   channel: SpannerChannel,
-  read: RangeRead,
-  session: string,
+  request: RangeRequest & { readonly session: string; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { signal } = read;
+  const { method, bytes, session, signal } = request;
   signal?.throwIfAborted();
-  const { method, bytes } = rangeRequest(read, session);
   const call = channel.stream(method, bytes, { session });
   const cancel = (): void => call.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
@@ -98,7 +100,12 @@ async function* messages(
   }
 }
 
-async function pauseOrThrow(read: RangeRead, error: unknown, tries: number): Promise<void> {
+/**
+ * Waits before another try.
+ *
+ * @throws what makes another try useless, or was tried too often
+ */
+export async function pauseOrThrow(read: RangeRead, error: unknown, tries: number): Promise<void> {
   const code = codeOf(error);
   const isOurCancel = code === 1;
   const mayRetry = isOurCancel || isLostSession(error) || (code !== undefined && RETRYABLE_CODES.has(code));

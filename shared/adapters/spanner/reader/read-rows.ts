@@ -4,12 +4,15 @@ import type { ColumnBlock } from '../../../model/tensors/column-vector.ts';
 import type { SpannerChannel } from '../channel.ts';
 import { openJoins } from './joined-table.ts';
 import type { RangeRead } from './range-read.ts';
+import { type BoostedPieces, readBoosted } from './read-boosted.ts';
 import { readRange } from './read-range.ts';
 
 /** Rows of a key range of a feed's table. */
 export interface RowsRead extends RangeRead {
   /** Of the tables that a column `NAME.COLUMN` may be taken of. */
   readonly joins: readonly PlannedJoin[];
+  /** Reads on Data Boost, in these pieces. */
+  readonly boost?: BoostedPieces | undefined;
 }
 
 /**
@@ -23,7 +26,9 @@ export async function* readRows(channel: SpannerChannel, read: RowsRead): AsyncG
   const join = await openJoins(channel, { ...read, own });
   const { query, afterKey: after } = read;
   const check = query?.sql === undefined ? undefined : growingKeys({ name: 'the query', key: query.key, after });
-  for await (const block of readRange(channel, { ...read, columns: own })) {
+  const wanted = { ...read, columns: own };
+  const blocks = read.boost ? readBoosted(channel, wanted, read.boost) : readRange(channel, wanted);
+  for await (const block of blocks) {
     check?.(block);
     yield join ? join(block) : block;
   }

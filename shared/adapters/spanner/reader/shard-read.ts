@@ -9,7 +9,7 @@ import type { RowsRead } from './read-rows.ts';
  * @throws {RangeError} when the epoch has no such shard
  */
 export function shardRead(
-  { epoch, plan, readTimestamp, read }: Manifest,
+  { epoch, plan, readTimestamp, read, pieces = [] }: Manifest,
   wanted: {
     readonly shard: number;
     readonly columns: readonly string[];
@@ -31,6 +31,7 @@ export function shardRead(
     query: queryOf(plan),
     options: read,
     joins: plan.join ?? [],
+    boost: read?.dataBoost ? { key: plan.key, cuts: pieces } : undefined,
   };
 }
 

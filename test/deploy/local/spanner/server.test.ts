@@ -126,6 +126,27 @@ test('partitions of a read cover every row exactly once', async () => {
   await batch.close();
 });
 
+test('Data Boost is for reads and queries of partitions alone, and is counted', async () => {
+  const { database, server } = client;
+  const before = server.boostedCalls();
+  const [batch] = await database.createBatchTransaction();
+  const read = { table: 'Counters', columns: ['Name'], keys: ['p1', 'p2'], dataBoostEnabled: true };
+  const [reads] = await batch.createReadPartitions(read as Parameters<typeof batch.createReadPartitions>[0]);
+  const [queries] = await batch.createQueryPartitions({ sql: 'SELECT Name FROM Counters', dataBoostEnabled: true });
+  for (const partition of [...reads, ...queries]) {
+    const [rows] = await batch.execute(partition as Parameters<typeof batch.execute>[0]);
+    assert.ok(rows.length >= 2);
+  }
+  assert.equal(server.boostedCalls() - before, reads.length + queries.length);
+  await batch.close();
+  const refused = { code: status.INVALID_ARGUMENT, message: /Data Boost is only for partitions/ };
+  await assert.rejects(database.run({ sql: 'SELECT Name FROM Counters', dataBoostEnabled: true }), refused);
+  await assert.rejects(
+    database.table('Counters').read({ columns: ['Name'], keys: ['p1'], dataBoostEnabled: true }),
+    refused,
+  );
+});
+
 test('BatchWrite commits each group by itself and reports those that fail', async () => {
   const { database } = client;
   const groups = [1, 2].map((count) => {

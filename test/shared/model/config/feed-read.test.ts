@@ -22,6 +22,8 @@ test('a feed’s condition and read options come through as they are written', (
   assert.equal(feed?.where, 'Delay > 0');
   assert.deepEqual(feed?.read, { priority: 'high', tag: 'late', replicas: { exclude: [{ location: 'us-east1' }] } });
   assert.equal(read('seed: 1').feeds.delays?.read, undefined);
+  assert.deepEqual(read('read: { dataBoost: true }').feeds.delays?.read, { dataBoost: true });
+  assert.deepEqual(read('read: { dataBoost: false }').feeds.delays?.read, {});
 });
 
 test('a condition that reaches out, options that say nothing, and what no feed can do are refused by their paths', () => {
@@ -29,8 +31,8 @@ test('a condition that reaches out, options that say nothing, and what no feed c
     ['where: "TRUE) OR (TRUE"', 'feeds.delays.where'],
     ['where: "RAND() < 0.1"', 'feeds.delays.where'],
     ['read: { replicas: { include: [{}] } }', 'feeds.delays.read.replicas'],
-    ['read: { dataBoost: true }', 'feeds.delays.read'],
-    ['sql: "SELECT 1"', 'feeds.delays'],
+    ['read: { dataBoost: true, replicas: { include: [{ type: read-only }] } }', 'feeds.delays.read.replicas'],
+    ['read: { dataBoost: 1 }', 'feeds.delays.read.dataBoost'],
   ] as const) {
     assert.throws(
       () => read(settings),

@@ -37,6 +37,7 @@ test('readDeclaration() names what a feed’s query lacks, or has too much of', 
     [`${sql}\n    key: [Id, ID DESC]`, 'key', /names ID twice/],
     [`${sql}\n    key: [Id]\n    where: "TRUE"`, 'where', /beside `sql`/],
     [`${sql}\n    key: ["Id ASC"]`, 'key.0', /Id ASC/],
+    [`${sql}\n    key: [Id]\n    read: { dataBoost: true }`, 'read.dataBoost', /beside `sql`/],
     ['sql: "SELECT Id FROM Flights LIMIT 5"\n    key: [Id]', 'sql', /has LIMIT/],
   ] as const) {
     assert.throws(

@@ -15,6 +15,10 @@ const DUPLICATE_SHARE = 0.05;
 const PUSH_POISON_SHARE = 0.01;
 const DEFAULT_SHARES = { poisonShare: 0.012, childShare: 0.6 };
 const TICK_MS = 100;
+/** Offsets that the slowest pipeline may be behind. */
+const MAX_BEHIND = 5_000;
+/** Records at once, however late they are. */
+const MAX_BURST = 500;
 const RETRY_MS = 200;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** What no pipeline can read. */
@@ -35,6 +39,8 @@ export interface Load {
   grow(): Promise<void>;
   /** Publishes this many messages, some of which are then pushed once more. */
   publish(messages: number, pushUrl: string): Promise<void>;
+  /** Tells how many offsets the slowest pipeline has passed: where it is far behind, `run` waits for it. */
+  setPassed(offsets: number): void;
   /** Sends until the signal; a rate of 0 messages publishes none. */
   run(options: {
     readonly recordsPerSecond: number;
@@ -62,6 +68,7 @@ export async function openLoad(
   );
   const nextMessage = messageSource(random);
   const last = Array.from({ length: rig.partitions }, () => -1);
+  let passed: number | undefined;
   let producer: Producer | undefined;
   /** kafkajs leaves out, and says nothing, what goes to a partition that was added after it had asked. */
   let isProducerOld = false;
@@ -149,14 +156,23 @@ export async function openLoad(
       sources.push(() => ({ ...next(), partition: added }));
     },
     publish,
+    setPassed(offsets) {
+      passed = offsets;
+    },
     async run({ recordsPerSecond, messagesPerSecond, pushUrl, signal }) {
-      const startedAt = performance.now();
+      let startedAt = performance.now();
       let records = 0;
       let messages = 0;
       while (!signal.aborted) {
+        if (passed !== undefined && last.reduce((sum, offset) => sum + offset + 1, 0) - passed > MAX_BEHIND) {
+          // A slow machine gets less, not everything later.
+          startedAt += TICK_MS;
+          await delay(TICK_MS);
+          continue;
+        }
         const seconds = (performance.now() - startedAt) / 1000;
-        const due = Math.floor(seconds * recordsPerSecond) - records;
-        const duePushes = Math.floor(seconds * messagesPerSecond) - messages;
+        const due = Math.min(MAX_BURST, Math.floor(seconds * recordsPerSecond) - records);
+        const duePushes = Math.min(MAX_BURST, Math.floor(seconds * messagesPerSecond) - messages);
         records += due;
         messages += duePushes;
         if (due > 0) await sendUntilTaken(take(due));

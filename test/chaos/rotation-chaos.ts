@@ -3,7 +3,7 @@ import { isCaughtUp } from './caught-up.ts';
 import type { ChaosKafka } from './chaos-cloud.ts';
 import { checkSinks, type SinkVerdict } from './check-sinks.ts';
 import { countDamages } from './history-checker.ts';
-import { openLoad } from './load.ts';
+import { type Load, openLoad } from './load.ts';
 import { seededRandom } from './random.ts';
 import { openRotatedSecret, overlapMs, type RotatedSecret, rotatedSecret } from './rotated-secret.ts';
 import { killPoints, openRotationCrew, type RotationCrew } from './rotation-crew.ts';
@@ -84,9 +84,9 @@ export async function runRotationChaos(options: RotationChaosOptions): Promise<R
     for (const sink of sinks) void sink.ended.then((code) => rig.isClosed() || problems.push(`a sink ended: ${code}`));
     const loading = load.run({ recordsPerSecond, messagesPerSecond: 0, pushUrl: '', signal: ending.signal });
     loading.catch(() => {});
-    await waitForProgress(rig);
+    await waitForProgress({ rig, load });
     const probing = probe(secret, ending.signal, problems);
-    const done = await rotateAgainAndAgain({ rig, crew, secret }, options, { startedAt, problems });
+    const done = await rotateAgainAndAgain({ rig, load, crew, secret }, options, { startedAt, problems });
     ending.abort();
     await loading;
     const probes = await probing;
@@ -103,7 +103,17 @@ export async function runRotationChaos(options: RotationChaosOptions): Promise<R
 }
 
 async function rotateAgainAndAgain(
-  { rig, crew, secret }: { readonly rig: SinkRig; readonly crew: RotationCrew; readonly secret: RotatedSecret },
+  {
+    rig,
+    load,
+    crew,
+    secret,
+  }: {
+    readonly rig: SinkRig;
+    readonly load: Load;
+    readonly crew: RotationCrew;
+    readonly secret: RotatedSecret;
+  },
   { rotations, maxMs, isAttacked, onProgress }: RotationChaosOptions,
   { startedAt, problems }: { readonly startedAt: number; readonly problems: string[] },
 ): Promise<{ readonly rotations: number; readonly duplicates: number }> {
@@ -128,7 +138,7 @@ async function rotateAgainAndAgain(
     ) {
       problems.push(`rotation ${count} left ${JSON.stringify(after)} after ${JSON.stringify(before)}`);
     }
-    await waitForProgress(rig);
+    await waitForProgress({ rig, load });
     await delay(overlapMs);
     await untilRetired(crew, secret);
     onProgress?.(`${count + 1} rotations, ${crew.kills} rotators killed, current is version ${after.current}`);

@@ -136,7 +136,7 @@ function startLoad(
 
 async function attackUntil(attack: Attack, options: SinkChaosOptions, startedAt: number): Promise<void> {
   const { rig, random, counts, load } = attack;
-  await waitForProgress(rig);
+  await waitForProgress(attack);
   let faults: Fault[] = [];
   // A round that was begun is gone through, unless the time is up.
   const isEnough = (): boolean => counts.kills >= options.kills && faults.length === 0;

@@ -78,16 +78,17 @@ export async function doFault(attack: Attack, fault: Fault): Promise<void> {
     await rig.cloud.spanner.restart(outageMs);
     counts.spannerRestarts += 1;
   }
-  const isMoving = waitForProgress(rig);
+  const isMoving = waitForProgress(attack);
   if (fault === 'kill') await crew.waitForWorking(Math.ceil(crew.members.length * WORKING_SHARE));
   await isMoving;
 }
 
 /** Waits until some partition of each pipeline has moved on. */
-export async function waitForProgress(rig: SinkRig): Promise<void> {
+export async function waitForProgress({ rig, load }: Pick<Attack, 'rig' | 'load'>): Promise<void> {
   const before = await passedByPipeline(rig);
   await waitWhileMoving('every pipeline moves on after a fault', async () => {
     const now = await passedByPipeline(rig);
+    load.setPassed(Math.min(...now.values()));
     const isDone = [...now].every(([pipeline, sum]) => sum > (before.get(pipeline) ?? 0));
     return { isDone, state: [...now].map(([pipeline, sum]) => `${pipeline} ${sum}`).join(', ') };
   });
@@ -134,21 +135,23 @@ async function killAll({ crew, random, counts }: Attack, victims: readonly CrewM
 }
 
 /** A worker sleeps past its session, and wakes when its partitions have other owners. */
-async function makeZombie({ rig, crew, random, counts }: Attack): Promise<void> {
+async function makeZombie(attack: Attack): Promise<void> {
+  const { rig, crew, random, counts } = attack;
   await crew.waitForWorking(1);
   const [sleeper] = random.shuffle(crew.working()).map(({ worker }) => worker);
   if (!sleeper) return;
   sleeper.kill('SIGSTOP');
   counts.zombies += 1;
   await delay(rig.sessionMs + OVERSLEEP_MS);
-  await waitForProgress(rig);
+  await waitForProgress(attack);
   sleeper.kill('SIGCONT');
 }
 
 /** One more worker comes, and another one goes: partitions move twice. */
-async function movePartitions({ rig, crew, counts }: Attack): Promise<void> {
+async function movePartitions(attack: Attack): Promise<void> {
+  const { crew, counts } = attack;
   await crew.join();
-  await waitForProgress(rig);
+  await waitForProgress(attack);
   await crew.leave();
   counts.moves += 1;
 }

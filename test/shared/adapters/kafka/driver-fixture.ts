@@ -13,7 +13,8 @@ import type { KafkaAccess } from '../../../../shared/adapters/kafka/kafka-auth.t
 import { type DriverName, openKafkaDriver } from '../../../../shared/adapters/kafka/open-driver.ts';
 import { noLog } from '../../../../shared/base/log.ts';
 
-const DEADLINE_MS = 15_000;
+/** Of a busy machine. */
+const DEADLINE_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 
 /** How brokers without any protection are spoken to. */

@@ -7,7 +7,7 @@ import { localProject } from './project.ts';
 import { openPubSubServer } from './pubsub/server.ts';
 import { openScheduler } from './scheduler/server.ts';
 import { openSchemaRegistryServer } from './schema-registry/server.ts';
-import { openSecretManagerServer } from './secret-manager/server.ts';
+import { openSecretManagerServer, type Publish } from './secret-manager/server.ts';
 import { openSpannerServer } from './spanner/server.ts';
 import { openStorageServer } from './storage/server.ts';
 
@@ -78,8 +78,15 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
     const schemaRegistry = keep(
       await onPort(ports.schemaRegistry, (port) => openSchemaRegistryServer({ port, ...at('schema-registry') })),
     );
+    const publish: Publish = (topic, message) => {
+      try {
+        pubsub.publish(topic, message);
+      } catch {
+        // Production tries for days; here a topic that is not there hears nothing.
+      }
+    };
     const secretManager = keep(
-      await onPort(ports.secretManager, (port) => openSecretManagerServer({ port, ...at('secret-manager') })),
+      await onPort(ports.secretManager, (port) => openSecretManagerServer({ port, publish, ...at('secret-manager') })),
     );
     const storage = keep(await onPort(ports.storage, (port) => openStorageServer({ port, ...at('storage') })));
     const scheduler = keep(await openScheduler({ mintIdToken, ...at('scheduler') }));

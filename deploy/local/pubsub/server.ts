@@ -12,6 +12,17 @@ import { subscriberMethods } from './subscriber.ts';
 const COMPACT_AFTER_BYTES = 16 * 1024 * 1024;
 const INJECTED_CLOCK_POLL_MS = 10;
 
+/** A Pub/Sub that listens. */
+export interface PubSubServer {
+  readonly address: string;
+  /** Publishes for another service of the cloud. @throws {RpcError} when there is no such topic */
+  publish(
+    topic: string,
+    message: { readonly data: Buffer; readonly attributes: Readonly<Record<string, string>> },
+  ): void;
+  close(): Promise<void>;
+}
+
 /**
  * Starts the laptop's Pub/Sub on 127.0.0.1, for the official clients with PUBSUB_EMULATOR_HOST.
  *
@@ -22,7 +33,7 @@ const INJECTED_CLOCK_POLL_MS = 10;
  */
 export async function openPubSubServer(
   options: { port?: number; dir?: string; now?: () => number; mintIdToken?: MintIdToken } = {},
-): Promise<{ address: string; close(): Promise<void> }> {
+): Promise<PubSubServer> {
   const now = options.now ?? Date.now;
   const store = openStore(options.dir, {
     now,
@@ -34,6 +45,7 @@ export async function openPubSubServer(
   const server = await serveGrpc({ port: options.port ?? 0, methods });
   return {
     address: `127.0.0.1:${server.port}`,
+    publish: (topic, { data, attributes }) => void engine.publish(topic, [{ data, orderingKey: '', attributes }]),
     async close() {
       await server.close();
       await pushers.close();

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '../grpc.ts';
+import { checkLifecycle, nextDueMs, noLifecycle, rotationAfter } from './lifecycle.ts';
 import type { SecretStore, StoredSecret, StoredVersion } from './store.ts';
 
 const MAX_PAYLOAD_BYTES = 64 * 1024;
@@ -8,7 +9,24 @@ const SECRET_NAME = /^projects\/[^/]+\/secrets\/[\w-]{1,255}$/;
 const ALIAS = /^[A-Za-z][\w-]{0,62}$/;
 
 /** What can be set on a secret. */
-export type SecretSettings = Pick<StoredSecret, 'labels' | 'annotations' | 'versionAliases'>;
+export type SecretSettings = Pick<StoredSecret, 'labels' | 'annotations' | 'versionAliases' | 'lifecycle'>;
+
+/** What became of a secret, as its topics are told. Source: cloud.google.com/secret-manager/docs/event-notifications. */
+export interface SecretEvent {
+  readonly type:
+    | 'SECRET_CREATE'
+    | 'SECRET_UPDATE'
+    | 'SECRET_DELETE'
+    | 'SECRET_ROTATE'
+    | 'SECRET_VERSION_ADD'
+    | 'SECRET_VERSION_ENABLE'
+    | 'SECRET_VERSION_DISABLE'
+    | 'SECRET_VERSION_DESTROY'
+    | 'SECRET_VERSION_DESTROY_SCHEDULED';
+  readonly secret: StoredSecret;
+  readonly version?: number;
+  readonly deleteType?: 'REQUESTED' | 'EXPIRATION';
+}
 
 /** A version and where it stands. */
 export interface FoundVersion {
@@ -21,10 +39,47 @@ export interface FoundVersion {
 export class SecretEngine {
   readonly #store: SecretStore;
   readonly #now: () => number;
+  readonly #tell: (event: SecretEvent) => void;
 
-  constructor(store: SecretStore, now: () => number) {
+  /** @param tell is told of what becomes of secrets with topics */
+  constructor(store: SecretStore, now: () => number, tell: (event: SecretEvent) => void = () => {}) {
     this.#store = store;
     this.#now = now;
+    this.#tell = tell;
+  }
+
+  nowMs(): number {
+    return this.#now();
+  }
+
+  /** Does what is due by now: rotations are announced, delayed destructions done, expired secrets deleted. */
+  runDue(): void {
+    const now = this.#now();
+    for (const secret of this.#store.list()) {
+      if ((nextDueMs(secret.lifecycle, secret.versions) ?? Number.POSITIVE_INFINITY) > now) continue;
+      const { rotation, expiresAtMs } = secret.lifecycle;
+      if (expiresAtMs !== undefined && expiresAtMs <= now) {
+        this.#store.delete(secret.name);
+        this.#tell({ type: 'SECRET_DELETE', secret, deleteType: 'EXPIRATION' });
+        continue;
+      }
+      for (const [at, version] of secret.versions.entries()) {
+        if ((version.scheduledDestroyTimeMs ?? Number.POSITIVE_INFINITY) > now) continue;
+        this.#change({ secret: this.get(secret.name), version, number: at + 1 }, 'DESTROYED');
+      }
+      if (!rotation || rotation.nextAtMs > now) continue;
+      const current = this.get(secret.name);
+      const lifecycle = { ...current.lifecycle, rotation: rotationAfter(current.lifecycle, now) };
+      const moved = { ...current, lifecycle, etag: this.#store.nextEtag() };
+      this.#store.put(moved);
+      this.#tell({ type: 'SECRET_ROTATE', secret: moved });
+    }
+  }
+
+  /** When something is due next; undefined when nothing is. */
+  nextDueMs(): number | undefined {
+    const times = this.#store.list().flatMap(({ lifecycle, versions }) => nextDueMs(lifecycle, versions) ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   create(name: string, settings: SecretSettings): StoredSecret {
@@ -32,7 +87,9 @@ export class SecretEngine {
     if (this.#store.get(name)) throw new RpcError(status.ALREADY_EXISTS, `Secret [${name}] already exists.`);
     const secret = { name, createTimeMs: this.#now(), ...settings, etag: this.#store.nextEtag(), versions: [] };
     checkAliases(secret);
+    checkLifecycle(secret.lifecycle, noLifecycle, this.#now());
     this.#store.put(secret);
+    this.#tell({ type: 'SECRET_CREATE', secret });
     return secret;
   }
 
@@ -54,13 +111,17 @@ export class SecretEngine {
     checkEtag(etag, current.etag);
     const updated = { ...current, ...settings, etag: this.#store.nextEtag() };
     checkAliases(updated);
+    checkLifecycle(updated.lifecycle, current.lifecycle, this.#now());
     this.#store.put(updated);
+    this.#tell({ type: 'SECRET_UPDATE', secret: updated });
     return updated;
   }
 
   delete(name: string, etag: string): void {
-    checkEtag(etag, this.get(name).etag);
+    const secret = this.get(name);
+    checkEtag(etag, secret.etag);
     this.#store.delete(name);
+    this.#tell({ type: 'SECRET_DELETE', secret, deleteType: 'REQUESTED' });
   }
 
   addVersion(name: string, data: Uint8Array, hasClientChecksum: boolean): FoundVersion {
@@ -79,7 +140,9 @@ export class SecretEngine {
     };
     const updated = { ...secret, versions: [...secret.versions, version] };
     this.#store.put(updated);
-    return { secret: updated, version, number: updated.versions.length };
+    const number = updated.versions.length;
+    this.#tell({ type: 'SECRET_VERSION_ADD', secret: updated, version: number });
+    return { secret: updated, version, number };
   }
 
   /** @param name `projects/…/secrets/…/versions/` and a number, an alias, or `latest`: the newest one, whatever its state */
@@ -103,19 +166,46 @@ export class SecretEngine {
     const found = this.version(name);
     checkEtag(etag, found.version.etag);
     if (found.version.state === 'DESTROYED') throw wrongState(found);
-    if (found.version.state === state) return found;
+    const { destroyTtlMs } = found.secret.lifecycle;
+    if (state === 'DESTROYED' && destroyTtlMs !== undefined) return this.#schedule(found, this.#now() + destroyTtlMs);
+    const isScheduled = found.version.scheduledDestroyTimeMs !== undefined;
+    if (found.version.state === state && !isScheduled) return found;
+    return this.#change(found, state);
+  }
+
+  /** Delayed: it is disabled now, and enabling or disabling it brings it back. */
+  #schedule(found: FoundVersion, atMs: number): FoundVersion {
+    if (found.version.scheduledDestroyTimeMs !== undefined) return found;
+    const scheduled = { state: 'DISABLED', scheduledDestroyTimeMs: atMs } as const;
+    const version = { ...found.version, ...scheduled, etag: this.#store.nextEtag() };
+    return this.#replace(found, version, 'SECRET_VERSION_DESTROY_SCHEDULED');
+  }
+
+  #change(found: FoundVersion, state: StoredVersion['state']): FoundVersion {
     const isDestroyed = state === 'DESTROYED';
     const version = {
       ...found.version,
       state,
+      scheduledDestroyTimeMs: undefined,
       etag: this.#store.nextEtag(),
       ...(isDestroyed && { data: null, destroyTimeMs: this.#now() }),
     };
-    const secret = { ...found.secret, versions: found.secret.versions.with(found.number - 1, version) };
+    return this.#replace(found, version, EVENT_OF_STATE[state]);
+  }
+
+  #replace({ secret: before, number }: FoundVersion, version: StoredVersion, type: SecretEvent['type']): FoundVersion {
+    const secret = { ...before, versions: before.versions.with(number - 1, version) };
     this.#store.put(secret);
-    return { secret, version, number: found.number };
+    this.#tell({ type, secret, version: number });
+    return { secret, version, number };
   }
 }
+
+const EVENT_OF_STATE = {
+  ENABLED: 'SECRET_VERSION_ENABLE',
+  DISABLED: 'SECRET_VERSION_DISABLE',
+  DESTROYED: 'SECRET_VERSION_DESTROY',
+} as const;
 
 export function invalid(message: string): RpcError {
   return new RpcError(status.INVALID_ARGUMENT, message);

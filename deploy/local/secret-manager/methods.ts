@@ -4,6 +4,7 @@ import { type Method, RpcError } from '../grpc.ts';
 import { rpc } from '../rpc.ts';
 import { crc32c } from './crc32c.ts';
 import { type FoundVersion, invalid, type SecretEngine, type SecretSettings } from './engine.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import type { StoredSecret } from './store.ts';
 
 const v1 = protos.google.cloud.secretmanager.v1;
@@ -24,12 +25,13 @@ function secretMethods(engine: SecretEngine): Method[] {
   return [
     rpc(`${SERVICE}/CreateSecret`, v1.CreateSecretRequest, v1.Secret, ({ parent, secretId, secret }) => {
       if (!secret?.replication) throw invalid('Secret.replication has to be set, for instance to {automatic: {}}');
-      return secretToProto(engine.create(`${parent}/secrets/${secretId}`, settingsOf(secret)));
+      return secretToProto(engine.create(`${parent}/secrets/${secretId}`, settingsOf(secret, engine.nowMs())));
     }),
     rpc(`${SERVICE}/GetSecret`, v1.GetSecretRequest, v1.Secret, ({ name }) => secretToProto(engine.get(name))),
     rpc(`${SERVICE}/UpdateSecret`, v1.UpdateSecretRequest, v1.Secret, ({ secret, updateMask }) => {
-      const settings = settingsOf(secret ?? {});
-      const masked = maskSettings(settings, updateMask?.paths ?? []);
+      const settings = settingsOf(secret ?? {}, engine.nowMs());
+      const { lifecycle } = engine.get(secret?.name ?? '');
+      const masked = maskSettings(settings, updateMask?.paths ?? [], lifecycle);
       return secretToProto(engine.update(secret?.name ?? '', masked, secret?.etag ?? ''));
     }),
     rpc(`${SERVICE}/ListSecrets`, v1.ListSecretsRequest, v1.ListSecretsResponse, (request) => {
@@ -81,14 +83,9 @@ function versionMethods(engine: SecretEngine): Method[] {
   ];
 }
 
-function settingsOf(secret: ISecret): SecretSettings {
+function settingsOf(secret: ISecret, nowMs: number): SecretSettings {
   const refused = {
     'replication.user_managed': secret.replication?.userManaged,
-    topics: secret.topics?.length,
-    rotation: secret.rotation,
-    expire_time: secret.expireTime,
-    ttl: secret.ttl,
-    version_destroy_ttl: secret.versionDestroyTtl,
     customer_managed_encryption: secret.customerManagedEncryption,
   };
   for (const [field, value] of Object.entries(refused)) {
@@ -100,17 +97,48 @@ function settingsOf(secret: ISecret): SecretSettings {
     labels: secret.labels ?? {},
     annotations: secret.annotations ?? {},
     versionAliases: Object.fromEntries(aliases.map(([alias, number]) => [alias, Number(number)])),
+    lifecycle: lifecycleOf(secret, nowMs),
   };
 }
 
-function maskSettings(settings: SecretSettings, paths: readonly string[]): Partial<SecretSettings> {
+function lifecycleOf({ topics, rotation, expireTime, ttl, versionDestroyTtl }: ISecret, nowMs: number): Lifecycle {
+  const nextAtMs = timeOf(rotation?.nextRotationTime);
+  const periodMs = durationOf(rotation?.rotationPeriod);
+  if (periodMs !== undefined && nextAtMs === undefined) {
+    throw invalid('Rotation.next_rotation_time must be set where rotation_period is');
+  }
+  const ttlMs = durationOf(ttl);
+  return {
+    topics: (topics ?? []).map(({ name }) => name ?? ''),
+    rotation: nextAtMs === undefined ? undefined : { nextAtMs, periodMs },
+    expiresAtMs: timeOf(expireTime) ?? (ttlMs === undefined ? undefined : nowMs + ttlMs),
+    destroyTtlMs: durationOf(versionDestroyTtl),
+  };
+}
+
+/** Which part of a lifecycle each path of a mask means. */
+const LIFECYCLE_PATHS: Readonly<Record<string, keyof Lifecycle>> = {
+  topics: 'topics',
+  rotation: 'rotation',
+  'rotation.next_rotation_time': 'rotation',
+  'rotation.rotation_period': 'rotation',
+  expire_time: 'expiresAtMs',
+  ttl: 'expiresAtMs',
+  version_destroy_ttl: 'destroyTtlMs',
+};
+
+function maskSettings(settings: SecretSettings, paths: readonly string[], before: Lifecycle): Partial<SecretSettings> {
   if (paths.length === 0) throw invalid('update_mask has to name at least one field');
   let masked: Partial<SecretSettings> = {};
   for (const path of paths) {
+    const part = LIFECYCLE_PATHS[path];
     if (path === 'labels') masked = { ...masked, labels: settings.labels };
     else if (path === 'annotations') masked = { ...masked, annotations: settings.annotations };
     else if (path === 'version_aliases') masked = { ...masked, versionAliases: settings.versionAliases };
-    else throw invalid(`update_mask names ${path}: only labels, annotations and version_aliases can be changed here`);
+    else if (part !== undefined) {
+      const lifecycle = masked.lifecycle ?? before;
+      masked = { ...masked, lifecycle: { ...lifecycle, [part]: settings.lifecycle[part] } };
+    } else throw invalid(`update_mask names ${path}, which cannot be changed here`);
   }
   return masked;
 }
@@ -130,7 +158,17 @@ function page<T>(
 }
 
 function secretToProto(secret: StoredSecret): ISecret {
+  const { topics, rotation, expiresAtMs, destroyTtlMs } = secret.lifecycle;
   return {
+    topics: topics.map((name) => ({ name })),
+    ...(rotation && {
+      rotation: {
+        nextRotationTime: toTimestamp(rotation.nextAtMs),
+        ...(rotation.periodMs !== undefined && { rotationPeriod: toDuration(rotation.periodMs) }),
+      },
+    }),
+    ...(expiresAtMs !== undefined && { expireTime: toTimestamp(expiresAtMs) }),
+    ...(destroyTtlMs !== undefined && { versionDestroyTtl: toDuration(destroyTtlMs) }),
     name: secret.name,
     replication: { automatic: {} },
     createTime: toTimestamp(secret.createTimeMs),
@@ -146,6 +184,9 @@ function versionToProto(found: FoundVersion): ISecretVersion {
   return {
     name: versionName(found),
     createTime: toTimestamp(version.createTimeMs),
+    ...(version.scheduledDestroyTimeMs !== undefined && {
+      scheduledDestroyTime: toTimestamp(version.scheduledDestroyTimeMs),
+    }),
     ...(version.destroyTimeMs !== null && { destroyTime: toTimestamp(version.destroyTimeMs) }),
     state: v1.SecretVersion.State[version.state],
     replicationStatus: { automatic: {} },
@@ -160,4 +201,16 @@ function versionName({ secret, number }: Omit<FoundVersion, 'version'>): string 
 
 function toTimestamp(ms: number): protos.google.protobuf.ITimestamp {
   return { seconds: Math.floor(ms / 1000), nanos: Math.floor(ms % 1000) * 1e6 };
+}
+
+function toDuration(ms: number): protos.google.protobuf.IDuration {
+  return { seconds: Math.floor(ms / 1000), nanos: Math.floor(ms % 1000) * 1e6 };
+}
+
+function timeOf(time: protos.google.protobuf.ITimestamp | null | undefined): number | undefined {
+  return time ? Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6) : undefined;
+}
+
+function durationOf(duration: protos.google.protobuf.IDuration | null | undefined): number | undefined {
+  return timeOf(duration);
 }

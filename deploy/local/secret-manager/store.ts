@@ -1,11 +1,14 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Lifecycle, noLifecycle } from './lifecycle.ts';
 
 /** One version of a secret; its number is its place in the list, from 1. */
 export interface StoredVersion {
   readonly createTimeMs: number;
   readonly destroyTimeMs: number | null;
   readonly state: 'ENABLED' | 'DISABLED' | 'DESTROYED';
+  /** Disabled until then, and destroyed then. */
+  readonly scheduledDestroyTimeMs?: number | undefined;
   readonly etag: string;
   /** Base64; null once destroyed. */
   readonly data: string | null;
@@ -20,12 +23,16 @@ export interface StoredSecret {
   readonly annotations: Readonly<Record<string, string>>;
   readonly versionAliases: Readonly<Record<string, number>>;
   readonly etag: string;
+  readonly lifecycle: Lifecycle;
   readonly versions: readonly StoredVersion[];
 }
 
+/** As a file of an earlier version has it. */
+type KeptSecret = Omit<StoredSecret, 'lifecycle'> & { readonly lifecycle?: Lifecycle };
+
 interface State {
   etagCount: number;
-  secrets: StoredSecret[];
+  secrets: KeptSecret[];
 }
 
 /** Secrets by name. Every change replaces the file before it is answered. */
@@ -42,7 +49,9 @@ export interface SecretStore {
 export function openSecretStore(dir: string | undefined): SecretStore {
   const path = dir === undefined ? undefined : join(dir, 'secrets.json');
   const state = path === undefined ? { etagCount: 0, secrets: [] } : readState(path);
-  const secrets = new Map(state.secrets.map((secret) => [secret.name, secret]));
+  const secrets = new Map<string, StoredSecret>(
+    state.secrets.map((secret) => [secret.name, { ...secret, lifecycle: secret.lifecycle ?? noLifecycle }]),
+  );
   let etagCount = state.etagCount;
   const save = (): void => {
     if (path === undefined) return;

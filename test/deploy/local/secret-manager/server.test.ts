@@ -157,11 +157,10 @@ test('secrets and versions are listed in pages, versions newest first', () =>
       ['a-second', 'kafka-sink'],
     );
     await assert.rejects(createWithVersions(client, 0), /6 ALREADY_EXISTS/);
-    const rotation = { nextRotationTime: { seconds: 1 } };
-    const secret = { replication: { automatic: {} }, rotation };
+    const replication = { userManaged: { replicas: [{ location: 'europe-west1' }] } };
     await assert.rejects(
-      client.createSecret({ parent: PROJECT, secretId: 'x', secret }),
-      /12 UNIMPLEMENTED: Secret.rotation/,
+      client.createSecret({ parent: PROJECT, secretId: 'x', secret: { replication } }),
+      /12 UNIMPLEMENTED: Secret.replication.user_managed/,
     );
   }));
 

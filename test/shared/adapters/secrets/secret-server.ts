@@ -1,6 +1,7 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import { type Method, serveGrpc } from '../../../../deploy/local/grpc.ts';
 import { SecretEngine } from '../../../../deploy/local/secret-manager/engine.ts';
+import { noLifecycle } from '../../../../deploy/local/secret-manager/lifecycle.ts';
 import { secretManagerMethods } from '../../../../deploy/local/secret-manager/methods.ts';
 import { openSecretStore } from '../../../../deploy/local/secret-manager/store.ts';
 
@@ -66,7 +67,7 @@ export async function openSecretServer(): Promise<SecretServer> {
     },
     rotate(secret, value) {
       if (!engine.list(`projects/${PROJECT}`).some(({ name }) => name === nameOf(secret))) {
-        engine.create(nameOf(secret), { labels: {}, annotations: {}, versionAliases: {} });
+        engine.create(nameOf(secret), { labels: {}, annotations: {}, versionAliases: {}, lifecycle: noLifecycle });
       }
       point(secret, engine.addVersion(nameOf(secret), Buffer.from(value), true).number);
     },

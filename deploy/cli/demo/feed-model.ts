@@ -6,7 +6,8 @@ import type { Stack } from '../stack/stack.ts';
 import { epochIds, type TrainerProgress, trainerProgress } from './observe.ts';
 
 const POLL_MS = 200;
-const STALL_MS = 120_000;
+/** Planning shows nothing until it is done: over a minute for three million rows on a busy machine. */
+const STALL_MS = 600_000;
 const SHOWN_SHARDS = 16;
 const CURVE_CELLS = 48;
 
@@ -69,7 +70,7 @@ async function askTrainer(stack: Stack, epoch: string): Promise<TrainerProgress 
   return trainerProgress(url, epoch, `Bearer ${token}`);
 }
 
-/** Polls until there is an answer; fails when `mark` has not changed for two minutes. */
+/** Polls until there is an answer; fails when `mark` has not changed for ten minutes. */
 async function follow<T>(poll: () => Promise<T | undefined>, mark: () => string): Promise<T> {
   let last = '';
   let movedAt = performance.now();

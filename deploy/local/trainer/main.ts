@@ -7,6 +7,7 @@ import { openTrainer } from './server.ts';
  *   PENSTOCK_CALLERS                 emails that may call, with commas between; all of the issuer's when not set
  *   PORT                             0 or not set: a free one
  *   OTEL_EXPORTER_OTLP_ENDPOINT      where a span for each training step goes
+ *   PENSTOCK_TRAINER_PASSES          over each epoch's training rows: 6
  *   PENSTOCK_TRAINER_SAVE_EVERY_MS   longest time between two checkpoints; 0: after each batch
  */
 
@@ -32,7 +33,11 @@ async function main(): Promise<void> {
     port: readNumber('PORT', 0, 65_535),
     dir: need('PENSTOCK_TRAINER_DIR'),
     verify: { issuer: need('PENSTOCK_OIDC_ISSUER'), ...(callers.length === 0 ? {} : { callers }) },
-    training: { saveEveryMs: readNumber('PENSTOCK_TRAINER_SAVE_EVERY_MS', 1_000, 3_600_000), trace },
+    training: {
+      passes: readNumber('PENSTOCK_TRAINER_PASSES', 6, 1_000),
+      saveEveryMs: readNumber('PENSTOCK_TRAINER_SAVE_EVERY_MS', 1_000, 3_600_000),
+      trace,
+    },
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => void trainer.close().then(() => trace?.close()));

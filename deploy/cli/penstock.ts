@@ -115,6 +115,14 @@ function buildProgram(): Command {
   addAccessCommands(program);
   addIdentityCommands(program);
   addApprovalCommands(program);
+  program
+    .command('audit')
+    .description('whether audit lines are whole: none missing, changed or out of its place')
+    .argument('<file>', 'lines of the log as JSON, one a line')
+    .addOption(json())
+    .action(async (file, options) =>
+      (await import('./commands/audit.ts')).checkAudit({ file }, openOutput(Boolean(options.json))),
+    );
   addEpochCommands(program);
   addDeadLetterCommands(program);
   addRotateCommand(program);

@@ -1,3 +1,4 @@
+import { auditChain } from './audit-chain.ts';
 import { messageOf } from './errors.ts';
 import type { Log } from './log.ts';
 
@@ -46,7 +47,11 @@ export function auditAttempts(log: Log, action: string, identity: string): OnAtt
     });
 }
 
-/** Writes one audit line: severity NOTICE, with `audit: true` to find it by. */
+/** Of this process: a line that is missing or changed shows. */
+const link = auditChain();
+
+/** Writes one audit line: severity NOTICE, with `audit: true` to find it by, tied to the one before. */
 export function audit(log: Log, { action, identity, resource, outcome, details = {} }: AuditEntry): void {
-  log('NOTICE', `${action} ${resource}: ${outcome}`, { audit: true, action, identity, resource, outcome, ...details });
+  const fields = { ...details, audit: true, action, identity, resource, outcome };
+  log('NOTICE', `${action} ${resource}: ${outcome}`, { ...fields, ...link(fields) });
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../base/canonical-json.ts';
 import { PenstockError } from '../../base/errors.ts';
 import { type AccessAction, type Resource, writeResource } from '../access/access-request.ts';
 import { sameName } from '../access/asker.ts';
@@ -157,7 +158,7 @@ export function finish(
 
 /** SHA-256 of what is asked for, whatever order its names stand in. */
 export function digestOf({ action, resource, content }: ApprovalSubject): string {
-  const text = canonical({ action, resource: writeResource(resource), content });
+  const text = canonicalJson({ action, resource: writeResource(resource), content });
   return `sha256-${createHash('sha256').update(text).digest('base64url')}`;
 }
 
@@ -180,11 +181,4 @@ function refuseChanged({ id, digest }: Approval, seen: string): void {
   if (seen === digest) return;
   const message = `${id} is for something else than what would be done now`;
   throw new ApprovalError('APPROVAL_CHANGED', message, 'Look at it again, or ask for what is meant now');
-}
-
-function canonical(value: ContentValue): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
-  return `{${entries.map(([name, inner]) => `${JSON.stringify(name)}:${canonical(inner)}`).join(',')}}`;
 }

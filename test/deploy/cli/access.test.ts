@@ -4,6 +4,8 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { audit } from '../../../shared/base/audit.ts';
+import { jsonLog } from '../../../shared/base/log.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const example = join(root, 'deploy/local/demo/penstock.yaml');
@@ -112,4 +114,20 @@ test('penstock check --compile carries the policies, and is refused without thei
   const checked = penstock('check', '--config', config);
   assert.equal(checked.status, 0);
   assert.match(checked.stderr, /nothing is guarded by policies/);
+});
+
+test('penstock audit says whether the lines of a log are whole, and exits 1 when one is missing', () => {
+  const file = join(dir, 'audit.log');
+  const lines: string[] = ['a line of something else'];
+  const log = jsonLog('test', (line) => lines.push(line.trim()));
+  for (const resource of ['a', 'b', 'c'])
+    audit(log, { action: 'secret.read', identity: 'i', resource, outcome: 'done' });
+  writeFileSync(file, lines.join('\n'));
+  const whole = penstock('audit', file, '--json');
+  assert.deepEqual([whole.status, JSON.parse(whole.stdout)], [0, { lines: 3, chains: 1, found: [] }]);
+  writeFileSync(file, lines.toSpliced(2, 1).join('\n'));
+  const gap = penstock('audit', file);
+  assert.equal(gap.status, 1);
+  assert.match(gap.stdout, /^line 3 of \S+ comes after line 1: lines between them are missing/);
+  assert.equal(penstock('audit', join(dir, 'none.log')).status, 2);
 });

@@ -99,9 +99,17 @@ test('penstock serve answers for each function behind one port', async () => {
   const exit = new Promise<number | null>((settle) => child.on('exit', settle));
   try {
     const { url, functions } = JSON.parse(await firstLine(child.stdout));
-    assert.deepEqual(functions, ['dashboard', 'kafka-sink', 'plan-epoch', 'pubsub-sink', 'read-shard']);
+    assert.deepEqual(functions, [
+      'dashboard',
+      'kafka-sink',
+      'plan-epoch',
+      'pubsub-sink',
+      'read-shard',
+      'rotate-secrets',
+    ]);
     assert.equal((await fetch(`${url}/dashboard/`)).status, 200);
     assert.equal((await fetch(`${url}/plan-epoch`, { method: 'POST' })).status, 401);
+    assert.equal((await fetch(`${url}/rotate-secrets`, { method: 'POST' })).status, 401);
     assert.equal((await fetch(`${url}/nonsense`)).status, 404);
   } finally {
     child.kill('SIGTERM');

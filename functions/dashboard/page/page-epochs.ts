@@ -27,6 +27,7 @@ ${legend(epoch)}
 <dt>Batches</dt><dd>${sayCount(epoch.batchCount ?? epoch.batchesDelivered)}</dd>
 ${took(epoch)}
 </dl>
+${reading(epoch)}
 ${failures(epoch)}
 ${contents(epoch)}
 <p class="id"><a href="${base}/api/epochs/${encodeURIComponent(epoch.id)}">${epoch.id}</a></p>
@@ -73,6 +74,19 @@ function took(epoch: EpochView): Html | '' {
   if (epoch.deliveredAtMs === null) return '';
   const rate = epoch.rowsPerSecond === null ? '' : `, ${sayRate(epoch.rowsPerSecond)} rows/s`;
   return html`<dt>Took</dt><dd>${sayDuration(epoch.deliveredAtMs - epoch.plannedAtMs)}${rate}</dd>`;
+}
+
+function reading({ reading, shards }: EpochView): Html | '' {
+  if (reading.length === 0) return '';
+  const further = shards.reading - reading.length;
+  return html`<details id="reading" open><summary>${sayMany(shards.reading, 'shard')} being read</summary>
+<table class="plain"><caption class="visually-hidden">Shards being read, those that need longest first</caption>
+<thead><tr><th scope="col">Shard</th><th scope="col" class="num">Done</th><th scope="col" class="num">Rows</th><th scope="col" class="num">Rows/s</th><th scope="col" class="num">Left</th></tr></thead>
+<tbody>${reading.map(
+    (shard) =>
+      html`<tr><th scope="row">${shard.shard}</th><td class="num">${sayShare(shard.share)}</td><td class="num">${sayCount(shard.rows)}</td><td class="num">${sayRate(shard.rowsPerSecond)}</td><td class="num">${sayDuration(shard.leftMs)}</td></tr>`,
+  )}</tbody></table>
+${further > 0 ? html`<p class="muted">${sayMany(further, 'further shard')} that need less.</p>` : ''}</details>`;
 }
 
 function failures({ failures, error }: EpochView): Html | '' {

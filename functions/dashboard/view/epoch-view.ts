@@ -1,8 +1,10 @@
 import type { EpochRow, ShardRow } from '../../../shared/adapters/spanner/overview-store.ts';
-import type { EpochSummary, EpochView, Health, ShardState } from './view-model.ts';
+import { leftMsOf, plannedRowsOf } from '../../../shared/model/epochs/choose-laggard.ts';
+import type { EpochSummary, EpochView, Health, ReadingShard, ShardState } from './view-model.ts';
 import { showHidden } from './words.ts';
 
 const MAX_FAILURES = 20;
+const MAX_READING = 20;
 const shardStates: readonly ShardState[] = ['waiting', 'reading', 'done', 'failed'];
 const healthOf: Readonly<Record<string, Health>> = { planned: 'ok', reading: 'ok', delivered: 'ok', failed: 'bad' };
 
@@ -44,11 +46,36 @@ export function viewEpoch(row: EpochRow, shards: readonly ShardRow[], nowMs: num
     batchesDelivered: shards.reduce((sum, { batchCount }) => sum + batchCount, 0),
     rowsPerSecond: rowsDelivered > 0 && elapsedMs > 0 ? (rowsDelivered * 1_000) / elapsedMs : null,
     remainingMs: isRunning && share > 0 && share < 1 ? (elapsedMs * (1 - share)) / share : null,
+    reading: readingShards(row, shards),
     failures: shards
       .filter(({ state }) => state === 'failed')
       .slice(0, MAX_FAILURES)
       .map(({ shard, error }) => ({ shard, error: showHidden(error ?? 'No reason was recorded') })),
     contains: readContents(row.manifest),
+  };
+}
+
+function readingShards(row: EpochRow, shards: readonly ShardRow[]): ReadingShard[] {
+  const planned = isRecord(row.manifest) && typeof row.manifest.rowCount === 'number' ? row.manifest.rowCount : 0;
+  const rowsPerShard = planned / Math.max(1, row.shardCount);
+  return shards
+    .filter(({ state }) => state === 'reading')
+    .map((shard) => readingShard(shard, plannedRowsOf(shard, rowsPerShard)))
+    .toSorted((one, other) => other.leftMs - one.leftMs)
+    .slice(0, MAX_READING);
+}
+
+/** As `penstock epoch show` has it: by the time of the last position that was saved, so that a silent reader does not seem slow. */
+function readingShard(shard: ShardRow, plannedRows: number): ReadingShard {
+  const { rowCount: rows, startedAtMs, updatedAtMs } = shard;
+  const elapsedMs = Math.max(1, updatedAtMs - (startedAtMs ?? updatedAtMs));
+  return {
+    shard: shard.shard,
+    rows,
+    batches: shard.batchCount,
+    rowsPerSecond: (rows * 1_000) / elapsedMs,
+    leftMs: leftMsOf({ rows, plannedRows, startedAtMs }, { nowMs: updatedAtMs }),
+    share: Math.min(0.99, rows / Math.max(1, plannedRows)),
   };
 }
 

@@ -107,6 +107,17 @@ export interface EpochSummary {
   readonly error: string | null;
 }
 
+/** A shard on its way, by what its row says. */
+export interface ReadingShard {
+  readonly shard: number;
+  readonly rows: number;
+  readonly batches: number;
+  readonly rowsPerSecond: number;
+  readonly leftMs: number;
+  /** Of its own rows, by the plan's estimate; in [0, 1). */
+  readonly share: number;
+}
+
 export interface EpochView extends EpochSummary {
   readonly shards: Readonly<Record<ShardState, number>>;
   /** The state of each shard in key order. */
@@ -117,6 +128,8 @@ export interface EpochView extends EpochSummary {
   readonly batchesDelivered: number;
   readonly rowsPerSecond: number | null;
   readonly remainingMs: number | null;
+  /** Shards that are being read, those that need longest first; not all where they are many. */
+  readonly reading: readonly ReadingShard[];
   readonly failures: readonly { readonly shard: number; readonly error: string }[];
   /** Which offsets the snapshot contains: everything below `nextOffset`. */
   readonly contains: readonly {

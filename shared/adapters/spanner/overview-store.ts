@@ -1,4 +1,5 @@
 import type { Database, protos, Snapshot } from '@google-cloud/spanner';
+import { readPart, type ShardPart } from './epochs/epoch-rows.ts';
 
 type KeySet = protos.google.spanner.v1.IKeySet;
 
@@ -70,12 +71,13 @@ export interface EpochRow {
   readonly error: string | undefined;
 }
 
-export interface ShardRow {
+export interface ShardRow extends ShardPart {
   readonly shard: number;
   readonly state: string;
   readonly rowCount: number;
   readonly batchCount: number;
   readonly leaseExpiresAtMs: number | undefined;
+  readonly startedAtMs: number | undefined;
   readonly updatedAtMs: number;
   readonly error: string | undefined;
 }
@@ -308,7 +310,17 @@ function epochOf(row: unknown[]): EpochRow {
   };
 }
 
-const shardColumns = ['ShardId', 'State', 'RowCount', 'BatchCount', 'LeaseExpiresAt', 'UpdatedAt', 'Error'];
+const shardColumns = [
+  'ShardId',
+  'State',
+  'RowCount',
+  'BatchCount',
+  'LeaseExpiresAt',
+  'UpdatedAt',
+  'Error',
+  'StartedAt',
+  'KeyRange',
+];
 
 function shardOf(row: unknown[]): ShardRow {
   return {
@@ -319,6 +331,8 @@ function shardOf(row: unknown[]): ShardRow {
     leaseExpiresAtMs: optional(row[4], time),
     updatedAtMs: time(row[5]),
     error: optional(row[6], text),
+    startedAtMs: optional(row[7], time),
+    ...readPart(row[8], Number(whole(row[0]))),
   };
 }
 

@@ -9,6 +9,7 @@ import type {
   ShardRow,
 } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import { startPosition } from '../../../shared/model/epochs/cut-block.ts';
 
 export const NOW = Date.UTC(2026, 10, 21, 6, 28, 29);
 
@@ -122,7 +123,11 @@ export function shardRows(...states: readonly string[]): ShardRow[] {
     rowCount: state === 'done' ? 1_000 : 0,
     batchCount: state === 'done' ? 1 : 0,
     leaseExpiresAtMs: undefined,
+    startedAtMs: state === 'waiting' ? undefined : NOW - 20_000,
     updatedAtMs: NOW,
+    of: shard,
+    start: startPosition,
+    cut: undefined,
     error: state === 'failed' ? 'The trainer answered 500' : undefined,
   }));
 }

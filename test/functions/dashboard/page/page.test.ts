@@ -123,6 +123,19 @@ test('renderPage() loads itself again without a script, unless it is paused', as
   assert.match(paused, />Resume<\/button>/);
 });
 
+test('renderPage() lists the shards that are read, with rows/s and time left, without a script', async () => {
+  const shards = shardRows('done', ...Array.from({ length: 25 }, () => 'reading')).map((shard) =>
+    shard.state === 'reading' ? { ...shard, rowCount: 10 * shard.shard } : shard,
+  );
+  const manifest = { rowCount: 26_000 };
+  const page = await render({ epochs: [epochRow('e1', 60_000, { shardCount: 26, manifest })], shards });
+  const [list = ''] = /<details id="reading" open>.*?<\/details>/s.exec(page) ?? [];
+  assert.match(list, /25 shards being read/);
+  assert.equal(list.match(/<tr><th scope="row">/g)?.length, 20);
+  assert.match(list, /<th scope="row">1<\/th><td class="num">1.0 %<\/td><td class="num">10<\/td>/);
+  assert.match(list, /5 further shards that need less/);
+});
+
 test('renderPage() draws 10,000 shards in a few KB', async () => {
   const states = Array.from({ length: 10_000 }, (_, n) => (n % 997 === 0 ? 'failed' : n < 6_800 ? 'done' : 'waiting'));
   const page = await render({ epochs: [epochRow('e1', 60_000, { shardCount: 10_000 })], shards: shardRows(...states) });

@@ -247,6 +247,18 @@ test('viewEpoch() counts shards by state, progress and what remains', () => {
   assert.equal(overview.stages[2]?.answer, '1 m left');
 });
 
+test('viewEpoch() tells pace and time left of the shards that are read, the slowest first, and of no others', () => {
+  const [done, quick, slow, waiting] = shardRows('done', 'reading', 'reading', 'waiting');
+  assert.ok(done && quick && slow && waiting);
+  const shards = [done, { ...quick, rowCount: 500, batchCount: 5 }, { ...slow, rowCount: 100, batchCount: 1 }, waiting];
+  const { epoch } = overviewOf([], { epochs: [epochRow('e1', 60_000, { manifest: { rowCount: 4_000 } })], shards });
+  // Each has 20 s behind it and about 1,000 rows in all.
+  assert.deepEqual(epoch?.reading, [
+    { shard: 2, rows: 100, batches: 1, rowsPerSecond: 5, leftMs: 180_000, share: 0.1 },
+    { shard: 1, rows: 500, batches: 5, rowsPerSecond: 25, leftMs: 20_000, share: 0.5 },
+  ]);
+});
+
 test('viewEpoch() reads manifests and shard states that it does not know as nothing known', () => {
   for (const manifest of [null, [], 7, { checkpoints: 'x' }, { checkpoints: [7, null] }]) {
     const overview = overviewOf([], { epochs: [epochRow('e1', 60_000, { manifest })], shards: shardRows('mystery') });

@@ -40,15 +40,27 @@ export function killsOf({ kills }: FaultCounts): number {
 /** Does everything at once, each fault at moments of its own, until it is over. */
 export async function attackAtRandom(attack: Attack): Promise<void> {
   const frozen = new Set<RunningFunction>();
-  let movesBefore = -1;
-  const killWhenMoved = async (random: Random): Promise<void> => {
-    // Something must have got on since the last one died: readers that are killed too soon read nothing at all.
-    if (attack.motion.moves === movesBefore) return;
-    if (await killReader(attack, frozen, random)) movesBefore = attack.motion.moves;
+  // Something must have got on since the last one died: who is killed too soon was not at work yet, and nothing ever gets on.
+  const whenMoved = (kill: (random: Random) => Promise<boolean>) => {
+    let movesBefore = -1;
+    return async (random: Random): Promise<void> => {
+      if (attack.motion.moves === movesBefore) return;
+      if (await kill(random)) movesBefore = attack.motion.moves;
+    };
   };
   const loops = [
-    repeat(attack, 1, [100, 500], killWhenMoved),
-    repeat(attack, 2, [500, 3_000], () => killTrainer(attack)),
+    repeat(
+      attack,
+      1,
+      [100, 500],
+      whenMoved((random) => killReader(attack, frozen, random)),
+    ),
+    repeat(
+      attack,
+      2,
+      [500, 3_000],
+      whenMoved(() => killTrainer(attack)),
+    ),
     repeat(attack, 3, [500, 2_000], (random) => deliverAgain(attack, random)),
     repeat(attack, 4, [1_000, 4_000], () => loseLease(attack, frozen)),
   ];
@@ -89,11 +101,12 @@ async function busyReaders(rig: FeedRig): Promise<RunningFunction[]> {
   return owners.flatMap(({ pid }) => rig.readers.filter((reader) => reader.pid === pid));
 }
 
-async function killTrainer({ rig, counts }: Attack): Promise<void> {
+async function killTrainer({ rig, counts }: Attack): Promise<boolean> {
   const isAtWork = (await busyReaders(rig)).length > 0 || (await rig.isTraining());
-  if (!isAtWork) return;
+  if (!isAtWork) return false;
   counts.kills.trainer += 1;
   await rig.killTrainer();
+  return true;
 }
 
 /** Sends messages of some open shards again, in another order. */

@@ -66,6 +66,7 @@ const ratios = {
   shareOfRawGrpcNear: ({ ours }: Round) => figureOf(ours, 'rowsPerSecond') / figureOf(ours, 'rawGrpcRowsPerSecond'),
   farRowsPerSecond: gained('farRowsPerSecond'),
   encode: ({ ours }: Round) => figureOf(ours, 'encodeYardstickMs') / figureOf(ours, 'encodeMs'),
+  encodeVsArrow: ({ ours }: Round) => figureOf(ours, 'encodeArrowMs') / figureOf(ours, 'encodeMs'),
   endToEnd: gained('endToEndRowsPerSecond'),
   endToEndCpu: saved('endToEndCpuSecondsPerMillionRows'),
   rss: saved('rssMb'),

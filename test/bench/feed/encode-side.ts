@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { resultDecoder } from '../../../shared/adapters/spanner/reader/decoder.ts';
 import { batchMetadata, type Manifest } from '../../../shared/model/epochs/manifest.ts';
+import { arrowLayout } from '../../../shared/model/tensors/arrow-layout.ts';
 import type { ColumnBlock } from '../../../shared/model/tensors/column-vector.ts';
 import { batchEncoder } from '../../../shared/model/tensors/encode-batch.ts';
+import { batchLayout, type Items } from '../../../shared/model/tensors/safetensors.ts';
 import { ownCpuSeconds } from '../process-meter.ts';
 import { grpcMessages } from './grpc-frame.ts';
 
@@ -24,9 +26,35 @@ function firstBlock({ plan }: Manifest, frames: Buffer): ColumnBlock {
   throw new Error(`The recording has fewer than ${ROWS} rows`);
 }
 
+/** The tensors of a block, made already, and a call that has apache-arrow write them as an IPC stream, with its CRC-32. */
+function arrowOf(block: ColumnBlock, rows: Int32Array, { plan }: Manifest, metadata: Readonly<Record<string, string>>) {
+  let tensors: readonly Items[] = [];
+  const encoder = batchEncoder(plan.transforms, plan.columns, 0, (specs) => {
+    const layout = batchLayout(specs);
+    return {
+      layOut(rowCount, texts) {
+        const body = layout.layOut(rowCount, texts);
+        tensors = body.items;
+        return body;
+      },
+    };
+  });
+  encoder.encode(block, rows, metadata);
+  const layout = arrowLayout(encoder.specs);
+  return (): number => {
+    const body = layout.layOut(rows.length, metadata);
+    for (const [at, items] of body.items.entries()) bytesOf(items).set(bytesOf(tensors[at]));
+    return crc32(body.seal());
+  };
+}
+
+function bytesOf(items: Items = new Uint8Array(0)): Uint8Array {
+  return new Uint8Array(items.buffer, items.byteOffset, items.byteLength);
+}
+
 /**
- * Measures the encoding of 8,192 rows with its CRC-32, and in turn a plain copy of the same bytes with theirs. The copy goes
- * into fresh memory, and into memory of an earlier one as the encoder's does.
+ * Measures the encoding of 8,192 rows with its CRC-32, and in turn a plain copy of the same bytes with theirs, and apache-arrow's
+ * stream of the same tensors. The copy goes into fresh memory, and into memory of an earlier one as the encoder's does.
  */
 function measure([manifestPath = '', framesPath = '']: readonly string[]): void {
   const manifest: Manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
@@ -50,11 +78,12 @@ function measure([manifestPath = '', framesPath = '']: readonly string[]): void 
     freshEncode: () => encode(),
     yardstick: () => copyTo(Buffer.allocUnsafeSlow(body.length)),
     reusedYardstick: () => copyTo(copied),
+    arrow: arrowOf(block, rows, manifest, batchMetadata(manifest, place)),
     digest: () => hash('sha256', body, 'base64'),
   };
-  const seconds = { encode: 0, freshEncode: 0, yardstick: 0, reusedYardstick: 0, digest: 0 };
+  const seconds = { encode: 0, freshEncode: 0, yardstick: 0, reusedYardstick: 0, arrow: 0, digest: 0 };
   for (let turn = -WARM_TURNS; turn < TURNS; turn += 1) {
-    for (const name of ['encode', 'freshEncode', 'yardstick', 'reusedYardstick', 'digest'] as const) {
+    for (const name of ['encode', 'freshEncode', 'yardstick', 'reusedYardstick', 'arrow', 'digest'] as const) {
       const spent = cpuOf(calls[name]);
       if (turn >= 0) seconds[name] += spent;
     }
@@ -65,6 +94,7 @@ function measure([manifestPath = '', framesPath = '']: readonly string[]): void 
     encodeFreshMs: ms('freshEncode'),
     encodeYardstickMs: ms('yardstick'),
     encodeReusedYardstickMs: ms('reusedYardstick'),
+    encodeArrowMs: ms('arrow'),
     encodeDigestMs: ms('digest'),
     encodeBytesPerRow: body.length / ROWS,
   };

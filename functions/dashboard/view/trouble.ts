@@ -33,8 +33,8 @@ export function explainTrouble(error: unknown): Trouble {
     return { title: 'The database does not exist', detail, command: 'npx penstock check', expected: true };
   }
   if (code === PERMISSION_DENIED) {
-    const detail = 'The dashboard’s service account may not read the control tables.';
-    return { title: 'Spanner refused the read', detail, command: 'npx penstock check', expected: true };
+    const detail = 'The dashboard’s database role may not read some column of the control tables. Grant what it needs:';
+    return { title: 'Spanner refused the read', detail, command: 'npx penstock migrate --access', expected: true };
   }
   if (typeof code === 'number') {
     const detail = 'The page tries again by itself.';

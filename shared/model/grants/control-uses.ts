@@ -116,7 +116,10 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
     { table: epochs, select: [...epochPlan, ...epochEnd] },
     {
       table: shards,
-      select: [...shardKey, 'State', 'RowCount', 'BatchCount', 'LeaseExpiresAt', 'UpdatedAt', 'Error'],
+      select: [
+        ...[...shardKey, 'State', 'KeyRange', 'RowCount', 'BatchCount'],
+        ...['LeaseExpiresAt', 'StartedAt', 'UpdatedAt', 'Error'],
+      ],
     },
     { table: approvals, select: approvalColumns, update: approvalDecision },
   ],

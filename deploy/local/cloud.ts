@@ -110,6 +110,7 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
       SECRET_MANAGER_EMULATOR_HOST: secretManager.address,
       STORAGE_EMULATOR_HOST: storage.url,
       PENSTOCK_OIDC_ISSUER: identity.issuer,
+      PENSTOCK_IAM_URL: identity.issuer,
       GOOGLE_CLOUD_PROJECT: localProject,
     };
     return { env, identity, spanner, scheduler, close };

@@ -1,12 +1,17 @@
+import { openServiceAccountKeys } from '../../shared/adapters/identity/service-account-keys.ts';
+import { readKeyAndCertificate } from '../../shared/adapters/secrets/read-credentials.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
 import { type CredentialSources, kafkaAccess } from '../../shared/connect/kafka-access.ts';
 import type { Declaration, RotatedSecret } from '../../shared/model/config/declaration.ts';
+import { command } from './strategies/command.ts';
 import { hmacKey } from './strategies/hmac-key.ts';
 import { httpHook } from './strategies/http-hook.ts';
 import { kafkaScram } from './strategies/kafka-scram.ts';
 import { generatedPassword } from './strategies/password.ts';
+import { serviceAccountKey } from './strategies/service-account-key.ts';
 import type { Strategy } from './strategies/strategy.ts';
+import { tlsCertificate } from './strategies/tls-certificate.ts';
 
 /**
  * Makes a declared secret's strategy.
@@ -35,6 +40,22 @@ export async function openStrategy(
     case 'http-hook': {
       const { url, key } = strategy;
       return httpHook({ secret: name, url, clock, key: async () => (await sources.secrets.read(key)).bytes() });
+    }
+    case 'command':
+      return command({ ...strategy, secret: name });
+    case 'service-account-key': {
+      const token = async (): Promise<string> => (await sources.googleToken(false)).value;
+      return serviceAccountKey({ keys: openServiceAccountKeys({ ...strategy, token }), clock, sleep });
+    }
+    case 'tls-certificate': {
+      const authority = async () => {
+        // Spreading what was read would leave the key behind: it shows in nothing that is copied.
+        const { key, cert } = readKeyAndCertificate(await sources.secrets.read(strategy.authority));
+        return { key, cert };
+      };
+      const { kafka } = declaration;
+      const brokers = kafka?.auth?.mechanism === 'mtls' ? await kafkaAccess(kafka, sources) : undefined;
+      return tlsCertificate({ ...strategy, authority, brokers, clock });
     }
     case 'kafka-scram': {
       const { users, mechanism, admin: administrator } = strategy;

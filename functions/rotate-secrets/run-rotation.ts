@@ -137,7 +137,7 @@ async function perform(
       });
     case 'revoke':
       await withValues(vault, secret, [effect.version, effect.keep], async ([value, keep]) => {
-        await strategy.revoke(have(value, effect.version), keep);
+        await strategy.revoke(have(value, effect.version), keep, effect.ending);
       });
       await vault.change(secret, effect.version, effect.ending);
       return undefined;

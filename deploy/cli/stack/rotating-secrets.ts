@@ -7,8 +7,11 @@ import { openScramCredentials } from '../../../shared/adapters/kafka/wire/scram-
 import type { Declaration, RotatedSecret } from '../../../shared/model/config/declaration.ts';
 import type { LocalCloud } from '../../local/cloud.ts';
 import { localProject } from '../../local/project.ts';
+import { identities } from './identities.ts';
 
 const PASSWORD_BYTES = 24;
+const HAS_FIRST: ReadonlySet<string> = new Set(['kafka-scram', 'hmac-key', 'password']);
+const ROTATOR = `serviceAccount:${identities.rotateSecrets}`;
 const parent = `projects/${localProject}`;
 
 /**
@@ -38,8 +41,9 @@ export async function makeRotatingSecrets(cloud: LocalCloud, { secrets }: Declar
     for (const secret of Object.values(secrets)) {
       const name = `${parent}/secrets/${secret.name}`;
       if (known.some((found) => found.name === name)) continue;
-      const value = await firstValue(cloud, secret);
       await client.createSecret({ parent, secretId: secret.name, secret: { replication: { automatic: {} } } });
+      const value = await firstValue(cloud, secret);
+      if (value === undefined) continue;
       await client.addSecretVersion({ parent: name, payload: { data: Buffer.from(JSON.stringify(value)) } });
       const named = { name, versionAliases: { current: 1 } };
       await client.updateSecret({ secret: named, updateMask: { paths: ['version_aliases'] } });
@@ -49,8 +53,12 @@ export async function makeRotatingSecrets(cloud: LocalCloud, { secrets }: Declar
   }
 }
 
+/** @returns undefined where the first rotation makes it */
 async function firstValue(cloud: LocalCloud, { strategy }: RotatedSecret): Promise<unknown> {
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+  if (strategy.kind === 'service-account-key') cloud.identity.letManageKeys(ROTATOR, strategy.account);
+  // The first rotation makes what a target system has to give, or a user's program.
+  if (!HAS_FIRST.has(strategy.kind)) return undefined;
   if (strategy.kind !== 'kafka-scram') return { id: 'first', key: randomBytes(32).toString('base64'), password };
   const [username] = strategy.users;
   // The listener that asks nobody who he is lets an administrator in.

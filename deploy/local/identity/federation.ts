@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import { type AccessTokens, tokenSeconds } from './access-tokens.ts';
 import { type AwsKey, verifyAwsRequest } from './verify-aws-request.ts';
 
-const TOKEN_SECONDS = 3600;
-const MAX_TOKENS = 1_000;
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const AWS_REQUEST = 'urn:ietf:params:aws:token-type:aws4_request';
 const JWT_TYPES = ['urn:ietf:params:oauth:token-type:jwt', 'urn:ietf:params:oauth:token-type:id_token'];
@@ -31,24 +29,12 @@ export interface Federation {
 
 export function federation(options: {
   readonly now: () => number;
+  readonly tokens: AccessTokens;
   readonly mint: (serviceAccount: string, audience: string, claims?: JWTPayload) => Promise<string>;
 }): Federation {
   const providers = new Map<string, FederationProvider>();
   const allowed = new Set<string>();
-  /** Who holds a token, until when. */
-  const tokens = new Map<string, { readonly member: string; readonly expiresAtMs: number }>();
-  const give = (prefix: string, member: string): { token: string; expiresAtMs: number } => {
-    const token = `${prefix}${randomBytes(24).toString('base64url')}`;
-    const expiresAtMs = options.now() + TOKEN_SECONDS * 1000;
-    tokens.set(token, { member, expiresAtMs });
-    const [oldest] = tokens.keys();
-    if (tokens.size > MAX_TOKENS && oldest !== undefined) tokens.delete(oldest);
-    return { token, expiresAtMs };
-  };
-  const holderOf = (c: Context): string | undefined => {
-    const held = tokens.get(/^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? '');
-    return held && options.now() < held.expiresAtMs ? held.member : undefined;
-  };
+  const { give } = options.tokens;
   const app = new Hono();
   app.post('/v1/token', async (c) => {
     const form = Object.fromEntries(new URLSearchParams(await c.req.text()));
@@ -64,7 +50,7 @@ export function federation(options: {
         access_token: token,
         issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
         token_type: 'Bearer',
-        expires_in: TOKEN_SECONDS,
+        expires_in: tokenSeconds,
       });
     } catch (error) {
       return refuse(c, 'invalid_grant', error instanceof Error ? error.message : String(error));
@@ -73,7 +59,7 @@ export function federation(options: {
   app.post('/v1/projects/-/serviceAccounts/:call', async (c) => {
     const [, account = '', method = ''] =
       /^(.+):(generateAccessToken|generateIdToken)$/.exec(c.req.param('call')) ?? [];
-    const member = holderOf(c);
+    const member = options.tokens.holderOf(c.req.header('authorization'));
     if (member === undefined) return deny(c, 401, 'UNAUTHENTICATED', 'The access token is invalid or expired');
     if (!allowed.has(`${member} ${account}`)) {
       return deny(c, 403, 'PERMISSION_DENIED', `${member} may not act as ${account}`);

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { Hono } from 'hono';
+import { type AccessTokens, tokenSeconds } from './access-tokens.ts';
 import { serveHttp } from './serve-http.ts';
 
-const ACCESS_TOKEN_SECONDS = 3600;
 const BASE = '/computeMetadata/v1';
 const SCOPES = 'https://www.googleapis.com/auth/cloud-platform';
 
@@ -24,12 +23,13 @@ export interface MetadataServer {
 export async function openMetadataServer(options: {
   serviceAccount: string;
   mintIdToken: (audience: string) => Promise<string>;
+  tokens: AccessTokens;
 }): Promise<MetadataServer> {
   const { address, close } = await serveHttp(metadataApp(options), 0);
   return { host: address, close };
 }
 
-function metadataApp(options: { serviceAccount: string; mintIdToken: (audience: string) => Promise<string> }): Hono {
+function metadataApp(options: Parameters<typeof openMetadataServer>[0]): Hono {
   const { serviceAccount } = options;
   const projectId = projectOf(serviceAccount);
   const app = new Hono();
@@ -58,9 +58,9 @@ function metadataApp(options: { serviceAccount: string; mintIdToken: (audience: 
     text(`${base}/email`, serviceAccount);
     text(`${base}/scopes`, `${SCOPES}\n`);
     app.get(`${BASE}${base}/token`, (c) => {
-      // Opaque as in production: nothing on the laptop checks it, the emulated services take no access tokens.
-      const token = `ya29.local-${randomBytes(24).toString('base64url')}`;
-      return c.json({ access_token: token, expires_in: ACCESS_TOKEN_SECONDS, token_type: 'Bearer' });
+      // Opaque as in production; of the emulated services IAM alone asks who holds it.
+      const { token } = options.tokens.give('ya29.local-', `serviceAccount:${serviceAccount}`);
+      return c.json({ access_token: token, expires_in: tokenSeconds, token_type: 'Bearer' });
     });
     app.get(`${BASE}${base}/identity`, async (c) => {
       const audience = c.req.query('audience');

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import { Hono } from 'hono';
 import type { JWTPayload } from 'jose';
+import { openAccessTokens } from './access-tokens.ts';
 import { type Federation, federation } from './federation.ts';
 import { type MetadataServer, openMetadataServer } from './metadata-server.ts';
 import { serveHttp } from './serve-http.ts';
+import { openServiceAccountKeys, type ServiceAccountKeys } from './service-account-keys.ts';
 import { type SignIn, signIn } from './sign-in.ts';
 import { openSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 const TOKEN_SECONDS = 3600;
 const MAX_NAME_CHARS = 2048;
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 /** An OIDC issuer whose tokens look like those that Google gives to service accounts. */
 export interface IdentityServer {
@@ -27,6 +30,8 @@ export interface IdentityServer {
   /** Trusts a provider of a workload identity pool: `POST /v1/token` trades its tokens. */
   readonly addProvider: Federation['addProvider'];
   readonly letImpersonate: Federation['letImpersonate'];
+  /** Keys of service accounts are made at `/v1/projects/-/serviceAccounts/EMAIL/keys`, as IAM does. */
+  readonly letManageKeys: ServiceAccountKeys['letManageKeys'];
   /** Starts a metadata server whose default service account is this one; it closes with the issuer at the latest. */
   openMetadataServer(serviceAccount: string): Promise<MetadataServer>;
   close(): Promise<void>;
@@ -54,8 +59,12 @@ export async function openIdentityServer(
     keys.sign({ ...usualClaims({ issuer, serviceAccount, audience, nowMs: now() }), ...claims });
 
   const people = signIn({ now, issuer: () => issuer, mint: mintIdToken });
-  const exchange = federation({ now, mint: mintIdToken });
-  const app = issuerApp({ keys, issuer: () => issuer, mintIdToken, signIn: people });
+  const tokens = openAccessTokens(now);
+  const exchange = federation({ now, tokens, mint: mintIdToken });
+  const own = { dir: options.dir, now, tokens, issuer: () => issuer, mint: mintIdToken };
+  const accountKeys = openServiceAccountKeys(own);
+  const app = issuerApp({ keys, issuer: () => issuer, mintIdToken, signIn: people, accountKeys });
+  app.route('/', accountKeys.app);
   app.route('/', exchange.app);
   const { address, close } = await serveHttp(app, options.port ?? 0);
   issuer = `http://${address}`;
@@ -67,10 +76,12 @@ export async function openIdentityServer(
     rotateKey: () => keys.rotate(),
     addProvider: exchange.addProvider,
     letImpersonate: exchange.letImpersonate,
+    letManageKeys: accountKeys.letManageKeys,
     async openMetadataServer(serviceAccount) {
       checkName('service account', serviceAccount);
       const server = await openMetadataServer({
         serviceAccount,
+        tokens,
         mintIdToken: (audience) => mintIdToken(serviceAccount, audience),
       });
       const tracked: MetadataServer = {
@@ -124,6 +135,7 @@ function issuerApp(options: {
   issuer: () => string;
   mintIdToken: (serviceAccount: string, audience: string) => Promise<string>;
   signIn: SignIn;
+  accountKeys: Pick<ServiceAccountKeys, 'redeem'>;
 }): Hono {
   const app = new Hono();
   app.get('/.well-known/openid-configuration', (c) => {
@@ -146,6 +158,7 @@ function issuerApp(options: {
     if (c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')) {
       const form = new URLSearchParams(await c.req.text());
       if (form.get('grant_type') === 'authorization_code') return options.signIn.redeem(c, Object.fromEntries(form));
+      if (form.get('grant_type') === JWT_BEARER) return options.accountKeys.redeem(c, Object.fromEntries(form));
       return c.json({ error: 'unsupported_grant_type' }, 400);
     }
     const body: unknown = await c.req.json().catch(() => undefined);

@@ -8,7 +8,9 @@ import { PenstockError } from '../../../shared/base/errors.ts';
  */
 export interface Strategy {
   /**
-   * Makes a new value. @param current the value in use; undefined for a secret's first
+   * Makes a new value. Those that it made before and that were never set may end with that.
+   *
+   * @param current the value in use; undefined for a secret's first
    */
   create(current: Buffer | undefined): Promise<Buffer>;
   /** Makes the target system take the value, and keep taking that of `beside`. */
@@ -19,8 +21,12 @@ export interface Strategy {
    * @throws {StrategyRefusedError} when it does not work
    */
   test(value: Buffer): Promise<void>;
-  /** Makes the target system take the value no more; that of `keep` goes on working. */
-  revoke(value: Buffer, keep: Buffer | undefined): Promise<void>;
+  /**
+   * Makes the target system take the value no more; that of `keep` goes on working.
+   *
+   * @param ending `disable`: it may be set again, by going back; `destroy`: it never will
+   */
+  revoke(value: Buffer, keep: Buffer | undefined, ending: 'disable' | 'destroy'): Promise<void>;
   close(): Promise<void>;
 }
 

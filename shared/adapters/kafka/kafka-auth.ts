@@ -32,7 +32,12 @@ export type KafkaAuth =
       readonly credentials: (fresh: boolean) => Promise<UserPassword>;
     }
   | { readonly mechanism: 'oauthbearer'; readonly token: (fresh: boolean) => Promise<BearerToken> }
-  | { readonly mechanism: 'mtls'; readonly certificate: (fresh: boolean) => Promise<ClientCertificate> };
+  | {
+      readonly mechanism: 'mtls';
+      readonly certificate: (fresh: boolean) => Promise<ClientCertificate>;
+      /** How often a connection looks whether its certificate is another by now; a minute unless given. */
+      readonly lookEveryMs?: number;
+    };
 
 /** Where brokers are, and how they are spoken to. */
 export interface KafkaAccess {

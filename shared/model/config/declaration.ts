@@ -290,6 +290,17 @@ export type RotationStrategy =
   | { readonly kind: 'hmac-key' }
   | { readonly kind: 'password'; readonly length: number; readonly classes: readonly CharacterClass[] }
   /** `key` is the secret whose value signs the requests. */
-  | { readonly kind: 'http-hook'; readonly url: string; readonly key: string };
+  | { readonly kind: 'http-hook'; readonly url: string; readonly key: string }
+  /** The absolute path of an executable, and its arguments. */
+  | { readonly kind: 'command'; readonly run: readonly [string, ...string[]]; readonly timeoutMs: number }
+  /** `authority` is the secret with the key that signs, and its certificate. */
+  | {
+      readonly kind: 'tls-certificate';
+      readonly authority: string;
+      readonly subject: string;
+      readonly lifetimeMs: number;
+    }
+  /** `account` is the e-mail address of the service account whose keys they are. */
+  | { readonly kind: 'service-account-key'; readonly account: string };
 
 export type CharacterClass = 'lower' | 'upper' | 'digit' | 'symbol';

@@ -276,7 +276,15 @@ export const feedSchema = z.strictObject({
 const secretName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of a secret in Secret Manager');
 
 const secret = z.strictObject({
-  strategy: z.enum(['kafka-scram', 'hmac-key', 'password', 'http-hook']),
+  strategy: z.enum([
+    'kafka-scram',
+    'hmac-key',
+    'password',
+    'tls-certificate',
+    'service-account-key',
+    'http-hook',
+    'command',
+  ]),
   users: z.array(z.string().min(1)).length(2).optional().describe('kafka-scram: the two that take turns'),
   admin: secretName
     .optional()
@@ -291,6 +299,32 @@ const secret = z.strictObject({
     .strictObject({ url: environmentText, key: secretName })
     .optional()
     .describe('http-hook: where each step is sent, and the secret with the key that signs it'),
+  command: z
+    .strictObject({
+      run: z.array(environmentText).min(1).max(64),
+      timeout: duration.optional(),
+    })
+    .optional()
+    .describe(
+      'command: an executable’s absolute path and its arguments; it is killed after `timeout`, 30s unless given',
+    ),
+  authority: secretName.optional().describe('tls-certificate: a secret with the key that signs, and its certificate'),
+  subject: z
+    .string()
+    .regex(
+      /^(CN|OU|O|C)=[^,=+<>#;"\\]{1,64}(,(CN|OU|O|C)=[^,=+<>#;"\\]{1,64}){0,7}$/,
+      'must be like CN=kafka-sink,O=Penstock',
+    )
+    .optional()
+    .describe('tls-certificate: whom it names'),
+  lifetime: duration
+    .optional()
+    .describe('tls-certificate: how long it is valid; `every` and `overlap` twice unless given'),
+  account: z
+    .string()
+    .regex(/^[^\s@/]+@[^\s@/]+$/, 'must be the e-mail address of a service account')
+    .optional()
+    .describe('service-account-key: whose key it is'),
   every: duration,
   overlap: duration.optional().describe('How long the old version works on; 1h unless given'),
   destroyAfter: duration

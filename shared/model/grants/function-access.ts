@@ -110,6 +110,13 @@ function iamBindings(
         why: 'adds versions to this secret, moves its aliases, disables and destroys',
       }),
     ),
+    ...accountsOf(declaration, name).map((account) =>
+      bind({
+        role: 'roles/iam.serviceAccountKeyAdmin',
+        resource: `//iam.googleapis.com/projects/-/serviceAccounts/${account}`,
+        why: 'makes, disables and deletes keys of this account',
+      }),
+    ),
     ...(name === 'kafka-sink' && declaration.kafka?.auth?.mechanism === 'oauthbearer'
       ? [
           bind({
@@ -135,10 +142,20 @@ function rotatedBy({ secrets }: Declaration, name: RoledFunction): string[] {
   return name === 'rotate-secrets' ? Object.keys(secrets) : [];
 }
 
+/** Service accounts whose keys rotate. */
+function accountsOf({ secrets }: Declaration, name: RoledFunction): string[] {
+  if (name !== 'rotate-secrets') return [];
+  const accounts = Object.values(secrets).flatMap(({ strategy }) =>
+    strategy.kind === 'service-account-key' ? [strategy.account] : [],
+  );
+  return [...new Set(accounts)];
+}
+
 /** What rotations need beside the secrets themselves: administrators, and keys of hooks. */
 function rotationSecrets({ secrets, kafka }: Declaration): string[] {
   const needed = Object.values(secrets).flatMap(({ strategy }) => {
     if (strategy.kind === 'kafka-scram') return [strategy.admin, kafka?.caSecret];
+    if (strategy.kind === 'tls-certificate') return [strategy.authority, kafka?.caSecret];
     return strategy.kind === 'http-hook' ? [strategy.key] : [];
   });
   return [...new Set(needed.filter((secret) => secret !== undefined))];

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { KafkaAccess, KafkaAuth } from '../kafka-auth.ts';
+import type { ClientCertificate, KafkaAccess, KafkaAuth } from '../kafka-auth.ts';
 import { BrokerUnreachableError, KafkaAuthError, kafkaCode, refuseCode } from '../kafka-errors.ts';
 import { authenticate, type SaslAuth, saslMechanism } from '../sasl/authenticate.ts';
 import { type Api, apis } from './apis.ts';
@@ -19,6 +19,8 @@ const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 const RENEW_AT = 0.85;
 /** Of what is left of a session then, as long as one of another user is still asked. */
 const LEFT_SHARE = 0.5;
+/** How often a connection looks whether its certificate was rotated; caches keep it for minutes. */
+const LOOK_EVERY_MS = 60_000;
 /** Node's timers cannot wait longer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const SOFTWARE = { name: 'penstock', version: '0.1.0' };
@@ -129,7 +131,7 @@ async function connectOnce(
   const talk = openConversation(socket, broker, clientId, MAX_FIRST_BYTES);
   try {
     await checkVersions(talk, broker);
-    const session = auth && auth.mechanism !== 'mtls' ? await openSession(talk, broker, auth, { fresh }) : undefined;
+    const session = await openSessionOf(auth, certificate, { talk, broker, fresh });
     talk.allow(MAX_ANSWER_BYTES);
     return connectionOf(talk, broker, session);
   } catch (error) {
@@ -170,6 +172,31 @@ interface Session {
   readonly lifetimeMs: number;
   /** Authenticates anew over the same connection; undefined where we are somebody else by now, whom brokers do not take here. */
   renew(): Promise<Session | undefined>;
+}
+
+async function openSessionOf(
+  auth: KafkaAuth | undefined,
+  certificate: ClientCertificate | undefined,
+  { talk, broker, fresh }: { readonly talk: Conversation; readonly broker: string; readonly fresh: boolean },
+): Promise<Session | undefined> {
+  if (auth?.mechanism === 'mtls') return certificate && shownSession(auth, certificate);
+  return auth && (await openSession(talk, broker, auth, { fresh }));
+}
+
+/**
+ * Brokers ask for a certificate once, and take it for as long as the connection lasts. Whoever rotates it wants it seen no more, so a
+ * connection is left, as one whose user has changed, when the certificate is another by now.
+ */
+function shownSession(auth: Extract<KafkaAuth, { mechanism: 'mtls' }>, shown: ClientCertificate): Session {
+  const session: Session = {
+    lifetimeMs: auth.lookEveryMs ?? LOOK_EVERY_MS,
+    async renew() {
+      // One that cannot be read now is not another one.
+      const { cert } = await auth.certificate(false).catch(() => shown);
+      return cert === shown.cert ? session : undefined;
+    },
+  };
+  return session;
 }
 
 /** @param proof what `auth` has just given, where it was asked already */

@@ -10,6 +10,8 @@ export interface KeyAndCertificate {
 export interface CertificateAuthority {
   /** Its own certificate, as PEM. */
   readonly ca: string;
+  /** Its private key, as PEM. */
+  readonly key: string;
   /** A certificate for the host that the local servers listen on. */
   forServer(): KeyAndCertificate;
   /** @param subject its names from the outermost on, for instance `{ O: 'Penstock', CN: 'kafka-sink' }` */
@@ -38,6 +40,7 @@ export function makeAuthority(name: Subject = { CN: 'Authority of a test' }): Ce
   const isAuthority = extension(BASIC_CONSTRAINTS, der(tag.sequence, der(tag.boolean, Buffer.from([0xff]))));
   const localHost = der(tag.sequence, der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
   return {
+    key: own.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     ca: certificate({
       subject: name,
       issuer: name,

@@ -1,16 +1,25 @@
 import assert from 'node:assert/strict';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { openKafkaServer } from '../../../../deploy/local/kafka/server.ts';
+import { command } from '../../../../functions/rotate-secrets/strategies/command.ts';
 import { hmacKey } from '../../../../functions/rotate-secrets/strategies/hmac-key.ts';
 import { httpHook } from '../../../../functions/rotate-secrets/strategies/http-hook.ts';
 import { kafkaScram } from '../../../../functions/rotate-secrets/strategies/kafka-scram.ts';
 import { generatedPassword } from '../../../../functions/rotate-secrets/strategies/password.ts';
 import { type Strategy, StrategyRefusedError } from '../../../../functions/rotate-secrets/strategies/strategy.ts';
+import { tlsCertificate } from '../../../../functions/rotate-secrets/strategies/tls-certificate.ts';
 import { openScramCredentials } from '../../../../shared/adapters/kafka/wire/scram-credentials.ts';
+
+import { makeAuthority } from '../../../deploy/local/kafka/certificates.ts';
+import { openAccountKeys } from './account-keys.ts';
+import { KEEPING_PROGRAM, writeProgram } from './write-program.ts';
 
 /** A strategy, and who takes its values. */
 interface Candidate {
@@ -84,9 +93,59 @@ async function hookCandidate(): Promise<Candidate> {
   };
 }
 
+/** A user's own executable, which keeps the values that work in a file. */
+async function commandCandidate(): Promise<Candidate> {
+  const dir = mkdtempSync(join(tmpdir(), 'penstock-command-'));
+  const path = writeProgram(dir, KEEPING_PROGRAM);
+  const file = join(dir, 'working');
+  writeFileSync(file, '');
+  return {
+    strategy: command({ secret: 's', run: [path, file], timeoutMs: 60_000 }),
+    takes: async (value) => readFileSync(file, 'utf8').split('\n').includes(value.toString('base64')),
+    broken: Buffer.from('never set'),
+    close: async () => rmSync(dir, { recursive: true }),
+  };
+}
+
+/** A certificate that brokers are shown. */
+async function certificateCandidate(): Promise<Candidate> {
+  const authority = makeAuthority();
+  const stranger = makeAuthority();
+  const tls = { ...authority.forServer(), clientCa: authority.ca };
+  const kafka = await openKafkaServer({ listeners: { MTLS: { tls } } });
+  const strategy = tlsCertificate({
+    authority: async () => ({ key: authority.key, cert: authority.ca }),
+    subject: 'CN=kafka-sink,O=Penstock',
+    lifetimeMs: 3_600_000,
+    brokers: { brokers: [kafka.addresses.MTLS ?? ''], tls: { ca: authority.ca } },
+    clock: Date.now,
+  });
+  return {
+    strategy,
+    broken: Buffer.from(JSON.stringify(stranger.forClient({ CN: 'kafka-sink' }))),
+    close: () => kafka.close(),
+  };
+}
+
+async function accountKeyCandidate(): Promise<Candidate> {
+  const stage = await openAccountKeys();
+  const made = JSON.parse(String(await stage.strategy().create(undefined)));
+  await stage.keys.change(made.private_key_id, 'delete');
+  const strategy = stage.strategy();
+  return {
+    strategy,
+    takes: stage.takes,
+    broken: Buffer.from(JSON.stringify(made)),
+    close: stage.close,
+  };
+}
+
 const candidates: Readonly<Record<string, () => Promise<Candidate>>> = {
   'kafka-scram': scramCandidate,
   'http-hook': hookCandidate,
+  command: commandCandidate,
+  'tls-certificate': certificateCandidate,
+  'service-account-key': accountKeyCandidate,
   'hmac-key': async () => {
     const broken = Buffer.from(JSON.stringify({ id: 'x', key: Buffer.alloc(8).toString('base64') }));
     return { strategy: hmacKey(), broken, close: async () => {} };
@@ -112,6 +171,8 @@ for (const [name, openCandidate] of Object.entries(candidates)) {
     const third = await candidate.strategy.create(first);
     const all = [first, second, third].map((value) => value.toString('hex'));
     assert.equal(new Set(all).size, 3);
+    // What was made before and never set may be gone.
+    second = third;
   });
 
   test(`${name} takes the same steps twice: a crash repeats them`, async () => {
@@ -131,7 +192,7 @@ for (const [name, openCandidate] of Object.entries(candidates)) {
     await strategy.set(first, undefined);
     await strategy.set(second, first);
     if (takes) assert.deepEqual([await takes(first), await takes(second)], [true, true]);
-    for (let times = 0; times < 2; times++) await strategy.revoke(first, second);
+    for (let times = 0; times < 2; times++) await strategy.revoke(first, second, 'disable');
     await strategy.test(second);
     if (takes) assert.deepEqual([await takes(first), await takes(second)], [false, true]);
   });
@@ -152,15 +213,15 @@ test('kafka-scram never sets the user who is in use', async () => {
   await candidate.strategy.set(first, undefined);
   const same = Buffer.from(JSON.stringify({ ...JSON.parse(first.toString()), password: 'another' }));
   await assert.rejects(candidate.strategy.set(same, first), StrategyRefusedError);
-  await candidate.strategy.revoke(same, first);
+  await candidate.strategy.revoke(same, first, 'destroy');
   await candidate.strategy.test(first);
   await candidate.close();
 });
 
-test('kafka-scram, hmac-key and password keep what else stands in the value: it is read by alias as well', async () => {
-  for (const name of ['kafka-scram', 'hmac-key', 'password']) {
+test('kafka-scram, hmac-key, password, tls-certificate and service-account-key keep what else stands in the value: it is read by alias as well', async () => {
+  for (const name of ['kafka-scram', 'hmac-key', 'password', 'tls-certificate', 'service-account-key']) {
     const candidate = await candidates[name]?.();
-    const current = { username: 'a', password: 'p', brokers: ['b-1:9094'], database: 'orders' };
+    const current = { private_key_id: 'none', username: 'a', password: 'p', brokers: ['b-1:9094'], database: 'orders' };
     const made = await candidate?.strategy.create(Buffer.from(JSON.stringify(current)));
     const { brokers, database } = JSON.parse(String(made));
     assert.deepEqual({ brokers, database }, { brokers: ['b-1:9094'], database: 'orders' });

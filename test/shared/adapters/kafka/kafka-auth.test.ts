@@ -8,6 +8,7 @@ import { KafkaAuthError } from '../../../../shared/adapters/kafka/kafka-errors.t
 import { type DriverName, openKafkaDriver } from '../../../../shared/adapters/kafka/open-driver.ts';
 import { apis } from '../../../../shared/adapters/kafka/wire/apis.ts';
 import { openBrokerConnection } from '../../../../shared/adapters/kafka/wire/broker-connection.ts';
+import { openCluster } from '../../../../shared/adapters/kafka/wire/cluster.ts';
 import { askMetadata } from '../../../../shared/adapters/kafka/wire/metadata.ts';
 import { brokerAddress } from '../../../../shared/adapters/kafka/wire/open-socket.ts';
 import { RequestWriter } from '../../../../shared/adapters/kafka/wire/request-writer.ts';
@@ -116,6 +117,29 @@ test('a client without the certificate that brokers want is refused, and so is a
   const certificate = async () => makeAuthority().forClient({ CN: 'sink' });
   await assert.rejects(connect(access('SSL', { mechanism: 'mtls', certificate })), KafkaAuthError);
   await assert.rejects(connect(access('SSL', { mechanism: 'mtls', certificate }, 'none')), /needs TLS/);
+});
+
+test('a connection by certificate is left for a new one when the certificate was rotated, and answers what it was asked', async () => {
+  const before = attempts.length;
+  let shown = authority.forClient({ CN: 'sink' });
+  const certificate = async () => shown;
+  const cluster = openCluster(access('SSL', { mechanism: 'mtls', certificate, lookEveryMs: 200 }), 'test');
+  const first = await cluster.any();
+  const deadline = performance.now() + 60_000;
+  while (attempts.length < before + 1 && performance.now() < deadline) await cluster.metadata(['t']);
+  assert.equal(await cluster.any(), first, 'the same certificate is no reason to leave');
+  shown = authority.forClient({ CN: 'sink-of-the-new-key' });
+  while (attempts.length < before + 2 && performance.now() < deadline) {
+    const { topics } = await cluster.metadata(['t']);
+    assert.equal(topics.size, 1, 'no question is refused meanwhile');
+  }
+  assert.deepEqual(
+    attempts.slice(before).map(({ principal }) => principal),
+    ['CN=sink', 'CN=sink-of-the-new-key'],
+  );
+  assert.notEqual(await cluster.any(), first);
+  while (first.isOpen() && performance.now() < deadline) await cluster.metadata(['t']);
+  cluster.close();
 });
 
 test('a session is renewed over the same connection before it expires, with what is current then', async () => {

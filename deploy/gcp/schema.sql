@@ -134,6 +134,14 @@ CREATE TABLE PenstockRotations (
   DestroyAt TIMESTAMP,
 ) PRIMARY KEY (Secret, RotationId), ROW DELETION POLICY (OLDER_THAN(UpdatedAt, INTERVAL 1095 DAY));
 
+-- One row per secret that rotates and process that goes by it: which version it read last. Rotations wait for those that live.
+CREATE TABLE PenstockSecretUsers (
+  Secret STRING(255) NOT NULL,
+  Holder STRING(256) NOT NULL,
+  Version INT64 NOT NULL,
+  SeenAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (Secret, Holder), ROW DELETION POLICY (OLDER_THAN(SeenAt, INTERVAL 1 DAY));
+
 -- One row per request for a second person: what exactly, who asked, who decided, and how it ended. Kept: auditors ask for it.
 CREATE TABLE PenstockApprovals (
   ApprovalId STRING(64) NOT NULL,

@@ -10,6 +10,7 @@ import type { Log } from '../../shared/base/log.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
 import { kafkaAccess } from '../../shared/connect/kafka-access.ts';
+import { openSecretReports } from '../../shared/connect/report-secret-uses.ts';
 import type { Declaration, KafkaSource, Pipeline } from '../../shared/model/config/declaration.ts';
 import type { SchemaBook } from '../../shared/model/formats/schema-book.ts';
 import { TableChangedError } from './commit-records.ts';
@@ -76,7 +77,11 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
     owner,
     ...(options.storeDeadlineMs === undefined ? {} : { deadlineMs: options.storeDeadlineMs }),
   });
-  const sources = openCredentialSources({ database: spanner.database, log, onAttempt: audited('secret.read') });
+  const reports = openSecretReports({ owner, rotating: new Set(Object.keys(declaration.secrets)), log });
+  const { onVersion } = reports;
+  const onAttempt = audited('secret.read');
+  const sources = openCredentialSources({ database: spanner.database, log, onAttempt, onVersion });
+  reports.start(sources.secrets, channel);
   const schemas = registry && openDeclaredRegistry(registry, sources, audited('registry.read'));
   let driver: KafkaDriver | undefined;
   try {
@@ -98,6 +103,7 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   } finally {
     await driver?.close().catch(() => {});
     schemas?.close();
+    await reports.stop();
     await sources.close();
     await store.close();
   }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { http } from '@google-cloud/functions-framework';
 import { loadDeclaration } from '../../shared/adapters/declaration/load-declaration.ts';
@@ -16,6 +17,7 @@ import { jsonLog } from '../../shared/base/log.ts';
 import { openAuthority } from '../../shared/connect/authority.ts';
 import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { openDeclaredRegistry } from '../../shared/connect/declared-registry.ts';
+import { openSecretReports } from '../../shared/connect/report-secret-uses.ts';
 import { type PushSteps, pushHandler } from './handler.ts';
 import { messageSink } from './sink-message.ts';
 import { watchStore } from './watch-store.ts';
@@ -46,7 +48,11 @@ async function open() {
   const verify = doorVerifier(given, declaration);
   const telemetry = await openTelemetry(process.env, 'pubsub-sink', log);
   const watched = watchStore(store, { identity, log, telemetry });
-  const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read') });
+  const rotating = new Set(Object.keys(declaration.secrets));
+  const reports = openSecretReports({ owner: `${hostname()}/${process.pid}`, rotating, log });
+  const { onVersion } = reports;
+  const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read'), onVersion });
+  reports.start(sources.secrets, channel);
   const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources, audited('registry.read'));
   const authority = await openAuthority(declaration, { door: 'pubsub-sink', log });
   const admit: PushSteps['admit'] = (caller, name) =>
@@ -55,6 +61,7 @@ async function open() {
   const close = async (): Promise<void> => {
     await telemetry?.close();
     schemas?.close();
+    await reports.stop();
     await sources.close();
     store.close();
   };

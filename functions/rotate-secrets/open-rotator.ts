@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openSecretVault, type StoredSecret } from '../../shared/adapters/secrets/secret-vault.ts';
 import { openDatabase } from '../../shared/adapters/spanner/open-database.ts';
 import { openRotationStore, type StoredRotation } from '../../shared/adapters/spanner/rotations/rotation-store.ts';
+import { listSecretUsers } from '../../shared/adapters/spanner/rotations/secret-users.ts';
 import { audit, auditAttempts } from '../../shared/base/audit.ts';
 import { type Clock, systemClock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
@@ -50,12 +51,13 @@ export function openRotator(options: RotatorOptions): Rotator {
   const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   const store = openRotationStore(open.database, { owner, leaseMs: options.leaseMs ?? LEASE_MS, clock });
   const onAttempt = auditAttempts(log, 'secret.read', identity);
+  const usersOf = (secret: string) => listSecretUsers(open.database, secret);
   const sources = openCredentialSources({ database: declaration.spanner.database, log, onAttempt });
   const onEffect = audited(options);
   const withTools = async <T>(secret: RotatedSecret, use: (tools: RotationTools) => Promise<T>): Promise<T> => {
     const strategy = await openStrategy(secret, { declaration, sources, clock, sleep });
     try {
-      return await use({ store, vault, strategy, times: secret, clock, onEffect, usersOf: async () => [] });
+      return await use({ store, vault, strategy, times: secret, clock, onEffect, usersOf });
     } finally {
       await strategy.close();
     }
@@ -90,10 +92,15 @@ export function openRotator(options: RotatorOptions): Rotator {
 
 function audited({ log, identity, onEffect }: RotatorOptions): OnEffect {
   return (told) => {
-    const { rotation, effect, phase, error } = told;
+    const { rotation, effect, phase, error, despite } = told;
     onEffect?.(told);
     if (phase === 'before') {
       log('INFO', `Rotation ${rotation.id} of ${rotation.secret}: ${effect} begins`, { step: rotation.step, effect });
+      if (despite) {
+        const { secret, fromVersion: version } = rotation;
+        const what = `Version ${version} of secret ${secret} is taken away although it is in use: nobody was waited for any longer`;
+        log('WARNING', what, { secret, version, stillUsedBy: despite });
+      }
       return;
     }
     audit(log, {
@@ -108,6 +115,7 @@ function audited({ log, identity, onEffect }: RotatorOptions): OnEffect {
         from: rotation.fromVersion,
         to: rotation.toVersion,
         ...(error === undefined ? {} : { reason: messageOf(error) }),
+        ...(despite === undefined ? {} : { stillUsedBy: despite }),
       },
     });
   };

@@ -1,5 +1,5 @@
 import { beginRotation, type RotationRequest } from '../../shared/model/rotation/begin-rotation.ts';
-import type { Rotation } from '../../shared/model/rotation/rotation.ts';
+import { type Rotation, withoutWaiting } from '../../shared/model/rotation/rotation.ts';
 import { type RotationTools, runRotation } from './run-rotation.ts';
 
 /** What came of a request. */
@@ -34,7 +34,7 @@ export async function rotateSecret(
     if (begun.outcome !== 'retire-first') {
       const joined = rotation.id !== request.id;
       if (!request.now || rotation.step !== 'retire') return { rotation, joined };
-      return { rotation: await runRotation({ ...rotation, retireAtMs: clock() }, tools), joined };
+      return { rotation: await runRotation(withoutWaiting(rotation), tools), joined };
     }
     if (rotation.step === 'retire') return { rotation, joined: true };
   }

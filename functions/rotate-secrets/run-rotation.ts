@@ -6,6 +6,7 @@ import {
 } from '../../shared/adapters/spanner/rotations/rotation-store.ts';
 import type { Clock } from '../../shared/base/clock.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
+import { type LastUsers, lastUsers, type SecretUser } from '../../shared/model/rotation/last-users.ts';
 import { nextEffect, type RotationEffect } from '../../shared/model/rotation/next-effect.ts';
 import {
   advance,
@@ -24,6 +25,8 @@ export type OnEffect = (told: {
   readonly effect: RotationEffect['kind'];
   readonly phase: 'before' | 'after' | 'failed';
   readonly error?: unknown;
+  /** From whom the old version is taken although they were seen with it. */
+  readonly despite?: readonly string[];
 }) => void;
 
 /** What a rotation acts with. */
@@ -34,8 +37,8 @@ export interface RotationTools {
   readonly times: RotationTimes;
   readonly clock: Clock;
   readonly onEffect: OnEffect;
-  /** Who is still seen with this version; the old one is not taken away from them. */
-  readonly usersOf: (version: number) => Promise<readonly string[]>;
+  /** Who is seen with the secret; the old version waits for those who go by it. */
+  readonly usersOf: (secret: string) => Promise<readonly SecretUser[]>;
 }
 
 /**
@@ -59,9 +62,16 @@ export async function runRotation(from: Rotation, tools: RotationTools): Promise
     for (let count = 0; count < MAX_EFFECTS; count++) {
       const effect = nextEffect(lease.rotation, await tools.vault.look(from.secret), tools.clock());
       if (effect.kind === 'nothing' || effect.kind === 'wait') return lease.rotation;
-      const next = await doEffect(lease, effect, tools);
-      if (next === undefined) return lease.rotation;
-      lease = next;
+      if (effect.kind === 'revoke' && lease.rotation.step === 'retire') {
+        const users = await whetherUsed(lease.rotation, tools);
+        if (users.may === 'wait') {
+          lease = await tools.store.save(lease, { ...lease.rotation, reason: users.reason });
+          return lease.rotation;
+        }
+        lease = await doEffect(lease, effect, tools, users);
+      } else {
+        lease = await doEffect(lease, effect, tools);
+      }
     }
     throw new Error(`Rotation ${from.id} of ${from.secret} did not come to an end in ${MAX_EFFECTS} effects`);
   } catch (error) {
@@ -72,24 +82,24 @@ export async function runRotation(from: Rotation, tools: RotationTools): Promise
   }
 }
 
-/** @returns undefined when the rotation has to wait */
+async function whetherUsed(rotation: Rotation, { usersOf, times, clock }: RotationTools): Promise<LastUsers> {
+  return lastUsers(rotation, await usersOf(rotation.secret), { times, nowMs: clock() });
+}
+
+/** @param users what was decided of those who are seen with a version that is taken away */
 async function doEffect(
   lease: RotationLease,
   effect: Exclude<RotationEffect, { kind: 'nothing' | 'wait' }>,
   tools: RotationTools,
-): Promise<RotationLease | undefined> {
+  users: Exclude<LastUsers, { may: 'wait' }> = { may: 'go' },
+): Promise<RotationLease> {
   const { rotation } = lease;
   if (effect.kind === 'note') return await note(lease, effect.event, tools);
-  if (effect.kind === 'revoke' && rotation.step === 'retire') {
-    const users = await tools.usersOf(effect.version);
-    if (users.length > 0) {
-      const reason = `version ${effect.version} is still used by ${users.slice(0, 5).join(', ')}`;
-      await tools.store.save(lease, { ...rotation, reason });
-      return undefined;
-    }
-  }
-  const announced = await tools.store.save(lease, { ...rotation, isUnderWay: true });
-  tools.onEffect({ rotation, effect: effect.kind, phase: 'before' });
+  const [reason, about] = users.may === 'go-despite' ? [users.reason, { despite: users.holders }] : [undefined, {}];
+  const isRetiring = effect.kind === 'revoke' && rotation.step === 'retire';
+  // What it waited for, or failed with, is over; from whom it was taken stays.
+  const announced = await tools.store.save(lease, { ...rotation, isUnderWay: true, ...(isRetiring ? { reason } : {}) });
+  tools.onEffect({ rotation, effect: effect.kind, phase: 'before', ...about });
   const event = await perform(rotation.secret, effect, tools).catch((error: unknown): RotationEvent | undefined => {
     if (error instanceof StrategyRefusedError) return { kind: 'refused', reason: error.message };
     // It is looked at again.
@@ -97,7 +107,7 @@ async function doEffect(
     tools.onEffect({ rotation, effect: effect.kind, phase: 'failed', error });
     throw error;
   });
-  tools.onEffect({ rotation, effect: effect.kind, phase: 'after' });
+  tools.onEffect({ rotation, effect: effect.kind, phase: 'after', ...about });
   if (event) return await note(announced, event, tools);
   return await tools.store.save(announced, { ...announced.rotation, isUnderWay: false });
 }

@@ -15,8 +15,11 @@ export function openCredentialSources(options: {
   readonly log: Log;
   /** Is told of each request to Secret Manager. */
   readonly onAttempt?: OnAttempt;
+  /** Is told of each version that takes another one's place. */
+  readonly onVersion?: (secret: string, version: string) => void;
 }): CredentialSources & { close(): Promise<void> } {
   const [, projectId = ''] = options.database.split('/');
-  const secrets = openSecretCache({ projectId, log: options.log, onAttempt: options.onAttempt });
+  const { log, onAttempt, onVersion } = options;
+  const secrets = openSecretCache({ projectId, log, onAttempt, onVersion });
   return { secrets, googleToken: openAccessTokens(), close: () => secrets.close() };
 }

@@ -53,6 +53,8 @@ export interface SecretCacheOptions {
   readonly deadlineMs?: number;
   /** Is told of each request to Secret Manager. */
   readonly onAttempt?: OnAttempt | undefined;
+  /** Is told of each version that takes another one's place: `projects/P/secrets/S`, and the version's number. */
+  readonly onVersion?: ((secret: string, version: string) => void) | undefined;
 }
 
 interface Entry {
@@ -110,11 +112,13 @@ class Refresher {
   private readonly staleMs: number;
   private readonly deadlineMs: number;
   private readonly onAttempt: OnAttempt | undefined;
+  private readonly onVersion: SecretCacheOptions['onVersion'];
 
   constructor(manager: SecretManager, options: SecretCacheOptions) {
     this.manager = manager;
     this.log = options.log ?? noLog;
     this.onAttempt = options.onAttempt;
+    this.onVersion = options.onVersion;
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
     this.ttlMs = options.ttlMs ?? TTL_MS;
@@ -152,6 +156,7 @@ class Refresher {
     before?.wipe();
     const value = new SecretValue(entry.secret, version, bytes);
     entry.value = value;
+    this.onVersion?.(entry.secret, version);
     this.log('NOTICE', 'Secret read', { secret: entry.secret, version, before: before?.version });
     return value;
   }

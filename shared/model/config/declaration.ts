@@ -273,6 +273,8 @@ export interface RotatedSecret {
   readonly everyMs: number;
   /** How long the old version works beside the new one. */
   readonly overlapMs: number;
+  /** How long, after that, it waits for processes that are still seen with it. */
+  readonly waitForUsersMs: number;
   /** How long it is kept, disabled, after that. */
   readonly destroyAfterMs: number;
 }

@@ -41,8 +41,10 @@ export function rotatedSecret(
     report([...path, 'overlap'], 'is as long as `every`', 'Let the old version end before the next rotation begins');
   }
   const destroyAfterMs = parseMs(secret.destroyAfter ?? DEFAULT_DESTROY_AFTER);
+  const waitForUsersMs = secret.waitForUsers === undefined ? overlapMs : parseMs(secret.waitForUsers);
   const times = { everyMs, overlapMs };
-  return { name, strategy: strategyOf(name, secret, { written, report, times }), everyMs, overlapMs, destroyAfterMs };
+  const strategy = strategyOf(name, secret, { written, report, times });
+  return { name, strategy, ...times, waitForUsersMs, destroyAfterMs };
 }
 
 interface Context {

@@ -327,6 +327,11 @@ const secret = z.strictObject({
     .describe('service-account-key: whose key it is'),
   every: duration,
   overlap: duration.optional().describe('How long the old version works on; 1h unless given'),
+  waitForUsers: duration
+    .optional()
+    .describe(
+      'How long, after the overlap, the old version waits for who is still seen with it; as `overlap` unless given',
+    ),
   destroyAfter: duration
     .optional()
     .describe('When, after the overlap, the old value is gone for good; 7d unless given'),

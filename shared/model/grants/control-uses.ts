@@ -46,6 +46,10 @@ const rotationColumns = [
   ...['LeaseOwner', 'LeaseExpiresAt', 'RequestedBy', 'Reason', 'StartedAt', 'UpdatedAt'],
   ...['FinishedAt', 'RetireAt', 'DestroyAt'],
 ];
+/** Written by whoever goes by secrets that rotate. */
+const secretUsers = 'PenstockSecretUsers';
+const secretUserColumns = ['Secret', 'Holder', 'Version', 'SeenAt'];
+const reportedUses: TableUse = { table: secretUsers, insert: secretUserColumns, update: secretUserColumns };
 const approvals = 'PenstockApprovals';
 const approvalDecision = ['ApprovalId', 'State', 'DecidedBy', 'DecidedAt', 'Reason'];
 const approvalRun = ['ApprovalId', 'State', 'StartedAt', 'FinishedAt', 'Error'];
@@ -72,6 +76,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
     },
     { table: 'PenstockLineage', insert: lineageColumns, update: lineageColumns },
     deadLetters,
+    reportedUses,
   ],
   'pubsub-sink': [
     {
@@ -81,6 +86,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
       delete: true,
     },
     deadLetters,
+    reportedUses,
   ],
   'plan-epoch': [
     { table: checkpoints, select: [...checkpointKey, 'TopicId', 'NextOffset'] },
@@ -97,7 +103,10 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
       update: [...shardPlan, ...shardLease, 'FinishedAt', 'Error'],
     },
   ],
-  'rotate-secrets': [{ table: rotations, select: rotationColumns, insert: rotationColumns, update: rotationColumns }],
+  'rotate-secrets': [
+    { table: rotations, select: rotationColumns, insert: rotationColumns, update: rotationColumns },
+    { table: secretUsers, select: secretUserColumns },
+  ],
   dashboard: [
     { table: rotations, select: rotationColumns },
     {

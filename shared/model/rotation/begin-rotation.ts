@@ -1,5 +1,5 @@
 import type { SecretView } from './next-effect.ts';
-import { isDeciding, isOver, type Rotation } from './rotation.ts';
+import { isDeciding, isOver, type Rotation, withoutWaiting } from './rotation.ts';
 
 /** Who wants a rotation, and of which kind. */
 export interface RotationRequest {
@@ -49,12 +49,8 @@ export function beginRotation(
       const reason = `the overlap of ${id} lasts until ${new Date(retireAtMs).toISOString()}`;
       return skipped(request, reason);
     }
-    // At once also where it would be time later.
-    return {
-      outcome: 'retire-first',
-      rotation: { ...unretired, retireAtMs: Math.min(retireAtMs, nowMs) },
-      changed: [],
-    };
+    const rotation = request.now ? withoutWaiting(unretired) : unretired;
+    return { outcome: 'retire-first', rotation, changed: [] };
   }
   return { outcome: 'begun', rotation: newRotation(request, secret, undefined), changed: [] };
 }

@@ -77,6 +77,18 @@ export interface RotationTimes {
   readonly overlapMs: number;
   /** After the overlap. */
   readonly destroyAfterMs: number;
+  /** How long, after the overlap, the old version waits for those who are seen with it. */
+  readonly waitForUsersMs: number;
+}
+
+/** The same, whose old version waits neither for its overlap nor for its last users: the value may be in wrong hands. */
+export function withoutWaiting(rotation: Rotation): Rotation {
+  return { ...rotation, retireAtMs: (rotation.finishedAtMs ?? 0) - 1 };
+}
+
+/** Whether nobody is waited for: the overlap would have ended before it began. */
+export function isWithoutWaiting({ finishedAtMs, retireAtMs }: Rotation): boolean {
+  return finishedAtMs !== undefined && retireAtMs !== undefined && retireAtMs < finishedAtMs;
 }
 
 const MAX_REASON_CHARACTERS = 1_000;
@@ -113,7 +125,7 @@ export function advance(rotation: Rotation, event: RotationEvent, nowMs: number,
       return to('retire', { finishedAtMs: nowMs, retireAtMs, destroyAtMs, reason: undefined });
     }
     case 'retired':
-      return step === 'retire' ? to('destroy', { reason: undefined }) : rotation;
+      return step === 'retire' ? to('destroy') : rotation;
     case 'destroyed':
       return step === 'destroy' ? to('closed') : rotation;
     case 'refused':

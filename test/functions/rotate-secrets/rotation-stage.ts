@@ -20,6 +20,7 @@ export const kafkaSink: RotatedSecret = {
   strategy: { kind: 'kafka-scram', users: ['sink-a', 'sink-b'], mechanism: 'scram-sha-512', admin: 'kafka-admin' },
   everyMs: 28 * 86_400_000,
   overlapMs: 3_600_000,
+  waitForUsersMs: 1_800_000,
   destroyAfterMs: 7 * 86_400_000,
 };
 

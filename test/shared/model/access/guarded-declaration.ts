@@ -24,7 +24,14 @@ export function guardedDeclaration(
       },
     },
     secrets: {
-      sink: { name: 'sink', strategy: { kind: 'hmac-key' }, everyMs: 1_000, overlapMs: 10, destroyAfterMs: 100 },
+      sink: {
+        name: 'sink',
+        strategy: { kind: 'hmac-key' },
+        everyMs: 1_000,
+        overlapMs: 10,
+        waitForUsersMs: 10,
+        destroyAfterMs: 100,
+      },
     },
     access: {
       policies: './policies',

@@ -7,7 +7,7 @@ import {
 } from '../../../../shared/model/rotation/next-effect.ts';
 import { advance, isOver, type Rotation, type RotationEvent } from '../../../../shared/model/rotation/rotation.ts';
 
-export const times = { overlapMs: 100, destroyAfterMs: 1_000 };
+export const times = { overlapMs: 100, destroyAfterMs: 1_000, waitForUsersMs: 0 };
 const LEASE_MS = 20;
 
 interface Row {

@@ -51,9 +51,12 @@ const FREE_PORTS: Ports = {
  * Starts the laptop's cloud on free ports of 127.0.0.1.
  *
  * @param options.dir keeps state over restarts, and the ports where they are still free; in memory when left out
+ * @param options.secretManagerNow Secret Manager's time, whose rotations lie minutes ahead; the machine's when left out
  * @throws {Error} when another process uses the directory
  */
-export async function openLocalCloud(options: { readonly dir?: string } = {}): Promise<LocalCloud> {
+export async function openLocalCloud(
+  options: { readonly dir?: string; readonly secretManagerNow?: () => number } = {},
+): Promise<LocalCloud> {
   const { dir } = options;
   const lock: DirectoryLock | undefined = dir === undefined ? undefined : lockDirectory(dir);
   const opened: { close(): Promise<void> }[] = [];
@@ -85,8 +88,11 @@ export async function openLocalCloud(options: { readonly dir?: string } = {}): P
         // Production tries for days; here a topic that is not there hears nothing.
       }
     };
+    const { secretManagerNow: now = Date.now } = options;
     const secretManager = keep(
-      await onPort(ports.secretManager, (port) => openSecretManagerServer({ port, publish, ...at('secret-manager') })),
+      await onPort(ports.secretManager, (port) =>
+        openSecretManagerServer({ port, publish, now, ...at('secret-manager') }),
+      ),
     );
     const storage = keep(await onPort(ports.storage, (port) => openStorageServer({ port, ...at('storage') })));
     const scheduler = keep(await openScheduler({ mintIdToken, ...at('scheduler') }));

@@ -68,6 +68,8 @@ export interface StackOptions {
   /** Bundles; `dist` of the project unless given. */
   readonly dist?: string;
   readonly port?: number;
+  /** Secret Manager's time, whose rotations lie minutes ahead; the machine's unless given. */
+  readonly secretManagerNow?: () => number;
   readonly onLine?: (name: string, line: string) => void;
 }
 
@@ -85,7 +87,10 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
   };
   try {
-    const cloud = await openLocalCloud({ dir: join(dir, 'cloud') });
+    const cloud = await openLocalCloud({
+      dir: join(dir, 'cloud'),
+      secretManagerNow: options.secretManagerNow ?? Date.now,
+    });
     closers.push(() => cloud.close());
     const trainer = await runTrainer({
       dir: join(dir, 'trainer'),

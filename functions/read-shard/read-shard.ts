@@ -21,7 +21,7 @@ import { refuseWhenPast } from './refuse-when-past.ts';
 import { sendWindow } from './send-window.ts';
 
 /** Batches that are sent while the next one is made. */
-const MAX_UNDER_WAY = 4;
+const MAX_UNDER_WAY = 8;
 const MAX_BYTES_UNDER_WAY = 16 * 1024 * 1024;
 
 /** What reading takes. */

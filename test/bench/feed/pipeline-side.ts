@@ -12,7 +12,7 @@ import { type OfficialRow, openOfficialClient } from './official-rows.ts';
 import { peerEncoder, putBatch } from './peer-batches.ts';
 
 /** As read-shard has them. */
-const MAX_UNDER_WAY = 4;
+const MAX_UNDER_WAY = 8;
 const LEASE_MS = 600_000;
 /** Of the official client; ours sizes its own. */
 const PEER_WINDOW_BYTES = 16 * 1024 * 1024;
@@ -118,11 +118,11 @@ function official(manifest: Manifest, trainer: string): { deliver: Deliver; clos
   return { deliver, close: client.close };
 }
 
-/** Measures one side: one delivery to warm up, then so many that count. */
+/** Measures one side: so many deliveries to warm up, and as many that count. */
 async function measure([which = '', manifestPath = '', trainer = '', passes = '']: readonly string[]): Promise<void> {
   const manifest: Manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
   const { deliver, close } = which === 'ours' ? ours(manifest, trainer) : official(manifest, trainer);
-  await deliver();
+  for (let pass = 0; pass < Number(passes); pass += 1) await deliver();
   const cpuFrom = ownCpuSeconds();
   const from = performance.now();
   for (let pass = 0; pass < Number(passes); pass += 1) {

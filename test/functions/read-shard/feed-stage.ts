@@ -25,6 +25,8 @@ export interface RecordingTrainer {
   readonly duplicates: string[];
   readonly ends: string[];
   announcement: Announcement | undefined;
+  /** That each answer gives; 8 unless a test sets it. */
+  credits: number;
   /** Makes room for another epoch. */
   forget(): void;
   /** Called before each batch is answered; may answer itself and return true. */
@@ -62,7 +64,7 @@ export async function openRecordingTrainer(): Promise<RecordingTrainer> {
     if (known && !known.equals(body)) throw new Error(`batch ${place} came with other bytes`);
     if (known) duplicates.push(place);
     batches.set(place, body);
-    return { status: known ? 'duplicate' : 'accepted', credits: 8 };
+    return { status: known ? 'duplicate' : 'accepted', credits: trainer.credits };
   };
   const server = createServer((request, response) => {
     answer(request, response).then(
@@ -83,12 +85,14 @@ export async function openRecordingTrainer(): Promise<RecordingTrainer> {
     duplicates,
     ends,
     announcement: undefined,
+    credits: 8,
     beforeBatch: () => false,
     forget() {
       batches.clear();
       duplicates.length = 0;
       ends.length = 0;
       trainer.announcement = undefined;
+      trainer.credits = 8;
       trainer.beforeBatch = () => false;
     },
     async close() {

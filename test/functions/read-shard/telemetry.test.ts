@@ -92,6 +92,7 @@ test('a batch that came before is counted as a duplicate, its rows once; a readi
   delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
   assert.ok(telemetry);
   const { epoch } = await stage.plan('again');
+  stage.trainer.credits = 1;
   const watched = { watch: (of: Parameters<typeof watchReading>[1]) => watchReading(telemetry, of, undefined) };
   const stopping = new AbortController();
   let batches = 0;

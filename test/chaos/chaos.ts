@@ -10,8 +10,8 @@ Attacks Penstock on a cloud of its own, under load, and checks that nothing was 
   --feed        planner, readers and trainer are killed at work, shard messages come twice, late and in another order, two readers
                 are at one shard, while the table changes
   --local       the laptop's cloud itself is killed and restarted
-  --rotation    the sinks' Kafka password is rotated under load, four times a minute, by two rotators that are killed at each
-                of their points
+  --rotation    the sinks' Kafka password is rotated under load, again and again, by two rotators that are killed at each of
+                their points
   --minutes N   how long; 5 unless given
   --kills N     end after so many kills
   --seed S      makes the same choices again

@@ -6,8 +6,9 @@ import { openScramCredentials } from '../../shared/adapters/kafka/wire/scram-cre
 import type { ChaosCloud, ChaosKafka } from './chaos-cloud.ts';
 
 export const rotatedSecret = 'kafka-sink';
-/** Beyond what a worker needs to hear of a new version: a cache asks again after 3 s, a session is renewed after 3.4 s. */
-export const overlapMs = 10_000;
+/** Short of what a worker needs to hear of a new version (a session is renewed after 3.4 s): the old one waits for those who are seen with it. */
+const OVERLAP_MS = 500;
+const WAIT_FOR_USERS_MS = 120_000;
 const ADMIN = 'kafka-admin';
 const MECHANISM = 'scram-sha-512';
 const parent = `projects/${localProject}`;
@@ -23,7 +24,8 @@ secrets:
     users: [sink-a, sink-b]
     admin: ${ADMIN}
     every: 28d
-    overlap: ${overlapMs}ms
+    overlap: ${OVERLAP_MS}ms
+    waitForUsers: ${WAIT_FOR_USERS_MS}ms
     destroyAfter: 100ms
 `,
   };

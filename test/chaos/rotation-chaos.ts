@@ -5,8 +5,8 @@ import { checkSinks, type SinkVerdict } from './check-sinks.ts';
 import { countDamages } from './history-checker.ts';
 import { type Load, openLoad } from './load.ts';
 import { seededRandom } from './random.ts';
-import { openRotatedSecret, overlapMs, type RotatedSecret, rotatedSecret } from './rotated-secret.ts';
-import { killPoints, openRotationCrew, type RotationCrew } from './rotation-crew.ts';
+import { openRotatedSecret, type RotatedSecret, rotatedSecret } from './rotated-secret.ts';
+import { openRotationCrew, type RotationCrew } from './rotation-crew.ts';
 import { waitForProgress } from './sink-faults.ts';
 import { openSinkRig, type SinkRig } from './sink-rig.ts';
 import { becomesTrue } from './wait-until.ts';
@@ -16,7 +16,7 @@ const WORKERS = 2;
 const ROTATORS = 2;
 const CATCH_UP_TIMEOUT_MS = 120_000;
 const PROBE_EVERY_MS = 400;
-const TICK_MS = 500;
+const TICK_MS = 200;
 
 /** How many rotations, and how hard. */
 export interface RotationChaosOptions {
@@ -121,7 +121,7 @@ async function rotateAgainAndAgain(
   let count = 0;
   for (; count < rotations && performance.now() - startedAt < maxMs; count++) {
     const before = await secret.aliases();
-    if (isAttacked) crew.armed = killPoints[count % killPoints.length];
+    if (isAttacked) crew.armNext();
     const request = { body: { secret: rotatedSecret }, id: `rotation-${count}` };
     // Both are asked at once, and asked again until it is done: each answer but one is a duplicate's.
     const { step } = await crew.untilDone(request, (answer) => answer.step === 'retire' || answer.step === 'failed');
@@ -139,14 +139,13 @@ async function rotateAgainAndAgain(
       problems.push(`rotation ${count} left ${JSON.stringify(after)} after ${JSON.stringify(before)}`);
     }
     await waitForProgress({ rig, load });
-    await delay(overlapMs);
     await untilRetired(crew, secret);
     onProgress?.(`${count + 1} rotations, ${crew.kills} rotators killed, current is version ${after.current}`);
   }
   return { rotations: count, duplicates };
 }
 
-/** Ticks until one version is left, and the armed kill of its last effects has come. */
+/** Ticks until one version is left: its last user has been seen with the new one. */
 async function untilRetired(crew: RotationCrew, secret: RotatedSecret): Promise<void> {
   const isRetired = async (): Promise<boolean> => {
     await Promise.all(Array.from({ length: crew.size }, (_, which) => crew.ask(which, { body: {} })));
@@ -178,7 +177,7 @@ async function probe(secret: RotatedSecret, signal: AbortSignal, problems: strin
 
 /** What is left in Secret Manager and in the brokers when all is over. */
 async function findOrphans(crew: RotationCrew, secret: RotatedSecret, problems: string[]): Promise<void> {
-  crew.armed = undefined;
+  crew.disarm();
   await untilRetired(crew, secret);
   const { current, previous, ...others } = await secret.aliases();
   if (Object.keys(others).length > 0) problems.push(`aliases are left: ${Object.keys(others).join(', ')}`);

@@ -13,7 +13,8 @@ export interface KillPoint {
 }
 
 /** Each effect of a rotation, from both sides. */
-export const killPoints: readonly KillPoint[] = ['add-version', 'alias', 'set', 'test', 'revoke'].flatMap((effect) => [
+const EFFECTS = ['add-version', 'alias', 'set', 'test', 'revoke', 'end-version'];
+export const killPoints: readonly KillPoint[] = EFFECTS.flatMap((effect) => [
   { effect, phase: 'before' } as const,
   { effect, phase: 'after' } as const,
 ]);
@@ -26,8 +27,9 @@ export interface RotateAnswer {
 
 /** Processes of rotate-secrets that are asked, killed and replaced. */
 export interface RotationCrew {
-  /** Kills with -9 whichever comes to this point first. */
-  armed: KillPoint | undefined;
+  /** Kills with -9 whichever comes to the next point first; the one before it has to have been reached. */
+  armNext(): void;
+  disarm(): void;
   kills: number;
   /** Kills by the point's name. */
   readonly killedAt: ReadonlyMap<string, number>;
@@ -55,8 +57,15 @@ export async function openRotationCrew(rig: SinkRig, size: number): Promise<Rota
       if (!rig.isClosed()) await start(which).catch(() => {});
     });
   };
+  let armed: KillPoint | undefined;
+  let armedCount = 0;
   const crew: RotationCrew = {
-    armed: undefined,
+    armNext() {
+      armed ??= killPoints[armedCount++ % killPoints.length];
+    },
+    disarm() {
+      armed = undefined;
+    },
     kills: 0,
     killedAt,
     alerts,
@@ -93,14 +102,14 @@ export async function openRotationCrew(rig: SinkRig, size: number): Promise<Rota
   const hear = (which: number, line: string): void => {
     const told = parse(line);
     if (told.severity === 'ALERT') alerts.push(String(told.message));
-    const { armed } = crew;
+    if (told.severity === 'WARNING' && told.stillUsedBy) alerts.push(String(told.message));
     if (!armed || told.effect !== armed.effect) return;
     const isAfter = told.audit === true;
     if (isAfter !== (armed.phase === 'after')) return;
-    crew.armed = undefined;
+    const name = `${armed.phase} ${armed.effect}`;
+    armed = undefined;
     members[which]?.kill('SIGKILL');
     crew.kills += 1;
-    const name = `${armed.phase} ${armed.effect}`;
     killedAt.set(name, (killedAt.get(name) ?? 0) + 1);
   };
   await Promise.all(Array.from({ length: size }, (_, which) => start(which)));

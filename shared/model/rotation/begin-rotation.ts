@@ -22,6 +22,12 @@ export type Begun =
   | { readonly outcome: 'retire-first'; readonly rotation: Rotation; readonly changed: readonly Rotation[] };
 
 /**
+ * Of the requests that were skipped since the newest version, so many are written. Whoever asks again and again would fill the table, and
+ * each request reads all of a secret's.
+ */
+const MAX_SKIPPED = 20;
+
+/**
  * Decides what comes of a request for a rotation.
  *
  * One rotation of a secret at a time: the two users that alternate are two, and overwriting the older one while somebody still
@@ -38,8 +44,10 @@ export function beginRotation(
   const own = known.find(({ id }) => id === request.id);
   if (own) return { outcome: 'known', rotation: own, changed: [] };
   const deciding = known.find(isDeciding);
-  if (deciding)
-    return { outcome: 'known', rotation: deciding, changed: [skip(request, `${deciding.id} was under way`)] };
+  if (deciding) {
+    const { changed } = skipped(request, `${deciding.id} was under way`, known, secret);
+    return { outcome: 'known', rotation: deciding, changed };
+  }
   const back = request.kind === 'back' ? goBack(request, known, secret) : undefined;
   if (back) return back;
   const unretired = known.find(({ step }) => step === 'retire');
@@ -47,7 +55,7 @@ export function beginRotation(
     const { id, retireAtMs = nowMs } = unretired;
     if (nowMs < retireAtMs && !request.now) {
       const reason = `the overlap of ${id} lasts until ${new Date(retireAtMs).toISOString()}`;
-      return skipped(request, reason);
+      return skipped(request, reason, known, secret);
     }
     const rotation = request.now ? withoutWaiting(unretired) : unretired;
     return { outcome: 'retire-first', rotation, changed: [] };
@@ -59,7 +67,7 @@ function goBack(request: RotationRequest, known: readonly Rotation[], secret: Se
   const { previous, current } = secret.aliases;
   const state = secret.versions.find(({ number }) => number === previous)?.state;
   if (previous === undefined || previous === current || state === undefined || state === 'destroyed') {
-    return skipped(request, 'there is no previous version that lives');
+    return skipped(request, 'there is no previous version that lives', known, secret);
   }
   // They would take away what is made current again.
   const reason = `rolled back by ${request.id}`;
@@ -76,7 +84,7 @@ function newRotation(request: RotationRequest, secret: SecretView, toVersion: nu
     kind: request.kind,
     step: 'create',
     isUnderWay: false,
-    baseVersion: Math.max(0, ...secret.versions.map(({ number }) => number)),
+    baseVersion: newestOf(secret),
     fromVersion: secret.aliases.current,
     toVersion,
     finishedAtMs: undefined,
@@ -86,13 +94,20 @@ function newRotation(request: RotationRequest, secret: SecretView, toVersion: nu
   };
 }
 
-function skip({ secret, id, kind }: RotationRequest, reason: string): Rotation {
-  const never = { finishedAtMs: undefined, retireAtMs: undefined, destroyAtMs: undefined };
-  const versions = { baseVersion: 0, fromVersion: undefined, toVersion: undefined };
-  return { secret, id, kind, step: 'skipped', isUnderWay: false, ...versions, ...never, reason };
+function newestOf({ versions }: SecretView): number {
+  return Math.max(0, ...versions.map(({ number }) => number));
 }
 
-function skipped(request: RotationRequest, reason: string): Begun {
-  const rotation = skip(request, reason);
-  return { outcome: 'skipped', rotation, changed: [rotation] };
+/** Nothing begins, and a late duplicate of the request will be told the same. */
+function skipped(
+  { secret, id, kind }: RotationRequest,
+  reason: string,
+  known: readonly Rotation[],
+  view: SecretView,
+): Extract<Begun, { outcome: 'skipped' }> {
+  const never = { finishedAtMs: undefined, retireAtMs: undefined, destroyAtMs: undefined };
+  const versions = { baseVersion: newestOf(view), fromVersion: undefined, toVersion: undefined };
+  const rotation: Rotation = { secret, id, kind, step: 'skipped', isUnderWay: false, ...versions, ...never, reason };
+  const before = known.filter(({ step, baseVersion }) => step === 'skipped' && baseVersion === rotation.baseVersion);
+  return { outcome: 'skipped', rotation, changed: before.length < MAX_SKIPPED ? [rotation] : [] };
 }

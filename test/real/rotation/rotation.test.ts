@@ -6,7 +6,6 @@ import { openRealKafka } from '../kafka/real-kafka.ts';
 
 const ROTATIONS = 20;
 const SESSION_MS = 4_000;
-/** Each has an overlap of ten seconds to wait for. */
 const TIMEOUT_MS = 1_200_000;
 
 let bundles: ChaosBundles;

@@ -7,6 +7,8 @@ export async function local(options: { readonly data?: string; readonly json?: b
   const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   const cloud = await openLocalCloud(options.data === undefined ? {} : { dir: options.data });
   const laptop = await cloud.identity.openMetadataServer(identities.laptop);
+  // Who sits before it owns the project.
+  cloud.identity.letManageKeys(`serviceAccount:${identities.laptop}`, '*');
   const env = { ...cloud.env, GCE_METADATA_HOST: laptop.host };
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, env })}\n`);

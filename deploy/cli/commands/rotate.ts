@@ -114,10 +114,19 @@ function report(rotation: Rotation, joined: boolean, output: Output): void {
     });
   }
   const until = retireAtMs === undefined ? undefined : new Date(retireAtMs).toISOString();
-  const old = fromVersion === undefined || !until ? '' : `; version ${fromVersion} works on until ${until}`;
+  const fate = step === 'retire' ? `works on until ${until}` : 'is taken away';
+  const old = fromVersion === undefined || !until ? '' : `; version ${fromVersion} ${fate}`;
   const whose = joined ? ` by rotation ${id}, which was under way` : '';
   output.result(
-    { secret, rotation: id, step, current: toVersion, previous: fromVersion, previousUntil: until, joined },
+    {
+      secret,
+      rotation: id,
+      step,
+      current: toVersion,
+      previous: fromVersion,
+      ...(step === 'retire' ? { previousUntil: until } : {}),
+      joined,
+    },
     `${secret}: version ${toVersion} is current${whose}${old}.`,
   );
 }

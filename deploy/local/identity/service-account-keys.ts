@@ -17,7 +17,7 @@ const FILE = 'service-account-keys.json';
 /** IAM's keys of service accounts, and the grant that takes what they sign. */
 export interface ServiceAccountKeys {
   readonly app: Hono;
-  /** Lets a member, `serviceAccount:EMAIL`, make and delete keys of an account (`iam.serviceAccountKeyAdmin`). */
+  /** Lets a member, `serviceAccount:EMAIL`, make and delete keys of an account (`iam.serviceAccountKeyAdmin`); `*` for all of them. */
   letManageKeys(member: string, account: string): void;
   /** Answers `POST /token` with a JWT bearer grant (RFC 7523). */
   redeem(c: Context, form: Readonly<Record<string, string>>): Promise<Response>;
@@ -55,7 +55,7 @@ export function openServiceAccountKeys(options: {
     const member = tokens.holderOf(c.req.header('authorization'));
     if (member === undefined) return deny(c, 401, 'UNAUTHENTICATED', 'The access token is invalid or expired');
     const account = c.req.param('account') ?? '';
-    if (!admins.has(`${member} ${account}`)) {
+    if (!admins.has(`${member} ${account}`) && !admins.has(`${member} *`)) {
       return deny(c, 403, 'PERMISSION_DENIED', `${member} may not manage keys of ${account}`);
     }
     await next();

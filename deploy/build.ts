@@ -63,19 +63,21 @@ const BESIDE = [
 ];
 const WASM = 'cedar_wasm_bg.wasm';
 
-/** @param found is filled with those of them that the bundle loads */
-function besideBundle(found: Set<string>): Plugin {
-  return {
-    name: 'beside-bundle',
-    setup(plugin) {
-      plugin.onResolve({ filter: /^\.\/[\w-]+\.ts$/ }, ({ kind, path, resolveDir }) => {
-        const file = BESIDE.find((beside) => join(root, beside) === resolve(resolveDir, path));
-        if (kind !== 'dynamic-import' || file === undefined) return undefined;
-        found.add(join(root, file));
-        return { path: path.replace(/\.ts$/, '.js'), external: true };
-      });
-    },
-  };
+const besideBundle: Plugin = {
+  name: 'beside-bundle',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^\.\/[\w-]+\.ts$/ }, ({ kind, path, resolveDir }) => {
+      const isBeside = BESIDE.some((beside) => join(root, beside) === resolve(resolveDir, path));
+      if (kind !== 'dynamic-import' || !isBeside) return undefined;
+      return { path: path.replace(/\.ts$/, '.js'), external: true };
+    });
+  },
+};
+
+/** Those of them that the bundle loads: what it names in code that was left out of it does not count. */
+function loadedBeside({ metafile }: BuildResult<{ metafile: true }>): string[] {
+  const loaded = new Set(Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)));
+  return BESIDE.filter((file) => loaded.has(`./${basename(file, '.ts')}.js`)).map((file) => join(root, file));
 }
 
 /** @throws when the library no longer holds the text: a silent miss would only show in production */
@@ -94,7 +96,6 @@ async function buildFunction(
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const entries = ['index', 'worker', 'thread'].filter((entry) => existsSync(join(source, `${entry}.ts`)));
-  const beside = new Set<string>();
   const bundle = (paths: readonly string[]) =>
     build({
       entryPoints: paths.map((path) => ({ in: path, out: basename(path, '.ts') })),
@@ -107,7 +108,7 @@ async function buildFunction(
       // The form that carries its WebAssembly in itself: a file beside it would not be found from a bundle.
       alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
       define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__filename' },
-      plugins: [...plugins, protosBesideBundle, besideBundle(beside)],
+      plugins: [...plugins, protosBesideBundle, besideBundle],
       sourcemap: 'linked',
       sourcesContent: false,
       // Measured: minified bundles start slower, since Node compiles lazily by function.
@@ -117,7 +118,8 @@ async function buildFunction(
       logOverride: { 'empty-import-meta': 'error' },
     });
   const result = await bundle(entries.map((entry) => join(source, `${entry}.ts`)));
-  const results = beside.size === 0 ? [result] : [result, await bundle([...beside])];
+  const beside = loadedBeside(result);
+  const results = beside.length === 0 ? [result] : [result, await bundle(beside)];
   if (Object.keys(result.metafile.inputs).some((path) => path.includes('node_modules/google-gax/'))) copyProtos(out);
   if (existsSync(join(out, 'cedar-engine.js'))) {
     // Cedar reads it from its own folder, which is the bundle's.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
@@ -20,6 +20,21 @@ for (const name of ['kafka-sink', 'pubsub-sink']) {
     }
   });
 }
+
+test('plan-epoch, which names Arrow batches and writes none, has neither the library nor a file of it', async () => {
+  const dist = mkdtempSync(join(root, 'dist-'));
+  try {
+    await buildInto(dist, ['plan-epoch']);
+    const files = readdirSync(join(dist, 'plan-epoch'));
+    assert.ok(files.includes('otlp.js') && files.includes('cedar-engine.js'));
+    assert.deepEqual(
+      files.filter((file) => file.startsWith('arrow')),
+      [],
+    );
+  } finally {
+    rmSync(dist, { recursive: true, force: true });
+  }
+});
 
 test('read-shard has the Arrow library beside its bundle, for those who ask for it: none else loads its text', async () => {
   const dist = mkdtempSync(join(root, 'dist-'));

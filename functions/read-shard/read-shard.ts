@@ -106,8 +106,12 @@ class ShardReading {
   readonly #window = sendWindow(MAX_UNDER_WAY, MAX_BYTES_UNDER_WAY);
   readonly #watch: ReadingStopwatch;
   readonly #watching: ReadingWatch | undefined;
-  /** The block before: its batches are answered for, and its end is saved. */
+  /** The blocks so far: their batches are answered for, and their ends are saved, one after the other. */
   #settled: Promise<void> = Promise.resolve();
+  /** The same without the last of them, whose answers and saving may take as long as the block in hand. */
+  #settledBefore: Promise<void> = Promise.resolve();
+  /** Where the block in hand starts; what is saved of the lease lies up to two blocks behind. */
+  #position: Position;
   lease: ShardLease;
 
   constructor(manifest: Manifest, lease: ShardLease, way: { trainer: Delivery; layoutOf: LayoutOf }, tools: ReadTools) {
@@ -124,6 +128,7 @@ class ShardReading {
       readTimestampMs: Date.parse(manifest.readTimestamp),
     });
     this.lease = lease;
+    this.#position = lease.position;
   }
 
   async run(): Promise<ShardOutcome> {
@@ -131,9 +136,12 @@ class ShardReading {
     await this.#trainer.announce(this.lease.epoch, announcementOf(this.#manifest));
     if (!this.#isAtCut()) {
       for await (const block of this.#watch.rows(this.#blocks())) {
-        await this.#watch.trainer(this.#settled);
+        await this.#watch.trainer(this.#settledBefore);
         if (this.#isAtCut()) break;
-        if (this.#tools.signal.aborted) return await this.stop();
+        if (this.#tools.signal.aborted) {
+          await this.#settled;
+          return await this.stop();
+        }
         await this.#deliver(block);
       }
       await this.#watch.trainer(this.#settled);
@@ -162,8 +170,8 @@ class ShardReading {
 
   /** The rest was cut off for another reader. */
   #isAtCut(): boolean {
-    const { cut, position } = this.lease;
-    return cut !== undefined && position.block >= cut.block;
+    const { cut } = this.lease;
+    return cut !== undefined && this.#position.block >= cut.block;
   }
 
   /** Waits until nothing of this reader is under way any more; what failed is known. */
@@ -188,7 +196,8 @@ class ShardReading {
 
   async #deliver(block: ColumnBlock): Promise<void> {
     const { plan } = this.#manifest;
-    const { position, epoch, of: shard } = this.lease;
+    const { epoch, of: shard } = this.lease;
+    const position = this.#position;
     const batches = divideBlock(plan, { shard, position }, block, plan.columns);
     for (const { sequence, role, rows } of batches) {
       const room = await this.#watch.trainer(this.#window.room());
@@ -200,8 +209,10 @@ class ShardReading {
         this.#tools.onBatch?.({ shard, sequence, rows: rows.length });
       });
     }
-    this.#settled = this.#save(positionAfter(plan, position, block, batches));
-    // It is waited for when the next block is there.
+    this.#position = positionAfter(plan, position, block, batches);
+    this.#settledBefore = this.#settled;
+    this.#settled = this.#save(this.#position, this.#window.drain(), this.#settledBefore);
+    // It is waited for before the next block but one.
     this.#settled.catch(() => {});
   }
 
@@ -223,8 +234,8 @@ class ShardReading {
   }
 
   /** The position is one that no batch before is missing at. */
-  async #save(position: Position): Promise<void> {
-    await this.#window.drain();
+  async #save(position: Position, answered: Promise<void>, before: Promise<void>): Promise<void> {
+    await Promise.all([answered, before]);
     this.lease = await this.#tools.leases.save(this.lease, position);
     this.#watching?.waited(this.#watch.time());
   }
@@ -232,6 +243,10 @@ class ShardReading {
   /** Before each batch: one that slept past its lease finds out here that another has taken over, and sends nothing. */
   async #holdLease(): Promise<void> {
     const { leases, clock, renewWithinMs, signal } = this.#tools;
+    signal.throwIfAborted();
+    if (clock() + renewWithinMs < this.lease.expiresAtMs) return;
+    // A save under way renews it too, and what is saved must not go back behind it.
+    await this.#settled;
     signal.throwIfAborted();
     if (clock() + renewWithinMs >= this.lease.expiresAtMs) this.lease = await leases.renew(this.lease);
   }

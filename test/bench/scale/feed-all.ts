@@ -5,7 +5,7 @@ import { readFlights } from '../../../deploy/cli/demo/flights.ts';
 import { openScreen } from '../../../deploy/cli/screen.ts';
 import { openStack, type Stack } from '../../../deploy/cli/stack/stack.ts';
 import { peerRow } from '../ingest/peer-row.ts';
-import { cpuSeconds, peakRssMb } from '../process-meter.ts';
+import { cpuSeconds, ownPeakRssMb, peakRssMb } from '../process-meter.ts';
 
 const demoFolder = new URL('../../../deploy/local/demo/', import.meta.url);
 const ROWS_PER_INSERT = 5_000;
@@ -32,7 +32,9 @@ async function feedAll(rows: number): Promise<void> {
     tables: readFileSync(new URL('tables.sql', demoFolder), 'utf8'),
   });
   try {
+    const loadFrom = performance.now();
     await load(stack, rows);
+    const loadSeconds = (performance.now() - loadFrom) / 1000;
     const pids = { ...functionPids(), trainer: stack.trainer.pid };
     const before = cpuOf(pids);
     const fed = await feedModel(stack, 'delays', openScreen(process.stderr, false));
@@ -40,7 +42,9 @@ async function feedAll(rows: number): Promise<void> {
     if (epoch.rows !== rows || epoch.rowsSeenOnce !== rows) {
       throw new Error(`Of ${rows} rows ${epoch.rows} were fed, ${epoch.rowsSeenOnce} once in each pass`);
     }
-    process.stdout.write(`${JSON.stringify(figures(rows, fed, before, pids))}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ...figures(rows, fed, before, pids), loadSeconds, cloudRssMb: ownPeakRssMb() })}\n`,
+    );
   } finally {
     await stack.close();
   }

@@ -17,6 +17,7 @@ const suites: Readonly<Record<string, readonly string[]>> = {
   rotation: filesOf('rotation'),
   producers: filesOf('producers'),
   clients: filesOf('clients'),
+  files: filesOf('files'),
   page: ['test/real/dashboard.test.ts', 'test/real/dashboard-login.test.ts'],
 };
 

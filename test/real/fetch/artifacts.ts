@@ -27,3 +27,6 @@ export const pythonPackages = ['google-cloud-spanner==3.71.0', 'google-cloud-pub
 
 /** librdkafka and its Python client. */
 export const kafkaPythonPackages = ['confluent-kafka==2.6.1'] as const;
+
+/** What reads files of feeds and learns from them. */
+export const trainingPackages = ['tensorflow-cpu==2.21.0', 'pyarrow==26.0.1', 'safetensors==0.8.0'] as const;

@@ -4,6 +4,7 @@ import {
   kafkaArtifacts,
   kafkaPythonPackages,
   pythonPackages,
+  trainingPackages,
 } from './artifacts.ts';
 import { ensureChromium } from './chromium.ts';
 import { mavenJars } from './maven-jars.ts';
@@ -23,6 +24,7 @@ const needs: Readonly<Record<string, () => void>> = {
     mavenJars(debeziumArtifacts);
     pythonWith(kafkaPythonPackages);
   },
+  files: () => void pythonWith(trainingPackages),
   page: ensureChromium,
 };
 

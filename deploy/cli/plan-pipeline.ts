@@ -35,7 +35,7 @@ async function newestOf(declaration: Declaration, pipeline: Pipeline, output: Ou
   const { registry, spanner } = declaration;
   if (!registry || !usesRegistry(pipeline)) return { value: undefined, key: undefined };
   const sources = openCredentialSources({ database: spanner.database, log: noLog });
-  const client = openDeclaredRegistry(registry, sources);
+  const client = await openDeclaredRegistry(registry, sources);
   try {
     const newest = await newestSchemas(pipeline, client);
     if (!newest.value && !newest.key) {

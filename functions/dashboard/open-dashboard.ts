@@ -145,6 +145,6 @@ function basePathOf(audience: string | undefined): string {
 }
 
 function openEnds({ kafka }: Declaration, sources: CredentialSources): EndOffsets | undefined {
-  if (!kafka || kafka.brokers.length === 0) return undefined;
+  if (!kafka || (kafka.brokers.length === 0 && kafka.brokersSecret === undefined)) return undefined;
   return openEndOffsets(() => kafkaAccess(kafka, sources), OUTSIDE_TIMEOUT_MS);
 }

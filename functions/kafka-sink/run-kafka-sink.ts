@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { KafkaDriver } from '../../shared/adapters/kafka/driver.ts';
 import { openKafkaDriver } from '../../shared/adapters/kafka/open-driver.ts';
+import type { SchemaRegistry } from '../../shared/adapters/registry/schema-registry.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { type EventStore, openEventStore } from '../../shared/adapters/spanner/ingest/event-store.ts';
 import type { Telemetry } from '../../shared/adapters/telemetry/telemetry.ts';
@@ -82,9 +83,10 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   const onAttempt = audited('secret.read');
   const sources = openCredentialSources({ database: spanner.database, log, onAttempt, onVersion });
   reports.start(sources.secrets, channel);
-  const schemas = registry && openDeclaredRegistry(registry, sources, audited('registry.read'));
   let driver: KafkaDriver | undefined;
+  let schemas: SchemaRegistry | undefined;
   try {
+    schemas = registry && (await openDeclaredRegistry(registry, sources, audited('registry.read')));
     const access = { ...(await kafkaAccess(kafka, sources)), onAttempt: audited('kafka.connect') };
     const looking = options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs };
     const client = { clientId: 'penstock-kafka-sink', log, ...looking };

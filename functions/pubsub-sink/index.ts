@@ -53,7 +53,8 @@ async function open() {
   const { onVersion } = reports;
   const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read'), onVersion });
   reports.start(sources.secrets, channel);
-  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources, audited('registry.read'));
+  const schemas =
+    declaration.registry && (await openDeclaredRegistry(declaration.registry, sources, audited('registry.read')));
   const authority = await openAuthority(declaration, { door: 'pubsub-sink', log });
   const admit: PushSteps['admit'] = (caller, name) =>
     void authority.require(caller, 'trigger', { type: 'Pipeline', name });

@@ -1,7 +1,7 @@
 import { openManagedKafkaTokens } from '../adapters/kafka/google-token.ts';
 import type { BearerToken, ClientCertificate, KafkaAccess } from '../adapters/kafka/kafka-auth.ts';
 import type { SecretCache } from '../adapters/secrets/open-secret-cache.ts';
-import { readKeyAndCertificate, readUserAndPassword } from '../adapters/secrets/read-credentials.ts';
+import { readBrokers, readKeyAndCertificate, readUserAndPassword } from '../adapters/secrets/read-credentials.ts';
 import type { KafkaConnection } from '../model/config/declaration.ts';
 
 /** Where the credentials of connections come from. */
@@ -14,12 +14,13 @@ export interface CredentialSources {
 /**
  * How the declared brokers are reached: secrets are read when a connection is made, and anew when a broker refused them.
  *
- * @throws {SecretError} when the secret with the authorities to trust cannot be read
+ * @throws {SecretError} when the secret with the brokers, or with the authorities to trust, cannot be read
  */
 export async function kafkaAccess(kafka: KafkaConnection, sources: CredentialSources): Promise<KafkaAccess> {
-  const { brokers, tls, caSecret } = kafka;
+  const { brokersSecret, tls, caSecret } = kafka;
+  const named = brokersSecret === undefined ? kafka.brokers : readBrokers(await sources.secrets.read(brokersSecret));
   const ca = caSecret === undefined ? {} : { ca: (await sources.secrets.read(caSecret)).text() };
-  return { brokers, tls: tls ? ca : undefined, auth: authOf(kafka.auth, sources.secrets) };
+  return { brokers: named, tls: tls ? ca : undefined, auth: authOf(kafka.auth, sources.secrets) };
 }
 
 function authOf(auth: KafkaConnection['auth'], secrets: SecretCache): KafkaAccess['auth'] {

@@ -49,7 +49,8 @@ export async function redrive(command: RedriveCommand, output: Output): Promise<
   const audited = (action: string) => auditAttempts(log, action, by);
   const channel = openSpannerChannel(database, process.env, { onAttempt: audited('spanner.connect') });
   const sources = openCredentialSources({ database, log, onAttempt: audited('secret.read') });
-  const schemas = declaration.registry && openDeclaredRegistry(declaration.registry, sources, audited('registry.read'));
+  const schemas =
+    declaration.registry && (await openDeclaredRegistry(declaration.registry, sources, audited('registry.read')));
   try {
     const compiled = await compileNow(channel, declaration, command.pipeline, schemas);
     const options = { by };

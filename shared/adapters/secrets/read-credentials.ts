@@ -3,6 +3,7 @@ import { HttpAuthorization, KeyAndCertificate, UserAndPassword } from './credent
 import { SecretError } from './secret-error.ts';
 import type { SecretValue } from './secret-value.ts';
 
+const BROKER = /^\S+:\d{1,5}$/;
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /**
@@ -41,6 +42,23 @@ export function readKeyAndCertificate(value: SecretValue): KeyAndCertificate {
   if (ca !== undefined) parsed(value, 'ca', 'a certificate as PEM', () => new X509Certificate(ca));
   if (!certificate.checkPrivateKey(privateKey)) throw malformed(value, 'has a "key" that is not the one of its "cert"');
   return new KeyAndCertificate(key, cert, ca);
+}
+
+/** Reads `{"brokers": …}`: a list of `host:port`, or a text with commas. */
+export function readBrokers(value: SecretValue): readonly string[] {
+  const { brokers } = readFields(value);
+  const list: readonly unknown[] =
+    typeof brokers === 'string' ? brokers.split(',') : Array.isArray(brokers) ? brokers : [];
+  const named = list.map((broker) => String(broker).trim());
+  if (named.length > 0 && named.every((broker) => BROKER.test(broker))) return named;
+  throw malformed(value, 'has no field "brokers" that names brokers as host:port');
+}
+
+/** Reads `{"registry": …}`: the URL of a schema registry, without a slash at its end. */
+export function readRegistryUrl(value: SecretValue): string {
+  const url = textOf(value, readFields(value), 'registry');
+  if (/^https?:$/.test(URL.parse(url)?.protocol ?? '')) return url.replace(/\/+$/, '');
+  throw malformed(value, 'has a field "registry" that is no URL');
 }
 
 type Fields = Readonly<Record<string, unknown>>;

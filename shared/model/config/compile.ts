@@ -67,7 +67,7 @@ export function compileDeclaration(
 function kafkaOf({ brokers, driver, tls, auth }: WrittenKafka): KafkaConnection {
   const mechanism = auth?.mechanism ?? 'none';
   return {
-    brokers: brokerList(brokers),
+    ...brokersOf(brokers),
     driver: driver ?? 'wire',
     tls: tls === undefined ? mechanism === 'mtls' || mechanism === 'oauthbearer' : tls !== false,
     caSecret: typeof tls === 'object' ? tls.ca : undefined,
@@ -81,15 +81,16 @@ function authOf(auth: NonNullable<WrittenKafka['auth']>): KafkaConnection['auth'
 }
 
 function registryOf({ url, auth }: WrittenRegistry): SchemaRegistry {
-  const base = url.replace(/\/+$/, '');
-  if (!auth) return { url: base, auth: undefined };
-  if ('basic' in auth) return { url: base, auth: { kind: 'basic', secret: auth.basic } };
-  if ('bearer' in auth) return { url: base, auth: { kind: 'bearer', secret: auth.bearer } };
-  return { url: base, auth: { kind: 'google' } };
+  const at = typeof url === 'string' ? { url: url.replace(/\/+$/, '') } : { url: '', urlSecret: url.secret };
+  if (!auth) return { ...at, auth: undefined };
+  if ('basic' in auth) return { ...at, auth: { kind: 'basic', secret: auth.basic } };
+  if ('bearer' in auth) return { ...at, auth: { kind: 'bearer', secret: auth.bearer } };
+  return { ...at, auth: { kind: 'google' } };
 }
 
-function brokerList(brokers: string | readonly string[]): string[] {
-  return (typeof brokers === 'string' ? brokers.split(',') : brokers).map((broker) => broker.trim());
+function brokersOf(brokers: WrittenKafka['brokers']): Pick<KafkaConnection, 'brokers' | 'brokersSecret'> {
+  if (typeof brokers === 'object' && 'secret' in brokers) return { brokers: [], brokersSecret: brokers.secret };
+  return { brokers: (typeof brokers === 'string' ? brokers.split(',') : brokers).map((broker) => broker.trim()) };
 }
 
 function compileFeed(name: string, written: WrittenFeed, report: Report): Feed {

@@ -46,8 +46,10 @@ export interface PolicySource {
 
 /** How Kafka's brokers are reached. */
 export interface KafkaConnection {
-  /** `host:port` of some brokers. */
+  /** `host:port` of some brokers; empty where a secret names them. */
   readonly brokers: readonly string[];
+  /** Secret whose field `brokers` names them. */
+  readonly brokersSecret?: string | undefined;
   readonly driver: 'wire' | 'kafkajs' | 'platformatic';
   /** True also wherever an authentication needs it. */
   readonly tls: boolean;
@@ -66,7 +68,10 @@ export type KafkaAuth =
 
 /** A registry that speaks Confluent's protocol. */
 export interface SchemaRegistry {
+  /** Empty where a secret holds it. */
   readonly url: string;
+  /** Secret whose field `registry` holds it. */
+  readonly urlSecret?: string | undefined;
   readonly auth: /** The secret holds `{"username", "password"}`. */
     | { readonly kind: 'basic'; readonly secret: string }
     /** The secret holds `{"token"}`. */

@@ -338,7 +338,9 @@ const secret = z.strictObject({
 });
 
 const kafka = z.strictObject({
-  brokers: z.union([environmentText, z.array(environmentText).min(1)]),
+  brokers: z
+    .union([environmentText, z.array(environmentText).min(1), z.strictObject({ secret: secretName })])
+    .describe('host:port of some; `secret`: a secret whose field `brokers` names them'),
   driver: z
     .enum(['wire', 'kafkajs', 'platformatic'])
     .optional()
@@ -356,7 +358,9 @@ const kafka = z.strictObject({
 });
 
 const registry = z.strictObject({
-  url: environmentText,
+  url: z
+    .union([environmentText, z.strictObject({ secret: secretName })])
+    .describe('`secret`: a secret whose field `registry` holds it'),
   auth: z
     .union([
       z.strictObject({ basic: secretName }),

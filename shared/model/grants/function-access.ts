@@ -154,8 +154,8 @@ function accountsOf({ secrets }: Declaration, name: RoledFunction): string[] {
 /** What rotations need beside the secrets themselves: administrators, and keys of hooks. */
 function rotationSecrets({ secrets, kafka }: Declaration): string[] {
   const needed = Object.values(secrets).flatMap(({ strategy }) => {
-    if (strategy.kind === 'kafka-scram') return [strategy.admin, kafka?.caSecret];
-    if (strategy.kind === 'tls-certificate') return [strategy.authority, kafka?.caSecret];
+    if (strategy.kind === 'kafka-scram') return [strategy.admin, kafka?.caSecret, kafka?.brokersSecret];
+    if (strategy.kind === 'tls-certificate') return [strategy.authority, kafka?.caSecret, kafka?.brokersSecret];
     return strategy.kind === 'http-hook' ? [strategy.key] : [];
   });
   return [...new Set(needed.filter((secret) => secret !== undefined))];
@@ -165,8 +165,13 @@ function secretsOf(declaration: Declaration, name: RoledFunction, pipelines: rea
   const { kafka, registry } = declaration;
   if (name === 'rotate-secrets') return rotationSecrets(declaration);
   const auth = registry?.auth;
-  const ofRegistry = auth && auth.kind !== 'google' && pipelines.some(usesRegistry) ? [auth.secret] : [];
+  const needed = [registry?.urlSecret, auth && auth.kind !== 'google' ? auth.secret : undefined];
+  const ofRegistry = pipelines.some(usesRegistry) ? needed.filter((secret) => secret !== undefined) : [];
   if (name !== 'kafka-sink' || !kafka) return ofRegistry;
-  const ofKafka = [kafka.auth && 'secret' in kafka.auth ? kafka.auth.secret : undefined, kafka.caSecret];
-  return [...ofKafka.filter((secret) => secret !== undefined), ...ofRegistry];
+  const ofKafka = [
+    kafka.auth && 'secret' in kafka.auth ? kafka.auth.secret : undefined,
+    kafka.caSecret,
+    kafka.brokersSecret,
+  ];
+  return [...new Set([...ofKafka.filter((secret) => secret !== undefined), ...ofRegistry])];
 }

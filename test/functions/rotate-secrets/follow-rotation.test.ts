@@ -135,7 +135,7 @@ test('a registry’s client follows rotations of its password: the old one is re
   try {
     for (let at = 0; at < 3; at++) {
       // A client that knows no schema yet, and reads the secret from the cache of before.
-      const schemas = openDeclaredRegistry(registry, { ...sources(), secrets: patient });
+      const schemas = await openDeclaredRegistry(registry, { ...sources(), secrets: patient });
       assert.notEqual(await schemas.latest('orders-value'), 'absent');
       schemas.close();
       assert.equal(refused, at);

@@ -27,7 +27,7 @@ test('openDeclaredRegistry() reads its secret when it is needed, and anew when t
   t.after(() => secrets.close());
   secretServer.rotate('registry-key', '{"username":"u","password":"old"}');
   const googleToken = async () => assert.fail('nobody asked for a token of Google');
-  const registry = openDeclaredRegistry(
+  const registry = await openDeclaredRegistry(
     { url: server.url, auth: { kind: 'basic', secret: 'registry-key' } },
     { secrets, googleToken },
   );
@@ -59,7 +59,24 @@ test('openDeclaredRegistry() sends a secret’s token, or one of our own identit
   t.after(() => server.close());
   const googleToken = async () => ({ value: 'ya29.x', expiresAtMs: 0, principal: 'p' });
   for (const auth of [{ kind: 'bearer', secret: 'registry-token' }, { kind: 'google' }, undefined] as const) {
-    await ask(openDeclaredRegistry({ url: server.url, auth }, { secrets, googleToken }), 1);
+    await ask(await openDeclaredRegistry({ url: server.url, auth }, { secrets, googleToken }), 1);
   }
   assert.deepEqual(seen, ['Bearer abc', 'Bearer ya29.x', undefined]);
+});
+
+test('openDeclaredRegistry() finds the registry where a secret says that it is', async (t) => {
+  const secretServer = await openSecretServer();
+  t.after(() => secretServer.close());
+  const server = await openSchemaRegistryServer();
+  t.after(() => server.close());
+  secretServer.rotate('connection', JSON.stringify({ registry: `${server.url}/` }));
+  secretServer.rotate('broken', JSON.stringify({ registry: 'nowhere' }));
+  const secrets = openSecretCache({ projectId: PROJECT });
+  t.after(() => secrets.close());
+  const sources = { secrets, googleToken: async () => assert.fail('nobody asked for a token of Google') };
+  const registry = await openDeclaredRegistry({ url: '', urlSecret: 'connection', auth: undefined }, sources);
+  t.after(() => registry.close());
+  assert.equal(await registry.latest('unknown'), 'absent');
+  const broken = openDeclaredRegistry({ url: '', urlSecret: 'broken', auth: undefined }, sources);
+  await assert.rejects(broken, /secrets\/broken.* has a field "registry" that is no URL/);
 });

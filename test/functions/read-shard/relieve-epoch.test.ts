@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Spanner } from '@google-cloud/spanner';
 import { type ReadTools, readShard } from '../../../functions/read-shard/read-shard.ts';
 import { rebuildBatch } from '../../../functions/read-shard/rebuild-batch.ts';
 import { relieveEpoch } from '../../../functions/read-shard/relieve-epoch.ts';
 import { cutShard } from '../../../shared/adapters/spanner/epochs/cut-shard.ts';
+import type { Feed } from '../../../shared/model/config/declaration.ts';
 import { feed, openFeedStage, rowCount } from './feed-stage.ts';
 
 let stage: Awaited<ReturnType<typeof openFeedStage>>;
 
 before(async () => {
   stage = await openFeedStage();
+  const place = { Name: 'Chicago', City: 'Chicago', UpdatedAt: '2026-01-01T00:00:00Z' };
+  await stage.database
+    .table('Airports')
+    .insert({ Iata: 'ORD', ...place, Latitude: Spanner.float(41.98), Longitude: Spanner.float(-87.9) });
 });
 
 after(async () => {
@@ -102,3 +108,46 @@ test('relieveEpoch() cuts nothing off a reader that is done or too near, and cut
   assert.equal(await cutShard(stage.database, epoch, 3, at), undefined);
   assert.deepEqual(await relieveEpoch(epoch, reliefTools()), []);
 });
+
+const airports = { table: 'Airports', on: [{ column: 'Origin', equals: 'Iata' }] };
+const latitude = { tensor: 'latitude', kind: 'cast', as: 'float32', fillNull: -1 } as const;
+
+/** Each way to read rows that is not a plain read of one table. */
+const otherReads: Readonly<Record<string, Feed>> = {
+  join: {
+    ...feed,
+    join: [{ name: 'origin', ...airports }],
+    transforms: [...feed.transforms, { ...latitude, column: 'origin.Latitude' }],
+    split: { by: 'origin.City', evaluateShare: 0.3 },
+  },
+  sql: {
+    ...feed,
+    sql: {
+      text: `SELECT f.FlightId, f.DepartedAt, f.DistanceMiles, f.Origin, f.DelayMinutes, a.Latitude
+        FROM Flights AS f LEFT JOIN Airports AS a ON a.Iata = f.Origin`,
+      key: [{ name: 'FlightId', descending: false }],
+    },
+    table: 'query',
+    transforms: [...feed.transforms, { ...latitude, column: 'Latitude' }],
+  },
+  'Data Boost': { ...feed, read: { dataBoost: true } },
+};
+
+for (const [kind, other] of Object.entries(otherReads)) {
+  test(`a shard of a feed by ${kind} is cut while it is read, and its batches are those of one that was not`, async () => {
+    stage.trainer.forget();
+    const { epoch, manifest, shards } = await stage.plan(`cut-by-${kind.replace(' ', '-')}`, { ...other, batchRows: 4 });
+    for (const shard of shards) if (shard !== 1) await readShard(epoch, shard, stage.readTools('early'));
+    const slow = heldReader(epoch, 1, 25, stage.readTools('slow'));
+    await slow.reached;
+    stage.turnClock(4_000);
+    const [tail] = await relieveEpoch(epoch, reliefTools());
+    assert.equal(tail, 4);
+    const tailOutcome = await readShard(epoch, 4, stage.readTools('tail'));
+    slow.goOn();
+    const slowOutcome = await slow.outcome;
+    assert.ok(slowOutcome.status === 'done' && tailOutcome.status === 'done');
+    assert.ok(tailOutcome.rows > 100 && slowOutcome.rows > 100, `${slowOutcome.rows} and ${tailOutcome.rows}`);
+    await assertWhole(epoch, manifest);
+  });
+}

@@ -2,7 +2,12 @@ import { type Attributes, type Context, ROOT_CONTEXT, type Span, SpanStatusCode,
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  InstrumentType,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -28,7 +33,7 @@ export function openOtlp(options: {
     .merge(named)
     .merge(detectResources({ detectors: [envDetector] }));
   const reader = new PeriodicExportingMetricReader({
-    exporter: new OTLPMetricExporter({ timeoutMillis: EXPORT_TIMEOUT_MS }),
+    exporter: new FiguresExporter({ timeoutMillis: EXPORT_TIMEOUT_MS }),
     exportIntervalMillis: options.intervalMs,
     exportTimeoutMillis: Math.min(options.intervalMs, EXPORT_TIMEOUT_MS),
     metricProducers: [ingestMetrics(meter, SCOPE, resource)],
@@ -61,6 +66,19 @@ export function openOtlp(options: {
       }
     },
   };
+}
+
+/** Sends counters as sums since the start; see `temporalityOf`. */
+class FiguresExporter extends OTLPMetricExporter {
+  override selectAggregationTemporality(kind: InstrumentType): AggregationTemporality {
+    return temporalityOf(kind);
+  }
+}
+
+/** Cumulative, the SDK would tell the last value of what is observed no more for ever: the age of an epoch that has long been read. */
+export function temporalityOf(kind: InstrumentType): AggregationTemporality {
+  const isGauge = kind === InstrumentType.OBSERVABLE_GAUGE || kind === InstrumentType.GAUGE;
+  return isGauge ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
 }
 
 function workSpan(span: Span, child: (name: string) => WorkSpan): WorkSpan {

@@ -136,7 +136,10 @@ const otherReads: Readonly<Record<string, Feed>> = {
 for (const [kind, other] of Object.entries(otherReads)) {
   test(`a shard of a feed by ${kind} is cut while it is read, and its batches are those of one that was not`, async () => {
     stage.trainer.forget();
-    const { epoch, manifest, shards } = await stage.plan(`cut-by-${kind.replace(' ', '-')}`, { ...other, batchRows: 4 });
+    const { epoch, manifest, shards } = await stage.plan(`cut-by-${kind.replace(' ', '-')}`, {
+      ...other,
+      batchRows: 4,
+    });
     for (const shard of shards) if (shard !== 1) await readShard(epoch, shard, stage.readTools('early'));
     const slow = heldReader(epoch, 1, 25, stage.readTools('slow'));
     await slow.reached;

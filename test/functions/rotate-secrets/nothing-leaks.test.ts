@@ -21,7 +21,7 @@ test('nothing that a rotation prints holds a value, with every log turned on', {
     });
     const printed = `${stdout}\n${stderr}`;
     const values: string[] = JSON.parse(readFileSync(file, 'utf8'));
-    assert.equal(new Set(values).size, 2);
+    assert.equal(new Set(values).size, 4);
     for (const value of values) {
       const bytes = Buffer.from(value);
       const piece = bytes.subarray(0, 12);
@@ -35,7 +35,14 @@ test('nothing that a rotation prints holds a value, with every log turned on', {
       ];
       for (const form of forms) assert.ok(!printed.includes(form), 'a value shows');
     }
-    for (const walked of ['secret.add-version', 'secret.set', 'secret.revoke', 'BrokerUnreachableError']) {
+    for (const walked of [
+      'secret.add-version',
+      'secret.set',
+      'secret.revoke',
+      'BrokerUnreachableError',
+      'of-exporter',
+      'of-certificate',
+    ]) {
       assert.ok(printed.includes(walked), walked);
     }
   } finally {

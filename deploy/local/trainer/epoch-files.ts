@@ -14,7 +14,7 @@ const epochEndSchema = z.object({ order: z.int().min(0) });
 /*
  * On the disk, an epoch is a folder:
  *   announcement.json                          its body as it came
- *   shards/<shard>/<sequence>.<sha256>.batch   one batch's body as it came
+ *   shards/<shard>/<sequence>.<sha256>.batch   one batch's body as it came; .<traceparent> before .batch where its request had one
  *   shards/<shard>/end.json                    what its reader said at the end
  *   end.json                                   the epoch has ended, and as which one
  * Each file is written durably on its own, so no crash leaves a state that was never true.
@@ -23,9 +23,16 @@ const epochEndSchema = z.object({ order: z.int().min(0) });
 export const epochPaths = {
   folder: (dir: string, id: string) => join(dir, 'epochs', encodeURIComponent(id)),
   shard: (folder: string, shard: number) => join(folder, 'shards', String(shard)),
-  batch: (folder: string, batch: Pick<StoredBatch, 'shard' | 'sequence' | 'digest'>) =>
-    join(epochPaths.shard(folder, batch.shard), `${batch.sequence}.${batch.digest}.batch`),
+  batch: (folder: string, { shard, sequence, digest, traceparent }: NamedBatch) => {
+    const trace = traceparent === undefined ? '' : `.${traceparent}`;
+    return join(epochPaths.shard(folder, shard), `${sequence}.${digest}${trace}.batch`);
+  },
 };
+
+/** What a batch's file is called by. */
+type NamedBatch = Pick<StoredBatch, 'shard' | 'sequence' | 'digest' | 'traceparent'>;
+
+const BATCH_NAME = /^(\d+)\.([0-9a-f]{64})(?:\.(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}))?\.batch$/;
 
 /** Puts a new epoch on the disk. */
 export async function writeEpoch(folder: string, announcement: Uint8Array, shardCount: number): Promise<void> {
@@ -73,9 +80,9 @@ async function loadShard(epoch: Epoch, number: number, shard: Shard): Promise<vo
   const folder = epochPaths.shard(epoch.folder, number);
   await deleteUnfinished(folder);
   for (const name of await readdir(folder)) {
-    const [, sequence, digest] = /^(\d+)\.([0-9a-f]{64})\.batch$/.exec(name) ?? [];
+    const [, sequence, digest, traceparent] = BATCH_NAME.exec(name) ?? [];
     if (sequence === undefined || digest === undefined) continue;
-    const batch = await loadBatch(epoch, { shard: number, sequence: Number(sequence), digest });
+    const batch = await loadBatch(epoch, { shard: number, sequence: Number(sequence), digest, traceparent });
     if (batch === undefined) continue;
     shard.batches.set(batch.sequence, batch);
     shard.rowCount += batch.rowCount;
@@ -86,10 +93,7 @@ async function loadShard(epoch: Epoch, number: number, shard: Shard): Promise<vo
   if (counts.batches === shard.batches.size && counts.rows === shard.rowCount) shard.end = counts;
 }
 
-async function loadBatch(
-  epoch: Epoch,
-  named: Pick<StoredBatch, 'shard' | 'sequence' | 'digest'>,
-): Promise<StoredBatch | undefined> {
+async function loadBatch(epoch: Epoch, named: NamedBatch): Promise<StoredBatch | undefined> {
   const path = epochPaths.batch(epoch.folder, named);
   const body = await readFile(path);
   try {

@@ -6,6 +6,7 @@ import { writeDurably } from './durable-file.ts';
 import { type Epoch, missingSequences, type Shard, type ShardEnd } from './epoch.ts';
 import { emptyShards, epochPaths, loadEpoch, writeEpoch, writeEpochEnd, writeShardEnd } from './epoch-files.ts';
 import { Problem } from './problem.ts';
+import { readTraceparent } from './traceparent.ts';
 
 /** The epochs that have been announced, and their batches, on the disk. */
 export interface EpochStore {
@@ -115,14 +116,17 @@ class DiskEpochStore implements EpochStore {
         );
       }
       this.usedBytes += body.length;
-      const path = epochPaths.batch(epoch.folder, { ...place, digest });
+      // It becomes part of a file's name.
+      const traceparent = readTraceparent(place.traceparent) && place.traceparent;
+      const named = { shard: place.shard, sequence: place.sequence, digest, traceparent };
+      const path = epochPaths.batch(epoch.folder, named);
       try {
         await writeDurably(path, body);
       } catch (cause) {
         this.usedBytes -= body.length;
         throw cause;
       }
-      shard.batches.set(place.sequence, { ...place, digest, rowCount, role, bytes: body.length, path });
+      shard.batches.set(place.sequence, { ...named, rowCount, role, bytes: body.length, path });
       shard.rowCount += rowCount;
       return 'accepted';
     });

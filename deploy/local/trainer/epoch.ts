@@ -11,7 +11,7 @@ export interface StoredBatch {
   digest: string;
   bytes: number;
   path: string;
-  /** W3C's, of the request that brought it; not kept over a restart. */
+  /** W3C's, of the request that brought it. */
   traceparent?: string | undefined;
 }
 

@@ -3,12 +3,13 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import type { TrainerTrace } from './trace.ts';
+import { readTraceparent } from './traceparent.ts';
 
 const TIMEOUT_MS = 3_000;
 
 /**
  * Sends a span `penstock.train.step` for each batch that enters the weights to an OTLP receiver; where it is, the exporter reads from
- * the environment. A batch that was read back after a restart has lost its trace: its span stands alone.
+ * the environment.
  */
 export function openOtlpTrace(service: string): TrainerTrace {
   const exporter = new OTLPTraceExporter({ timeoutMillis: TIMEOUT_MS });
@@ -37,9 +38,9 @@ export function openOtlpTrace(service: string): TrainerTrace {
   };
 }
 
-/** Source: www.w3.org/TR/trace-context/#traceparent-header. */
 function originOf(traceparent: string | undefined): SpanContext | undefined {
-  const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent ?? '') ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  const parts = readTraceparent(traceparent);
+  if (parts === undefined) return undefined;
+  const { traceId, spanId, flags } = parts;
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };
 }

@@ -39,7 +39,6 @@ export function killsOf({ kills }: FaultCounts): number {
 
 /** Does everything at once, each fault at moments of its own, until it is over. */
 export async function attackAtRandom(attack: Attack): Promise<void> {
-  const frozen = new Set<RunningFunction>();
   // Something must have got on since the last one died: who is killed too soon was not at work yet, and nothing ever gets on.
   const whenMoved = (kill: (random: Random) => Promise<boolean>) => {
     let movesBefore = -1;
@@ -53,7 +52,7 @@ export async function attackAtRandom(attack: Attack): Promise<void> {
       attack,
       1,
       [100, 500],
-      whenMoved((random) => killReader(attack, frozen, random)),
+      whenMoved((random) => killReader(attack, random)),
     ),
     repeat(
       attack,
@@ -62,7 +61,7 @@ export async function attackAtRandom(attack: Attack): Promise<void> {
       whenMoved(() => killTrainer(attack)),
     ),
     repeat(attack, 3, [500, 2_000], (random) => deliverAgain(attack, random)),
-    repeat(attack, 4, [1_000, 4_000], () => loseLease(attack, frozen)),
+    repeat(attack, 4, [1_000, 4_000], () => loseLease(attack)),
   ];
   await Promise.all(loops);
 }
@@ -81,13 +80,9 @@ async function repeat(
 }
 
 /** Kills one that holds a shard at this moment, and starts another in its place. */
-async function killReader(
-  { rig, counts }: Attack,
-  frozen: ReadonlySet<RunningFunction>,
-  random: Random,
-): Promise<boolean> {
+async function killReader({ rig, counts }: Attack, random: Random): Promise<boolean> {
   if (rig.readers.length <= SPARED_READERS) return false;
-  const [reader] = random.shuffle((await busyReaders(rig)).filter((one) => !frozen.has(one)));
+  const [reader] = random.shuffle((await busyReaders(rig)).filter((one) => !rig.frozen.has(one)));
   if (reader === undefined) return false;
   counts.peakRssMb = Math.max(counts.peakRssMb, peakRssMb(reader.pid));
   const isKilled = await rig.killReader(reader);
@@ -117,12 +112,11 @@ async function deliverAgain({ rig, counts }: Attack, random: Random): Promise<vo
 }
 
 /** Stops a reader until another has its shard, and lets it go on: two are at one shard then, and one must find out. */
-async function loseLease({ rig, counts, signal, isOver }: Attack, frozen: Set<RunningFunction>): Promise<void> {
+async function loseLease({ rig, counts, signal, isOver }: Attack): Promise<void> {
   const [owner] = (await rig.shardOwners()).toReversed();
   const reader = rig.readers.find(({ pid }) => pid === owner?.pid);
   if (owner === undefined || reader === undefined) return;
-  frozen.add(reader);
-  reader.kill('SIGSTOP');
+  rig.freeze(reader);
   try {
     await delay(rig.leaseMs, undefined, { signal });
     for (let ownerPid = owner.pid; ownerPid === owner.pid && !isOver(); ) {
@@ -136,8 +130,7 @@ async function loseLease({ rig, counts, signal, isOver }: Attack, frozen: Set<Ru
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    reader.kill('SIGCONT');
-    frozen.delete(reader);
+    rig.thaw(reader);
   }
 }
 

@@ -70,6 +70,11 @@ export interface FeedRig {
    * @returns false when it had ended before
    */
   killReader(reader: RunningFunction): Promise<boolean>;
+  /** Stops a reader where it is: the door sends it nothing any more, and gives up on what it had. */
+  freeze(reader: RunningFunction): void;
+  /** Lets it go on as if nothing had been. */
+  thaw(reader: RunningFunction): void;
+  readonly frozen: ReadonlySet<RunningFunction>;
   killTrainer(): Promise<void>;
   killPlanner(): Promise<void>;
   /** Triggers the planner, as the scheduler does; the same tick is the same epoch. */
@@ -136,7 +141,9 @@ export async function openFeedRig(options: {
     closers.push(() => pubsub.close());
 
     const readers: RunningFunction[] = [];
-    const door = await openFrontDoor(() => readers.map(({ url }) => url), options.pauseMs);
+    const frozen = new Set<RunningFunction>();
+    const awake = (): string[] => readers.filter((reader) => !frozen.has(reader)).map(({ url }) => url);
+    const door = await openFrontDoor(awake, options.pauseMs);
     closers.push(() => door.close());
     const environment = async (identity: string, caller: string): Promise<Record<string, string>> => ({
       ...cloud.env,
@@ -191,6 +198,16 @@ export async function openFeedRig(options: {
           .finally(() => starting.delete(started));
         starting.add(started);
         return isKilled;
+      },
+      frozen,
+      freeze(reader) {
+        frozen.add(reader);
+        reader.kill('SIGSTOP');
+        door.cutOff(reader.url);
+      },
+      thaw(reader) {
+        reader.kill('SIGCONT');
+        frozen.delete(reader);
       },
       async killPlanner() {
         await killAll([planner]);

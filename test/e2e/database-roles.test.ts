@@ -51,6 +51,8 @@ pipelines:
     table: Places
     mode: insert
     columns: { PlaceId: { field: id }, Name: { field: name }, Secret: { constant: null } }
+secrets:
+  spare: { strategy: hmac-key, every: 28d }
 feeds:
   cents:
     table: Orders
@@ -245,9 +247,15 @@ test('read-shard delivers nothing of a column that is not granted, and says so i
 });
 
 test('the dashboard shows nothing when a column that it shows is not granted', async () => {
-  await ddl('REVOKE SELECT(Owner) ON TABLE PenstockCheckpoints FROM ROLE penstock_dashboard');
-  assert.equal(await shown(), 503);
-  await migrateAccess(stack.declaration);
+  for (const granted of [
+    'SELECT(Owner) ON TABLE PenstockCheckpoints',
+    'SELECT(Reason) ON TABLE PenstockRotations',
+    'SELECT(Version) ON TABLE PenstockSecretUsers',
+  ]) {
+    await ddl(`REVOKE ${granted} FROM ROLE penstock_dashboard`);
+    assert.equal(await shown(), 503, granted);
+    await migrateAccess(stack.declaration);
+  }
   assert.equal(await shown(), 200);
 });
 

@@ -21,6 +21,8 @@ export function answerApi(path: string, query: URLSearchParams, overview: Overvi
       return { status: 200, body: { asOf, ...selectDeadLetters(query, overview) } };
     case 'approvals':
       return { status: 200, body: { asOf, approvals: overview.approvals } };
+    case 'secrets':
+      return { status: 200, body: { asOf, secrets: overview.secrets } };
     default:
       return { status: 404, what: `There is no /api/${path.slice(0, MAX_ID_CHARACTERS)}` };
   }

@@ -8,6 +8,7 @@ import { deadLettersSection } from './page-dead-letters.ts';
 import { epochCard, epochsSection, modelCard } from './page-epochs.ts';
 import type { PageOptions } from './page-options.ts';
 import { pipelinesSection } from './page-pipelines.ts';
+import { secretsSection } from './page-secrets.ts';
 
 /** Seconds after which a page without JavaScript loads itself again. */
 const REFRESH_SECONDS = 10;
@@ -49,6 +50,7 @@ ${modelCard(overview.model)}
 </div>
 </div>
 ${approvalsSection(overview.approvals, options)}
+${secretsSection(overview.secrets, base)}
 ${deadLettersSection(overview.deadLetters, base)}
 </main>
 <footer><span>This page as JSON: <a href="${base}/api/overview">/api/overview</a></span><span>Times in UTC</span><span>One look reads Spanner once, at one timestamp</span></footer>
@@ -102,6 +104,7 @@ function topBar(overview: Overview, { paused, search, filter, session, base }: P
 <li><a href="#epochs">Epochs</a></li>
 <li><a href="#model">Model</a></li>
 <li><a href="#dead-letters">Dead letters${badge}</a></li>
+${overview.secrets.length === 0 ? '' : html`<li><a href="#secrets">Secrets</a></li>`}
 </ul></nav>
 <form class="live" id="live" method="get" data-paused="${paused ? 'true' : 'false'}">
 <span class="dot" aria-hidden="true"></span>

@@ -17,7 +17,7 @@ import { type LagHistory, recordLag } from '../view/lag-history.ts';
 import type { LineageSummary } from '../view/lineage.ts';
 import { maxListedDeadLetters } from '../view/overview.ts';
 import { type LineageReader, lineageReader } from './lineage-reader.ts';
-import { type PipelineSource, partitionKey, type Sources } from './sources.ts';
+import { type PipelineSource, partitionKey, type SecretSource, type Sources } from './sources.ts';
 import type { TrainerProgress } from './trainer-progress.ts';
 
 /** Rows of one read that one page may cost, each with room for far more than a person looks at. */
@@ -29,6 +29,8 @@ const limits = {
   shards: 20_000,
   previews: 500,
   approvals: 20,
+  rotations: 2_000,
+  secretUsers: 2_000,
 };
 
 /** What gathering needs of the world. */
@@ -83,7 +85,7 @@ export function sourceGatherer(dependencies: GatherDependencies): () => Promise<
 
 /** By pipeline, the ends of its topics; undefined where one of them could not be asked. */
 type Ends = ReadonlyMap<string, PipelineSource['ends']>;
-type ControlTables = Pick<Sources, 'pipelines' | 'epochs' | 'shards' | 'deadLetterHeads'>;
+type ControlTables = Pick<Sources, 'pipelines' | 'epochs' | 'shards' | 'deadLetterHeads' | 'secrets'>;
 
 async function readEnds({ declaration, endOffsets }: GatherDependencies): Promise<Ends> {
   if (!endOffsets) return new Map();
@@ -113,13 +115,14 @@ async function readControlTables(
   ends: Ends,
   memory: Memory,
 ): Promise<ControlTables> {
-  const [pipelines, epochs] = await Promise.all([
+  const [pipelines, epochs, secrets] = await Promise.all([
     Promise.all(
       Object.values(declaration.pipelines).map(
         async (pipeline) => [pipeline.name, await readPipeline(reader, pipeline, ends, memory)] as const,
       ),
     ),
     Promise.all(Object.keys(declaration.feeds).map((feed) => reader.epochs(feed, limits.epochs))),
+    Promise.all(Object.keys(declaration.secrets).map(async (name) => [name, await readSecret(reader, name)] as const)),
   ]);
   const newestFirst = epochs.flat().sort((a, b) => b.plannedAtMs - a.plannedAtMs);
   const letters = pipelines.flatMap(([, { deadLetters }]) => deadLetters);
@@ -127,7 +130,15 @@ async function readControlTables(
     readShards(reader, newestFirst[0], memory),
     readPreviews(reader, newestDeadLetters(letters, maxListedDeadLetters), memory),
   ]);
-  return { pipelines: new Map(pipelines), epochs: newestFirst, shards, deadLetterHeads };
+  return { pipelines: new Map(pipelines), epochs: newestFirst, shards, deadLetterHeads, secrets: new Map(secrets) };
+}
+
+async function readSecret(reader: OverviewReader, name: string): Promise<SecretSource> {
+  const [rotations, users] = await Promise.all([
+    reader.rotations(name, limits.rotations),
+    reader.secretUsers(name, limits.secretUsers),
+  ]);
+  return { rotations, users };
 }
 
 async function readPipeline(

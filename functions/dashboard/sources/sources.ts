@@ -9,6 +9,8 @@ import type {
 } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Approval } from '../../../shared/model/approvals/approval.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import type { SecretUser } from '../../../shared/model/rotation/last-users.ts';
+import type { RotationRecord } from '../../../shared/model/rotation/secret-standing.ts';
 import type { LagHistory } from '../view/lag-history.ts';
 import type { LineageSummary } from '../view/lineage.ts';
 import type { TrainerProgress } from './trainer-progress.ts';
@@ -27,6 +29,8 @@ export interface Sources {
   readonly deadLetterHeads: readonly DeadLetterHead[];
   /** Requests for a second person, newest first. */
   readonly approvals: readonly Approval[];
+  /** By name, of every declared secret. */
+  readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly lagHistory: LagHistory;
   /** Steps a second of the trainer since it was asked before. */
   readonly stepsPerSecond: number | undefined;
@@ -42,6 +46,12 @@ export interface PipelineSource {
   readonly receiptsAreMore: boolean;
   readonly deadLetters: readonly DeadLetterRow[];
   readonly deadLettersAreMore: boolean;
+}
+
+/** What the control tables say of a secret. */
+export interface SecretSource {
+  readonly rotations: readonly RotationRecord[];
+  readonly users: readonly SecretUser[];
 }
 
 /** The name under which a partition's lineage is kept. */

@@ -1,9 +1,7 @@
 import { writeResource } from '../../../shared/model/access/access-request.ts';
 import { sameName } from '../../../shared/model/access/asker.ts';
 import { type Approval, type ApprovalState, standingOf } from '../../../shared/model/approvals/approval.ts';
-import { showHidden } from './words.ts';
-
-const MAX_CHARACTERS = 500;
+import { cutText } from './words.ts';
 
 /** A request for a second person, as a person reads it. */
 export interface ApprovalView {
@@ -29,27 +27,22 @@ export function viewApproval(approval: Approval, nowMs: number): ApprovalView {
     id,
     state: standingOf(approval, nowMs),
     action,
-    resource: plain(writeResource(resource)),
+    resource: cutText(writeResource(resource)),
     content: Object.entries(content).map(([name, value]) => ({
-      name: plain(name),
-      value: plain(typeof value === 'string' ? value : JSON.stringify(value)),
+      name: cutText(name),
+      value: cutText(typeof value === 'string' ? value : JSON.stringify(value)),
     })),
     digest,
-    requestedBy: plain(requestedBy),
+    requestedBy: cutText(requestedBy),
     requestedAtMs,
     expiresAtMs,
-    decidedBy: approval.decidedBy === undefined ? null : plain(approval.decidedBy),
-    reason: approval.reason === undefined ? null : plain(approval.reason),
-    error: approval.error === undefined ? null : plain(approval.error),
+    decidedBy: approval.decidedBy === undefined ? null : cutText(approval.decidedBy),
+    reason: approval.reason === undefined ? null : cutText(approval.reason),
+    error: approval.error === undefined ? null : cutText(approval.error),
   };
 }
 
 /** Whether this visitor asked for it: they may take it back, not approve it. */
 export function isOwnRequest({ requestedBy }: Pick<ApprovalView, 'requestedBy'>, visitor: string): boolean {
   return sameName(requestedBy, visitor);
-}
-
-function plain(text: string): string {
-  const shown = showHidden(text.slice(0, MAX_CHARACTERS + 1));
-  return shown.length <= MAX_CHARACTERS ? shown : `${shown.slice(0, MAX_CHARACTERS - 1)}…`;
 }

@@ -1,7 +1,7 @@
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { ApprovalView } from './approval-view.ts';
-import type { DeadLetters, EpochSummary, EpochView, ModelView, Need, PipelineView } from './view-model.ts';
-import { quoteForShell, sayCount, sayDuration, sayMany } from './words.ts';
+import type { DeadLetters, EpochSummary, EpochView, ModelView, Need, PipelineView, SecretView } from './view-model.ts';
+import { quoteForShell, sayAge, sayCount, sayDuration, sayMany } from './words.ts';
 
 /** An epoch may be this late before anyone is told: schedulers are not exact. */
 const LATE_GRACE_MS = 120_000;
@@ -16,6 +16,7 @@ export interface NeedFacts {
   readonly model: ModelView | null;
   readonly deadLetters: DeadLetters;
   readonly approvals: readonly ApprovalView[];
+  readonly secrets: readonly SecretView[];
   readonly nowMs: number;
 }
 
@@ -28,6 +29,7 @@ export function findNeeds(facts: NeedFacts): Need[] {
     ...modelNeeds(facts),
     ...deadLetterNeeds(facts),
     ...approvalNeeds(facts),
+    ...facts.secrets.flatMap((secret) => secretNeeds(secret, facts.nowMs)),
   ];
   const rank = { bad: 0, warn: 1 };
   return needs.sort((a, b) => rank[a.health] - rank[b.health]).slice(0, MAX_NEEDS);
@@ -205,6 +207,22 @@ function approvalNeeds({ approvals }: NeedFacts): Need[] {
       title: `${sayMany(waiting.length, 'request waits', 'requests wait')} for a second person`,
       detail: 'Somebody else than who asked has to look at it and say yes or no.',
       command: 'npx penstock approvals list',
+    },
+  ];
+}
+
+function secretNeeds({ name, isOverdue, nextAtMs, result, last }: SecretView, nowMs: number): Need[] {
+  if (!isOverdue && result !== 'failed') return [];
+  const late = isOverdue && nextAtMs !== null ? `${sayAge(nowMs - nextAtMs)} overdue` : '';
+  const about = result === 'failed' || result === 'held-up' ? (last?.reason ?? 'No reason was recorded.') : '';
+  return [
+    {
+      id: `secret-${name}`,
+      health: 'bad',
+      title: `Secret ${name} ${late === '' ? 'was not rotated' : `is ${late}`}`,
+      detail: about === '' ? 'Does rotate-secrets run, and does its scheduler? What is in use goes on working.' : about,
+      command: `npx penstock rotate ${quoteForShell(name)}`,
+      href: '#secrets',
     },
   ];
 }

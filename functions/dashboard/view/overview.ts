@@ -7,6 +7,7 @@ import { summarizeEpoch, viewEpoch } from './epoch-view.ts';
 import { viewModel } from './model-view.ts';
 import { findNeeds, type NeedFacts } from './needs.ts';
 import { viewPipeline } from './pipeline-view.ts';
+import { viewSecrets } from './secret-view.ts';
 import { countBroken, viewStages } from './stages.ts';
 import type { DeadLetters, Health, Overview, PipelineView } from './view-model.ts';
 import { quoteForShell, sayCount, sayMany, sayNumber, sayShare } from './words.ts';
@@ -34,6 +35,7 @@ export function viewOverview(sources: Sources): Overview {
     model,
     deadLetters: viewDeadLetters(sources),
     approvals,
+    secrets: viewSecrets(sources),
     nowMs,
   };
   const needs = findNeeds(facts);
@@ -49,6 +51,7 @@ export function viewOverview(sources: Sources): Overview {
     model,
     deadLetters: facts.deadLetters,
     approvals: facts.approvals,
+    secrets: facts.secrets,
     firstSteps: hasStarted(facts) ? [] : firstSteps(declaration),
   };
 }

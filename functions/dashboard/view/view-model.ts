@@ -1,4 +1,6 @@
+import type { RotationResult } from '../../../shared/model/rotation/secret-standing.ts';
 import type { ApprovalView } from './approval-view.ts';
+
 /**
  * What the page shows and the API answers: plain data, counts as numbers, offsets as text because JSON's numbers end
  * at 2^53, times in milliseconds since 1970 unless named otherwise.
@@ -18,6 +20,8 @@ export interface Overview {
   readonly deadLetters: DeadLetters;
   /** Newest first. */
   readonly approvals: readonly ApprovalView[];
+  /** Secrets that rotate, worst first. */
+  readonly secrets: readonly SecretView[];
   /** What to do first, while nothing has run yet. */
   readonly firstSteps: readonly { readonly text: string; readonly command: string }[];
 }
@@ -188,4 +192,32 @@ export interface DeadLetters {
   /** True when a pipeline has more letters than the page counts. */
   readonly isMore: boolean;
   readonly newest: readonly DeadLetterView[];
+}
+
+/** A secret that rotates, as a person reads it: its versions by number, never what they hold. */
+export interface SecretView {
+  readonly name: string;
+  readonly strategy: string;
+  readonly health: Health;
+  /** Null while nothing was ever rotated. */
+  readonly current: number | null;
+  /** Null for a version that is older than the first rotation. */
+  readonly ageMs: number | null;
+  readonly everyMs: number;
+  readonly nextAtMs: number | null;
+  readonly isOverdue: boolean;
+  readonly result: RotationResult;
+  readonly last: {
+    readonly id: string;
+    readonly kind: 'rotate' | 'back';
+    readonly step: string;
+    readonly fromVersion: number | null;
+    readonly toVersion: number | null;
+    /** When `current` was moved; where it was not, when it was last seen to. */
+    readonly atMs: number;
+    readonly reason: string | null;
+  } | null;
+  /** Processes that live and go by another version than `current`. */
+  readonly stillOldCount: number;
+  readonly stillOld: readonly { readonly holder: string; readonly version: number; readonly seenAtMs: number }[];
 }

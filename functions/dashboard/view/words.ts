@@ -6,6 +6,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+const MAX_LINE_CHARACTERS = 500;
 const NUMBER_WORDS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 
 /** `48,213,907`. */
@@ -86,6 +87,12 @@ export function showHidden(text: string): string {
     const code = character.codePointAt(0) ?? 0;
     return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });
+}
+
+/** Text from data for a line: with what cannot be seen made visible, and cut. */
+export function cutText(text: string): string {
+  const shown = showHidden(text.slice(0, MAX_LINE_CHARACTERS + 1));
+  return shown.length <= MAX_LINE_CHARACTERS ? shown : `${shown.slice(0, MAX_LINE_CHARACTERS - 1)}…`;
 }
 
 /** A word of a command that people copy into a shell: what is not plain is quoted, so that data never runs there. */

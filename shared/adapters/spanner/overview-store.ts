@@ -1,4 +1,7 @@
 import type { Database, protos, Snapshot } from '@google-cloud/spanner';
+import type { SecretUser } from '../../model/rotation/last-users.ts';
+import { rotationSteps } from '../../model/rotation/rotation.ts';
+import type { RotationRecord } from '../../model/rotation/secret-standing.ts';
 import { readPart, type ShardPart } from './epochs/epoch-rows.ts';
 
 type KeySet = protos.google.spanner.v1.IKeySet;
@@ -106,6 +109,8 @@ export interface OverviewReader {
   epochs(feed: string, limit: number): Promise<EpochRow[]>;
   epoch(id: string): Promise<EpochRow | undefined>;
   shards(epochId: string, limit: number): Promise<ShardRow[]>;
+  rotations(secret: string, limit: number): Promise<RotationRecord[]>;
+  secretUsers(secret: string, limit: number): Promise<SecretUser[]>;
 }
 
 export interface OverviewStore {
@@ -163,6 +168,13 @@ function readerOf(snapshot: Snapshot): OverviewReader {
     },
     async shards(epochId, limit) {
       return (await read('PenstockShards', shardColumns, under([epochId]), limit)).map(shardOf);
+    },
+    async rotations(secret, limit) {
+      return (await read('PenstockRotations', rotationColumns, under([secret]), limit)).map(rotationOf);
+    },
+    async secretUsers(secret, limit) {
+      const rows = await read('PenstockSecretUsers', ['Holder', 'Version', 'SeenAt'], under([secret]), limit);
+      return rows.map((row) => ({ holder: text(row[0]), version: Number(whole(row[1])), seenAtMs: time(row[2]) }));
     },
   };
 }
@@ -333,6 +345,35 @@ function shardOf(row: unknown[]): ShardRow {
     error: optional(row[6], text),
     startedAtMs: optional(row[7], time),
     ...readPart(row[8], Number(whole(row[0]))),
+  };
+}
+
+const rotationColumns = [
+  'RotationId',
+  'Kind',
+  'Step',
+  'FromVersion',
+  'ToVersion',
+  'Reason',
+  'StartedAt',
+  'UpdatedAt',
+  'FinishedAt',
+];
+
+function rotationOf(row: unknown[]): RotationRecord {
+  const step = rotationSteps.find((known) => known === row[2]);
+  if (!step) throw new Error(`PenstockRotations holds a step ${text(row[2])}, which this version does not know`);
+  const version = (value: unknown): number => Number(whole(value));
+  return {
+    id: text(row[0]),
+    kind: row[1] === 'back' ? 'back' : 'rotate',
+    step,
+    fromVersion: optional(row[3], version),
+    toVersion: optional(row[4], version),
+    reason: optional(row[5], text),
+    startedAtMs: time(row[6]),
+    updatedAtMs: time(row[7]),
+    finishedAtMs: optional(row[8], time),
   };
 }
 

@@ -108,7 +108,14 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
     { table: secretUsers, select: secretUserColumns },
   ],
   dashboard: [
-    { table: rotations, select: rotationColumns },
+    {
+      table: rotations,
+      select: [
+        ...['Secret', 'RotationId', 'Kind', 'Step', 'FromVersion', 'ToVersion', 'Reason'],
+        ...['StartedAt', 'UpdatedAt', 'FinishedAt'],
+      ],
+    },
+    { table: secretUsers, select: secretUserColumns },
     {
       table: checkpoints,
       select: [...checkpointKey, 'NextOffset', 'Owner', 'HighWatermark', 'LastEventAt', 'UpdatedAt'],

@@ -94,12 +94,12 @@ export function isWithoutWaiting({ finishedAtMs, retireAtMs }: Rotation): boolea
 const MAX_REASON_CHARACTERS = 1_000;
 
 /** Whether nothing is left to do, now or later. */
-export function isOver({ step }: Rotation): boolean {
+export function isOver({ step }: Pick<Rotation, 'step'>): boolean {
   return step === 'closed' || step === 'failed' || step === 'skipped';
 }
 
 /** Whether it has not decided yet which version is `current`. */
-export function isDeciding({ step }: Rotation): boolean {
+export function isDeciding({ step }: Pick<Rotation, 'step'>): boolean {
   return step === 'create' || step === 'set' || step === 'test' || step === 'finish' || step === 'clean-up';
 }
 

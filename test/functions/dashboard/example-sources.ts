@@ -8,8 +8,9 @@ import type {
   LineageRow,
   ShardRow,
 } from '../../../shared/adapters/spanner/overview-store.ts';
-import type { Declaration } from '../../../shared/model/config/declaration.ts';
+import type { Declaration, RotatedSecret } from '../../../shared/model/config/declaration.ts';
 import { startPosition } from '../../../shared/model/epochs/cut-block.ts';
+import type { RotationRecord } from '../../../shared/model/rotation/secret-standing.ts';
 
 export const NOW = Date.UTC(2026, 10, 21, 6, 28, 29);
 
@@ -36,6 +37,7 @@ export function sourcesOf(declaration: Declaration, parts: Partial<Sources> = {}
     trainer: undefined,
     deadLetterHeads: [],
     approvals: [],
+    secrets: new Map(),
     lagHistory: new Map(),
     stepsPerSecond: undefined,
     ...parts,
@@ -130,6 +132,28 @@ export function shardRows(...states: readonly string[]): ShardRow[] {
     cut: undefined,
     error: state === 'failed' ? 'The trainer answered 500' : undefined,
   }));
+}
+
+/** A secret that rotates every four weeks. */
+export function rotatedSecret(name: string): RotatedSecret {
+  const strategy = { kind: 'hmac-key' } as const;
+  return { name, strategy, everyMs: 28 * 86_400_000, overlapMs: 1, waitForUsersMs: 1, destroyAfterMs: 1 };
+}
+
+/** A rotation from version 1 to 2 that began so long ago. */
+export function rotationRecord(agoMs: number, parts: Partial<RotationRecord> = {}): RotationRecord {
+  return {
+    id: `asked-${agoMs}`,
+    kind: 'rotate',
+    step: 'closed',
+    fromVersion: 1,
+    toVersion: 2,
+    startedAtMs: NOW - agoMs,
+    updatedAtMs: NOW - agoMs,
+    finishedAtMs: NOW - agoMs,
+    reason: undefined,
+    ...parts,
+  };
 }
 
 export function trainer(parts: Readonly<Record<string, unknown>> = {}): TrainerProgress | undefined {

@@ -14,9 +14,22 @@ import { ForbiddenError, UnauthenticatedError } from '../../../shared/adapters/i
 import { noLog } from '../../../shared/base/log.ts';
 import { serviceAsker } from '../../../shared/model/access/asker.ts';
 import { exampleDeclaration, kafka } from './example-declaration.ts';
-import { deadLetter, epochRow, kafkaSource, NOW, shardRows, sourcesOf, trainer } from './example-sources.ts';
+import {
+  deadLetter,
+  epochRow,
+  kafkaSource,
+  NOW,
+  rotatedSecret,
+  rotationRecord,
+  shardRows,
+  sourcesOf,
+  trainer,
+} from './example-sources.ts';
 
-const declaration = exampleDeclaration({ flights: kafka('flights') });
+const declaration = {
+  ...exampleDeclaration({ flights: kafka('flights') }),
+  secrets: { spare: rotatedSecret('spare') },
+};
 const deadLetters = [deadLetter('a', 3_000), deadLetter('b', 1_000)];
 const shown = viewOverview(
   sourcesOf(declaration, {
@@ -24,6 +37,7 @@ const shown = viewOverview(
     epochs: [epochRow('e1', 60_000)],
     shards: shardRows('done', 'reading'),
     trainer: trainer(),
+    secrets: new Map([['spare', { rotations: [rotationRecord(60_000)], users: [] }]]),
   }),
 );
 let overview: () => Promise<Overview> = async () => shown;
@@ -122,6 +136,7 @@ test('the page answers 304 while only its time of day has changed', async () => 
 test('the API answers the same content as JSON', async () => {
   assert.deepEqual(json(await get('/api/overview')), JSON.parse(JSON.stringify(shown)));
   assert.deepEqual(Object.keys(json(await get('/api/pipelines'))), ['asOf', 'pipelines']);
+  assert.match((await get('/api/secrets')).body.toString(), /"name":"spare".*"current":2,.*"result":"rotated"/);
   assert.deepEqual(Object.keys(json(await get('/api/epochs'))), ['asOf', 'epochs']);
   const letters = await get('/api/dead-letters?pipeline=flights&id=b');
   assert.deepEqual(json(letters).newest, JSON.parse(JSON.stringify([shown.deadLetters.newest[0]])));

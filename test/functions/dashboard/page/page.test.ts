@@ -6,10 +6,25 @@ import type { PageOptions } from '../../../../functions/dashboard/page/page-opti
 import type { Sources } from '../../../../functions/dashboard/sources/sources.ts';
 import { viewOverview } from '../../../../functions/dashboard/view/overview.ts';
 import { type Approval, requestApproval } from '../../../../shared/model/approvals/approval.ts';
+import type { Declaration } from '../../../../shared/model/config/declaration.ts';
 import { exampleDeclaration, kafka, pubsub } from '../example-declaration.ts';
-import { deadLetter, epochRow, kafkaSource, NOW, shardRows, sourcesOf, trainer } from '../example-sources.ts';
+import {
+  deadLetter,
+  epochRow,
+  kafkaSource,
+  NOW,
+  rotatedSecret,
+  rotationRecord,
+  shardRows,
+  sourcesOf,
+  trainer,
+} from '../example-sources.ts';
 
-const declaration = exampleDeclaration({ flights: kafka('flights'), airports: pubsub('airports') });
+const declaration: Declaration = {
+  ...exampleDeclaration({ flights: kafka('flights'), airports: pubsub('airports') }),
+  secrets: { 'kafka-sink': rotatedSecret('kafka-sink'), spare: rotatedSecret('spare') },
+};
+const DAY = 86_400_000;
 const assets = { css: '/assets/page.css', morph: '/assets/m.js', script: '/assets/page.js', icon: '/assets/icon.svg' };
 const options: PageOptions = { base: '', assets, search: '', filter: 'all', paused: false, visitor: 'bob' };
 
@@ -45,6 +60,18 @@ function busy(text: string): Partial<Sources> {
     shards: shardRows('done', 'failed').map((shard) => (shard.error === undefined ? shard : { ...shard, error: text })),
     trainer: trainer({ state: text, error: text }),
     approvals: [hostileApproval(text)],
+    secrets: new Map([
+      [
+        'kafka-sink',
+        {
+          rotations: [
+            rotationRecord(90 * DAY),
+            rotationRecord(DAY, { id: text, step: 'failed', finishedAtMs: undefined, reason: text }),
+          ],
+          users: [{ holder: text, version: 1, seenAtMs: NOW }],
+        },
+      ],
+    ]),
     deadLetterHeads: [{ pipeline: text, id: text, key: Buffer.from(text), value: Buffer.from(text) }],
   };
 }
@@ -112,7 +139,7 @@ test('renderPage() filters by name and by state, and keeps what was typed', asyn
   assert.doesNotMatch(found, /<span class="name">flights</);
   assert.match(found, /value="AIR"/);
   assert.match(await render(parts, { search: 'nothing' }), /No pipeline matches/);
-  assert.doesNotMatch(await render(parts, { filter: 'attention' }), /<span class="name">/);
+  assert.doesNotMatch(await render(parts, { filter: 'attention' }), /<span class="name">(flights|airports)</);
   assert.match(await render(parts, { filter: 'flowing' }), /aria-current="true">Flowing 1/);
 });
 
@@ -156,4 +183,22 @@ test('renderNotice() escapes what it tells', async () => {
   const notice = String(await renderNotice({ title: '<b>', detail: '<i>', command: '<u>', retry: true }, assets));
   assert.doesNotMatch(notice, /<[biu]>/);
   assert.match(notice, /http-equiv="refresh"/);
+});
+
+test('renderPage() marks a secret that failed or is overdue, with the command to go on, and names who is on an old version', async () => {
+  const page = await render(busy('refused by the broker'));
+  const row = /<tr class="bad">\s*<th scope="row"><span class="name">kafka-sink<[\s\S]*?<\/tr>/.exec(page)?.[0] ?? '';
+  assert.match(row, /Overdue, failed/);
+  assert.match(row, /refused by the broker/);
+  assert.match(row, /1 process<span class="sub">refused by the broker on 1</);
+  assert.match(row, /npx penstock rotate kafka-sink/);
+  assert.match(row, /step failed, 20 Nov 06:28:2/);
+  assert.match(row, /62 d late/);
+  assert.match(page, /<tr class="idle">\s*<th scope="row"><span class="name">spare</);
+  assert.match(page, /<h3>Secret kafka-sink is 62 d overdue<\/h3>/);
+});
+
+test('renderPage() has no section of secrets where none is declared', async () => {
+  const without = viewOverview(sourcesOf({ ...declaration, secrets: {} }));
+  assert.doesNotMatch(String(await renderPage(without, options)), /id="secrets"|href="#secrets"/);
 });

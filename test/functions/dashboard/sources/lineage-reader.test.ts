@@ -24,6 +24,8 @@ function tableOf(rows: LineageRow[]) {
     epochs: async () => [],
     epoch: async () => undefined,
     shards: async () => [],
+    rotations: async () => [],
+    secretUsers: async () => [],
   });
   return { reads, readAt };
 }

@@ -42,6 +42,37 @@ after(() => control.close());
 
 const read: ReturnType<typeof openOverviewStore>['read'] = (use) => openOverviewStore(control.database).read(use);
 
+test('rotations() and secretUsers() read those of one secret', async () => {
+  const rotation = (Secret: string, RotationId: string, more: object) => {
+    const first = { Kind: 'rotate', Step: 'failed', UnderWay: false, BaseVersion: 1, Fence: 0, RequestedBy: 'ada' };
+    return { Secret, RotationId, ...first, StartedAt: at(1), UpdatedAt: at(2), ...more };
+  };
+  const done = { Kind: 'back', Step: 'closed', FromVersion: 2, ToVersion: 1, FinishedAt: at(3) };
+  for (const row of [
+    rotation('key', 'a', { Reason: 'refused' }),
+    rotation('key', 'b', done),
+    rotation('key-2', 'c', {}),
+  ]) {
+    await control.database.table('PenstockRotations').insert(row);
+  }
+  await control.database.table('PenstockSecretUsers').insert([
+    { Secret: 'key', Holder: 'sink-1', Version: 1, SeenAt: at(4) },
+    { Secret: 'key-2', Holder: 'sink-1', Version: 9, SeenAt: at(4) },
+  ]);
+  const times = { startedAtMs: atMs(1), updatedAtMs: atMs(2) };
+  const none = { fromVersion: undefined, toVersion: undefined, finishedAtMs: undefined };
+  assert.deepEqual(await read((reader) => reader.rotations('key', 10)), [
+    { id: 'a', kind: 'rotate', step: 'failed', reason: 'refused', ...none, ...times },
+    {
+      ...{ id: 'b', kind: 'back', step: 'closed', reason: undefined, ...times },
+      ...{ fromVersion: 2, toVersion: 1, finishedAtMs: atMs(3) },
+    },
+  ]);
+  assert.deepEqual(await read((reader) => reader.secretUsers('key', 10)), [
+    { holder: 'sink-1', version: 1, seenAtMs: atMs(4) },
+  ]);
+});
+
 test('checkpoints() reads one pipeline in order of partition, with offsets beyond 2^53', async () => {
   const rows = await read((reader) => reader.checkpoints('flights', 10));
   assert.deepEqual(

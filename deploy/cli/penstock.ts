@@ -115,14 +115,7 @@ function buildProgram(): Command {
   addAccessCommands(program);
   addIdentityCommands(program);
   addApprovalCommands(program);
-  program
-    .command('audit')
-    .description('whether audit lines are whole: none missing, changed or out of its place')
-    .argument('<file>', 'lines of the log as JSON, one a line')
-    .addOption(json())
-    .action(async (file, options) =>
-      (await import('./commands/audit.ts')).checkAudit({ file }, openOutput(Boolean(options.json))),
-    );
+  addAuditCommands(program);
   addEpochCommands(program);
   addDeadLetterCommands(program);
   addRotateCommand(program);
@@ -131,6 +124,30 @@ function buildProgram(): Command {
   addLineageCommand(program);
   addRebuildCommand(program);
   return program;
+}
+
+function addAuditCommands(program: Command): void {
+  const audit = program
+    .command('audit')
+    .description('whether audit lines are whole: none missing, changed or out of its place')
+    .argument('<file>', 'lines of the log as JSON, one a line')
+    .addOption(json())
+    .action(async (file, options) =>
+      (await import('./commands/audit.ts')).checkAudit({ file }, openOutput(Boolean(options.json))),
+    );
+  audit
+    .command('report')
+    .description('who had access, who used it, who was refused, which secrets were overdue, who approved what')
+    .argument('<file>', 'lines of the log as JSON, one a line')
+    .requiredOption('--from <time>', 'RFC 3339, or a day: its begin in UTC')
+    .option('--to <time>', 'until before then; now unless given')
+    .addOption(config())
+    .addOption(json())
+    .action(async (file, own, command) => {
+      // `audit` has --json too, and takes it.
+      const isJson = Boolean(command.optsWithGlobals().json);
+      await (await import('./commands/audit-report.ts')).reportAudit({ ...own, file }, openOutput(isJson));
+    });
 }
 
 function addRotateCommand(program: Command): void {

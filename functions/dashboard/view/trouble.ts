@@ -1,5 +1,6 @@
 import { ConfigError, messageOf, PenstockError } from '../../../shared/base/errors.ts';
 
+const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
 const MAX_DETAIL_CHARACTERS = 500;
@@ -23,7 +24,9 @@ export function explainTrouble(error: unknown): Trouble {
   }
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   const message = messageOf(error);
-  if (code === NOT_FOUND && /table|index/i.test(message)) {
+  // Of a read, and of a query.
+  const isMissing = code === NOT_FOUND || (code === INVALID_ARGUMENT && /not found/i.test(message));
+  if (isMissing && /table|index/i.test(message)) {
     const detail =
       'The database is there, but Penstock’s control tables are not. Create them, then this page shows itself.';
     return { title: 'Nothing is set up yet', detail, command: 'npx penstock migrate', expected: true };

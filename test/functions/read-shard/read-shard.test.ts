@@ -132,6 +132,20 @@ test('readShard() records a refusal of the trainer with the shard and the epoch,
   assert.equal((await stage.store.find(epoch))?.state, 'failed');
 });
 
+test('readShard() fails an epoch that outlived the versions of its rows: it says until when, what to do, and sends nothing', async () => {
+  stage.trainer.forget();
+  const { epoch, manifest } = await stage.plan('outlived');
+  const late = { ...stage.readTools('late'), clock: () => Date.parse(manifest.readableUntil) + 1 };
+  await assert.rejects(readShard(epoch, 1, late), { code: 'RETENTION_PASSED', remedy: /version_retention_period/ });
+  const stored = await stage.store.find(epoch);
+  assert.equal(stored?.state, 'failed');
+  const [rows] = await stage.database
+    .table('PenstockShards')
+    .read({ keys: [[epoch, '1']], columns: ['State', 'Error'], json: true });
+  assert.ok(JSON.stringify(rows).includes(`which Spanner kept until ${manifest.readableUntil}`), JSON.stringify(rows));
+  assert.equal(stage.trainer.batches.size, 0);
+});
+
 test('readShard() waits for Retry-After and refuses a shard that was never planned and a build of other versions', async () => {
   stage.trainer.forget();
   const { epoch } = await stage.plan('busy');

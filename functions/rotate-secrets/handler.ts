@@ -7,7 +7,7 @@ import type { Log } from '../../shared/base/log.ts';
 import type { Principal } from '../../shared/model/identity/principal.ts';
 import { alertFailed } from './alerts.ts';
 import type { Rotator } from './open-rotator.ts';
-import { readRotateRequest } from './rotate-request.ts';
+import { type RotateReading, readRotateRequest } from './rotate-request.ts';
 
 /** A secret's resource as JSON, and the envelope around it. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -19,7 +19,7 @@ export interface RotateDoor {
   readonly decide: (caller: Principal, secret: string) => { readonly allowed: boolean };
   /** Throws unless they do. */
   readonly require: (caller: Principal, secret: string) => void;
-  readonly isDeclared: (secret: string) => boolean;
+  readonly reading: RotateReading;
   readonly rotator: Pick<Rotator, 'rotate' | 'tick'>;
 }
 
@@ -38,7 +38,7 @@ export function rotateHandler(open: () => Promise<RotateDoor>, log: Log) {
       const caller = await door.verify(request.headersDistinct.authorization);
       const key = request.headers['idempotency-key'];
       const body = await readJson(request, MAX_BODY_BYTES);
-      const wanted = readRotateRequest(body, typeof key === 'string' ? key : undefined, door.isDeclared);
+      const wanted = readRotateRequest(body, typeof key === 'string' ? key : undefined, door.reading);
       answer(response, await act(wanted, caller, door, log));
     } catch (error) {
       const problem = problemOf(error);

@@ -14,6 +14,8 @@ import { openRotator } from './open-rotator.ts';
 const settings = {
   ...doorSettings,
   identity: text('PENSTOCK_IDENTITY', 'Set it to this function’s service account', 'ask'),
+  subscription: text('PENSTOCK_ROTATION_SUBSCRIPTION', 'Set it to the push subscription', 'penstock-rotations'),
+  project: text('GOOGLE_CLOUD_PROJECT', 'Set it to the project’s id'),
   leaseMs: wholeNumber('PENSTOCK_ROTATION_LEASE_MS', { min: 1_000, max: 3_600_000, fallback: 60_000 }),
 };
 
@@ -29,7 +31,12 @@ async function open() {
     verify: doorVerifier(given, declaration),
     decide: (caller, name) => authority.decide(caller, 'rotate', { type: 'Secret', name }),
     require: (caller, name) => void authority.require(caller, 'rotate', { type: 'Secret', name }),
-    isDeclared: (secret) => Object.hasOwn(declaration.secrets, secret),
+    reading: {
+      subscription: given.subscription.includes('/')
+        ? given.subscription
+        : `projects/${given.project}/subscriptions/${given.subscription}`,
+      isDeclared: (secret) => Object.hasOwn(declaration.secrets, secret),
+    },
     rotator,
   };
   return { door, close: () => rotator.close() };

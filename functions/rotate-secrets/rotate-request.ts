@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BadRequestError } from '../../shared/adapters/http/problem.ts';
+import { PenstockError } from '../../shared/base/errors.ts';
 
 /** What a request to the door asks for. */
 export type RotateRequest =
@@ -12,24 +13,39 @@ export type RotateRequest =
 const SECRET = /^projects\/[^/]+\/secrets\/([\w-]{1,255})$/;
 const MAX_ID_CHARACTERS = 100;
 
+/** What a request is read with. */
+export interface RotateReading {
+  /** `projects/P/subscriptions/S`, the only one whose messages are Secret Manager's. */
+  readonly subscription: string;
+  /** Whether a secret of this name is declared to rotate. */
+  readonly isDeclared: (secret: string) => boolean;
+}
+
 /**
  * Reads what came to the door: Secret Manager's message as Pub/Sub pushes it, `{"secret"}` of who has an `Idempotency-Key`, or
  * nothing, which is the schedule's tick.
+ *
+ * Anything else is refused: a rotation back, or a misspelt name, must not become a rotation of everything that is due.
  *
  * A message's rotation id is the time of the rotation that it announces, so that a message that is published twice, under two
  * message ids, is one rotation.
  *
  * Source: cloud.google.com/secret-manager/docs/rotation-recommendations, "Event notifications".
- *
- * @param isDeclared whether a secret of this name is declared to rotate
  */
 export function readRotateRequest(
   body: unknown,
   idempotencyKey: string | undefined,
-  isDeclared: (secret: string) => boolean,
+  { subscription, isDeclared }: RotateReading,
 ): RotateRequest {
+  if (body === undefined) return { kind: 'tick' };
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw unknownRequest('it is no object');
   const message = fieldOf(body, 'message');
-  if (message !== undefined) return readMessage(message, isDeclared);
+  if (message !== undefined) {
+    checkSubscription(fieldOf(body, 'subscription'), subscription);
+    return readMessage(message, isDeclared);
+  }
+  const unknown = Object.keys(body).find((name) => name !== 'secret');
+  if (unknown !== undefined) throw unknownRequest(`it has ${JSON.stringify(unknown.slice(0, 100))}`);
   const secret = fieldOf(body, 'secret');
   if (secret === undefined) return { kind: 'tick' };
   if (typeof secret !== 'string') throw new BadRequestError('"secret" is no text', 'Send {"secret":"NAME"}');
@@ -40,6 +56,24 @@ export function readRotateRequest(
     );
   }
   return { kind: 'rotate', secret, id: `asked-${boundedId(idempotencyKey)}` };
+}
+
+/** The pusher's account may push for other subscriptions too: what another one carries is not Secret Manager's word. */
+function checkSubscription(named: unknown, wanted: string): void {
+  if (named === wanted) return;
+  const shown = typeof named === 'string' ? named.slice(0, 300) : 'no subscription';
+  throw new PenstockError(`Rotations are announced by ${wanted}, and this push names ${shown}`, {
+    code: typeof named === 'string' ? 'FORBIDDEN' : 'BAD_REQUEST',
+    remedy: 'Name the subscription in PENSTOCK_ROTATION_SUBSCRIPTION, or point it elsewhere',
+    retryable: false,
+  });
+}
+
+function unknownRequest(why: string): BadRequestError {
+  return new BadRequestError(
+    `The request asks for nothing that this door does: ${why}`,
+    'Send nothing for the schedule’s tick, {"secret":"NAME"}, or what Secret Manager sends; npx penstock rotate does the rest',
+  );
 }
 
 function readMessage(message: unknown, isDeclared: (secret: string) => boolean): RotateRequest {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Database, Spanner } from '@google-cloud/spanner';
 import { createTopic } from '../../deploy/cli/stack/create-topic.ts';
 import { identities } from '../../deploy/cli/stack/identities.ts';
+import { makeRotatingSecrets } from '../../deploy/cli/stack/rotating-secrets.ts';
 import { runTrainer } from '../../deploy/cli/stack/run-trainer.ts';
 import { controlSchema, createOnEmulator, migrate } from '../../deploy/gcp/migrate.ts';
 import { type LocalCloud, openLocalCloud } from '../../deploy/local/cloud.ts';
@@ -45,7 +46,19 @@ feeds:
     shards: 2
     seed: 7
     trainer: { url: "\${TRAINER_URL}", audience: "\${TRAINER_URL}" }
+secrets:
+  door-key: { strategy: hmac-key, every: 7d, overlap: 1h }
 `;
+
+/** What a function may have written to. */
+const WRITTEN = [
+  'Airports',
+  'PenstockReceipts',
+  'PenstockDeadLetters',
+  'PenstockEpochs',
+  'PenstockLineage',
+  'PenstockRotations',
+];
 
 /** The functions that listen, each with the accounts that may call it. */
 export const doors = {
@@ -53,6 +66,7 @@ export const doors = {
   'read-shard': identities.push,
   'plan-epoch': identities.scheduler,
   'kafka-sink': identities.scheduler,
+  'rotate-secrets': identities.scheduler,
   dashboard: identities.laptop,
 } as const;
 
@@ -89,11 +103,12 @@ export async function openDoorsRig(): Promise<DoorsRig> {
     file: 'doors.yaml',
     text: DECLARATION,
     env: { ...cloud.env, TRAINER_URL: trainerUrl },
-    sections: ['spanner', 'kafka', 'pipelines', 'feeds'],
+    sections: ['spanner', 'kafka', 'pipelines', 'feeds', 'secrets'],
   });
   const declarationPath = join(dir, 'declaration.json');
   writeFileSync(declarationPath, JSON.stringify(declaration));
   await createTopic(declaration.kafka?.brokers ?? [], { name: 'flights', partitions: 1, maxMessageBytes: 1024 * 1024 });
+  await makeRotatingSecrets(cloud, declaration);
   const database = await openDatabase(cloud, declaration.spanner.database);
   return {
     cloud,
@@ -124,8 +139,7 @@ export async function openDoorsRig(): Promise<DoorsRig> {
       return { url: trainer.url, audience: trainer.url, caller: identities.readShard };
     },
     async writtenRows() {
-      const tables = ['Airports', 'PenstockReceipts', 'PenstockDeadLetters', 'PenstockEpochs', 'PenstockLineage'];
-      const counts = tables.map((table) => `(SELECT COUNT(*) FROM ${table})`).join(' + ');
+      const counts = WRITTEN.map((table) => `(SELECT COUNT(*) FROM ${table})`).join(' + ');
       const [rows] = await database.run({ sql: `SELECT ${counts} AS RowCount`, json: true });
       return Number(Object(rows[0]).RowCount);
     },

@@ -12,6 +12,7 @@ import { roleOf } from '../../shared/model/grants/function-access.ts';
 
 const SECRET = 'kafka-sink';
 const TOPIC = 'secret-events';
+const SUBSCRIPTION = 'penstock-rotations';
 const OVERLAP_MS = 2_000;
 const PERIOD_SECONDS = 3_600;
 /** Secret Manager wants the next rotation at least five minutes ahead. */
@@ -46,7 +47,7 @@ before(async () => {
   pubsub = new PubSub({ projectId: localProject });
   const push = stack.rotateSecrets;
   assert.ok(push);
-  await subscribe({ topic: TOPIC, subscription: TOPIC, push, caller: identities.push });
+  await subscribe({ topic: TOPIC, subscription: SUBSCRIPTION, push, caller: identities.push });
 });
 after(async () => {
   await manager?.close();
@@ -96,7 +97,7 @@ const announced = (nextRotationTime: string) => ({ name, rotation: { nextRotatio
 function pushed(messageId: string, nextRotationTime: string): Promise<{ status: number; body: unknown }> {
   const data = Buffer.from(JSON.stringify(announced(nextRotationTime))).toString('base64');
   const message = { messageId, data, attributes: { eventType: 'SECRET_ROTATE', secretId: name } };
-  return post(identities.push, { message, subscription: `projects/${localProject}/subscriptions/${TOPIC}` });
+  return post(identities.push, { message, subscription: `projects/${localProject}/subscriptions/${SUBSCRIPTION}` });
 }
 
 /** As the laptop's Secret Manager writes it. */

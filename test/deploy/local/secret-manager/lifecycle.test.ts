@@ -70,11 +70,13 @@ test('a rotation that is due is announced once, with the time of the next, as ro
     const { secretId, dataFormat } = message.attributes;
     assert.deepEqual({ secretId, dataFormat }, { secretId: NAME, dataFormat: 'JSON_API_V1' });
     const data = Buffer.from(JSON.stringify(message.data)).toString('base64');
-    const body = { message: { messageId: '1', data, attributes: message.attributes } };
-    assert.deepEqual(
-      readRotateRequest(body, undefined, () => true),
-      { kind: 'rotate', secret: 's', id: 'scheduled-2026-01-01T03:00:00.000Z' },
-    );
+    const subscription = 'projects/p/subscriptions/rotations';
+    const body = { message: { messageId: '1', data, attributes: message.attributes }, subscription };
+    assert.deepEqual(readRotateRequest(body, undefined, { subscription, isDeclared: () => true }), {
+      kind: 'rotate',
+      secret: 's',
+      id: 'scheduled-2026-01-01T03:00:00.000Z',
+    });
     const [secret] = await client.getSecret({ name: NAME });
     assert.equal(Number(secret.rotation?.nextRotationTime?.seconds), (START_MS + 3 * HOUR_MS) / 1000);
   }));

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { datePartNames } from '../tensors/date-part.ts';
+import { duration, environmentText, secretName } from './schema-words.ts';
+import { secretSchema } from './secret-schema.ts';
 
 /**
  * The shape of `penstock.yaml` as its author writes it, before units are resolved and defaults filled in.
@@ -18,12 +20,8 @@ const feedColumn = z
   .string()
   .regex(/^[A-Za-z_]\w{0,127}(\.[A-Za-z_]\w{0,127})?$/, 'must be a column, or JOIN.COLUMN of a joined table');
 const size = z.string().regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, 'must be a size with its unit, like 4MiB');
-const duration = z
-  .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'must be a duration with its unit: ms, s, m, h or d, like 50ms or 28d');
 const percent = z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'must be a percentage below 100, like 10%');
 const zone = z.string().refine(isTimeZone, 'must be an IANA time zone, like America/Chicago or UTC');
-const environmentText = z.string().min(1);
 
 const columnSource = z
   .strictObject({
@@ -273,70 +271,6 @@ export const feedSchema = z.strictObject({
     .describe('Batches as files in Cloud Storage (gs://) or a folder (file://), instead of a trainer'),
 });
 
-const secretName = z.string().regex(/^[A-Za-z0-9_-]{1,255}$/, 'must be the name of a secret in Secret Manager');
-
-const secret = z.strictObject({
-  strategy: z.enum([
-    'kafka-scram',
-    'hmac-key',
-    'password',
-    'tls-certificate',
-    'service-account-key',
-    'http-hook',
-    'command',
-  ]),
-  users: z.array(z.string().min(1)).length(2).optional().describe('kafka-scram: the two that take turns'),
-  admin: secretName
-    .optional()
-    .describe('kafka-scram: a secret with the user that may alter credentials; the rotated one unless given'),
-  length: z.int().min(16).max(256).optional().describe('password: how many characters; 32 unless given'),
-  classes: z
-    .array(z.enum(['lower', 'upper', 'digit', 'symbol']))
-    .min(1)
-    .optional()
-    .describe('password: of each at least one character'),
-  hook: z
-    .strictObject({ url: environmentText, key: secretName })
-    .optional()
-    .describe('http-hook: where each step is sent, and the secret with the key that signs it'),
-  command: z
-    .strictObject({
-      run: z.array(environmentText).min(1).max(64),
-      timeout: duration.optional(),
-    })
-    .optional()
-    .describe(
-      'command: an executable’s absolute path and its arguments; it is killed after `timeout`, 30s unless given',
-    ),
-  authority: secretName.optional().describe('tls-certificate: a secret with the key that signs, and its certificate'),
-  subject: z
-    .string()
-    .regex(
-      /^(CN|OU|O|C)=[^,=+<>#;"\\]{1,64}(,(CN|OU|O|C)=[^,=+<>#;"\\]{1,64}){0,7}$/,
-      'must be like CN=kafka-sink,O=Penstock',
-    )
-    .optional()
-    .describe('tls-certificate: whom it names'),
-  lifetime: duration
-    .optional()
-    .describe('tls-certificate: how long it is valid; `every` and `overlap` twice unless given'),
-  account: z
-    .string()
-    .regex(/^[^\s@/]+@[^\s@/]+$/, 'must be the e-mail address of a service account')
-    .optional()
-    .describe('service-account-key: whose key it is'),
-  every: duration,
-  overlap: duration.optional().describe('How long the old version works on; 1h unless given'),
-  waitForUsers: duration
-    .optional()
-    .describe(
-      'How long, after the overlap, the old version waits for who is still seen with it; as `overlap` unless given',
-    ),
-  destroyAfter: duration
-    .optional()
-    .describe('When, after the overlap, the old value is gone for good; 7d unless given'),
-});
-
 const kafka = z.strictObject({
   brokers: z
     .union([environmentText, z.array(environmentText).min(1), z.strictObject({ secret: secretName })])
@@ -422,7 +356,7 @@ export const declarationSchema = z
     registry: registry.optional(),
     pipelines: z.record(name, pipelineSchema).optional(),
     feeds: z.record(name, feedSchema).optional(),
-    secrets: z.record(name, secret).optional(),
+    secrets: z.record(name, secretSchema).optional(),
     access: access.optional(),
   })
   .meta({ title: 'Penstock', description: 'Pipelines, feeds, secrets and access of one Penstock deployment' });
@@ -430,7 +364,7 @@ export const declarationSchema = z
 export type WrittenDeclaration = z.infer<typeof declarationSchema>;
 export type WrittenPipeline = z.infer<typeof pipelineSchema>;
 export type WrittenRoute = z.infer<typeof route>;
-export type WrittenSecret = z.infer<typeof secret>;
+export type WrittenSecret = z.infer<typeof secretSchema>;
 export type WrittenKafka = z.infer<typeof kafka>;
 export type WrittenRegistry = z.infer<typeof registry>;
 export type WrittenSchemaSource = z.infer<typeof schemaSource>;

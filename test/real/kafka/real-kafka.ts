@@ -40,6 +40,13 @@ export interface RealKafkaOptions {
   readonly joins?: RealKafka['cluster'];
 }
 
+/** Sixteen bytes as base64url, never with `-` at its start, which Kafka's tool takes for an option. */
+function clusterId(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUInt8(bytes.readUInt8(0) & 0x7f, 0);
+  return bytes.toString('base64url');
+}
+
 /**
  * Starts Apache Kafka on free ports with an empty folder, and waits until it answers.
  *
@@ -49,7 +56,7 @@ export async function openRealKafka(options: RealKafkaOptions = {}): Promise<Rea
   const classPath = mavenJars(kafkaArtifacts);
   const dir = mkdtempSync(join(tmpdir(), 'penstock-kafka-'));
   const broker = await freePort();
-  const cluster = options.joins ?? { id: randomBytes(16).toString('base64url'), controller: await freePort() };
+  const cluster = options.joins ?? { id: clusterId(), controller: await freePort() };
   const ports: Record<string, number> = {};
   for (const name of Object.keys(options.listeners ?? {})) ports[name] = await freePort();
   const properties = join(dir, 'server.properties');

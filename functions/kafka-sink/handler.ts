@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
+import { openDeadline } from '../../shared/base/deadline.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Principal } from '../../shared/model/identity/principal.ts';
@@ -61,7 +62,8 @@ export function drainHandler(open: () => Promise<DrainSteps>, { log, ending }: {
 
 async function drain({ run, deadlineMs }: DrainSteps, ending: AbortSignal): Promise<DrainReport> {
   const report = { commits: 0, rows: 0, skipped: 0, deadLetters: 0 };
-  const signal = AbortSignal.any([ending, AbortSignal.timeout(deadlineMs)]);
+  using deadline = openDeadline(deadlineMs, ending);
+  const { signal } = deadline;
   await run({
     untilCaughtUp: true,
     signal,

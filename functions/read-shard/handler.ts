@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
+import { openDeadline } from '../../shared/base/deadline.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import { isEpochId } from '../../shared/model/epochs/epoch-id.ts';
@@ -55,7 +56,8 @@ export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
       const door = await open();
       const caller = await door.verify(request.headersDistinct.authorization);
       const { epoch, shard, origin } = jobOf(await readJson(request, MAX_BODY_BYTES), door.subscription);
-      const signal = AbortSignal.any([door.ending, AbortSignal.timeout(door.deadlineMs)]);
+      using deadline = openDeadline(door.deadlineMs, door.ending);
+      const { signal } = deadline;
       const outcome = await door.read(epoch, shard, { signal, caller, origin }).catch((error: unknown) => {
         if (signal.aborted && error === signal.reason) throw waitedInVain(epoch, shard);
         throw error;

@@ -98,15 +98,24 @@ async function pull(
   if (maxMessages <= 0) throw invalid(`max_messages is ${maxMessages}, wanted 1 or more`);
   const consumer: Consumer = { released() {} };
   const limits = { maxMessages: Math.min(maxMessages, MAX_PULL_MESSAGES), maxBytes: MAX_PULL_BYTES, consumer };
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(returnImmediately ? 0 : PULL_WAIT_MS)]);
-  for (;;) {
-    const settings = engine.subscription(subscription);
-    checkPullable(settings);
-    const deliveries = signal.aborted ? [] : engine.lease(subscription, limits);
-    if (deliveries.length > 0 || returnImmediately || patience.aborted) {
-      return new v1.PullResponse({ receivedMessages: deliveries.map((delivery) => received(settings, delivery)) });
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  // No AbortSignal.timeout() in AbortSignal.any(): Node may forget that it was aborted.
+  const timer = setTimeout(end, returnImmediately ? 0 : PULL_WAIT_MS);
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    for (;;) {
+      const settings = engine.subscription(subscription);
+      checkPullable(settings);
+      const deliveries = signal.aborted ? [] : engine.lease(subscription, limits);
+      if (deliveries.length > 0 || returnImmediately || ending.signal.aborted || signal.aborted) {
+        return new v1.PullResponse({ receivedMessages: deliveries.map((delivery) => received(settings, delivery)) });
+      }
+      await nextChange(engine, subscription, ending.signal);
     }
-    await nextChange(engine, subscription, patience);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
   }
 }
 

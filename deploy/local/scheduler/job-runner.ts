@@ -94,9 +94,12 @@ export class JobRunner {
     } catch {
       return undefined;
     }
-    const deadline = AbortSignal.timeout(job.attemptDeadlineMs ?? DEFAULT_DEADLINE_MS);
-    const signal = AbortSignal.any([this.#stop.signal, deadline]);
-    return callJob({ name: job.name, tickMs, http: job.http, token, signal });
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), job.attemptDeadlineMs ?? DEFAULT_DEADLINE_MS);
+    const signal = AbortSignal.any([this.#stop.signal, late.signal]);
+    const status = await callJob({ name: job.name, tickMs, http: job.http, token, signal });
+    clearTimeout(timer);
+    return status;
   }
 
   async #waitUntil(atMs: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OnAttempt } from '../../base/audit.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { RegistryUnavailableError } from './registry-error.ts';
 
 /**
@@ -85,11 +86,12 @@ async function attemptOnce(
 ): Promise<object | 'absent' | 'too large' | Refusal> {
   try {
     const authorization = await authorize(fresh);
+    using deadline = openDeadline(timeoutMs, signal);
     const response = await fetch(`${url.replace(/\/+$/, '')}${path}`, {
       headers: { accept: ACCEPT, ...(authorization === undefined ? {} : { authorization }) },
       // Credentials are for this host alone.
       redirect: 'error',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      signal: deadline.signal,
     });
     const text = await readText(response);
     if (text === undefined) return response.ok ? 'too large' : refusalOf(response, 'an answer over 4 MiB');

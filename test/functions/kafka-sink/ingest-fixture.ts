@@ -98,10 +98,17 @@ export interface Ingest {
 
 /** Kafka and Spanner of the laptop's cloud, with the control tables. */
 export async function openIngest(
-  options: { readonly spannerDir?: string; readonly kafka?: Parameters<typeof openKafkaServer>[0] } = {},
+  options: {
+    readonly spannerDir?: string;
+    readonly kafka?: Parameters<typeof openKafkaServer>[0];
+    readonly abortCommits?: (commitNumber: number) => boolean;
+  } = {},
 ): Promise<Ingest> {
   const kafka = await openKafkaServer(options.kafka ?? {});
-  const spannerServer = await openSpannerServer(options.spannerDir === undefined ? {} : { dir: options.spannerDir });
+  const spannerServer = await openSpannerServer({
+    ...(options.spannerDir === undefined ? {} : { dir: options.spannerDir }),
+    ...(options.abortCommits === undefined ? {} : { faults: { abortCommits: options.abortCommits } }),
+  });
   process.env.SPANNER_EMULATOR_HOST = spannerServer.address;
   const spanner = new Spanner({ projectId: 'test' });
   const database = await createDatabase(spanner);

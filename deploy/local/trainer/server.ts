@@ -40,7 +40,7 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     void respond(request, response, async () => {
       if (desk === undefined) throw notNow();
-      await verify(request.headers.authorization);
+      await verify(authorizationOf(request));
       return answer(request, desk);
     });
   });
@@ -77,6 +77,13 @@ function asCheck(check: VerifyCaller): VerifyCaller {
       throw new Problem(401, 'Not authenticated', cause instanceof Error ? cause.message : String(cause));
     }
   };
+}
+
+/** Of two headers Node would show the first alone, and whoever stands before us may have looked at the other. */
+function authorizationOf({ headersDistinct }: IncomingMessage): string | undefined {
+  const given = headersDistinct.authorization ?? [];
+  if (given.length <= 1) return given[0];
+  throw new Problem(401, 'Not authenticated', `Wanted is one Authorization header, given are ${given.length}`);
 }
 
 function notNow(): Problem {

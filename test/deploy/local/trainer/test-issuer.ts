@@ -26,10 +26,9 @@ export async function openTestIssuer(): Promise<TestIssuer> {
   return {
     url,
     token: (claims, { expiresIn = '1h', issuer = url } = {}) =>
-      new SignJWT(claims)
+      new SignJWT({ sub: '1', iat: Math.floor(Date.now() / 1_000), ...claims })
         .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
         .setIssuer(issuer)
-        .setIssuedAt()
         .setExpirationTime(expiresIn)
         .sign(privateKey),
     reopen: () => listen(address.port),

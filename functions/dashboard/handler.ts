@@ -7,7 +7,7 @@ import type { Asker } from '../../shared/model/access/asker.ts';
 import { type Access, refusalStatus } from './access.ts';
 import type { Asset, AssetName } from './assets.ts';
 import { readDecision } from './decide-form.ts';
-import { type Login, loginRoutes } from './login/login-routes.ts';
+import { backTo, type Login, loginRoutes } from './login/login-routes.ts';
 import { answer, type Content, securityHeaders } from './page/answer.ts';
 import { answerApi, answerEpoch } from './page/api.ts';
 import type { Html } from './page/html.ts';
@@ -34,6 +34,8 @@ export interface DashboardDependencies {
   readonly overview: () => Promise<Overview>;
   readonly epoch: (id: string) => Promise<EpochView | undefined>;
   readonly approval: (id: string) => Promise<ApprovalView | undefined>;
+  /** Whether policies let a visitor decide about a request: only so that the page offers it, `decide` asks again. */
+  readonly mayDecide: (visitor: Asker, approval: ApprovalView) => boolean;
   /** Says a visitor's yes or no; see `decideApproval`. */
   readonly decide: (visitor: Asker, verdict: Verdict) => Promise<unknown>;
   readonly assets: Readonly<Record<AssetName, Asset>>;
@@ -127,30 +129,34 @@ async function servePage(
 }
 
 async function serveApproval(c: DashboardContext, dependencies: DashboardDependencies): Promise<Response> {
-  const { approval, assets, base } = dependencies;
+  const { approval, mayDecide, assets, base } = dependencies;
   const id = c.req.param('id') ?? '';
   const found = id.length > MAX_APPROVAL_ID_CHARACTERS ? undefined : await approval(id);
   if (!found) return problem(c, 404, 'There is no such approval');
-  const page = renderApproval(found, { base, visitor: c.get('visitor').name }, assetAddresses(assets, base));
-  return sendNotice(c, 200, page, {});
+  const visitor = c.get('visitor');
+  const isAllowed = found.state === 'requested' && mayDecide(visitor, found);
+  const reader = { base, visitor: visitor.name, assets: assetAddresses(assets, base), mayDecide: isAllowed };
+  return sendNotice(c, 200, renderApproval(found, reader), {});
 }
 
 /** After the decision the browser asks for the request anew, so that a reload decides nothing again. */
 async function takeDecision(c: DashboardContext, dependencies: DashboardDependencies): Promise<Response> {
   const { decide, base, assets } = dependencies;
+  const id = c.req.param('id') ?? '';
+  const href = `${base}/approvals/${encodeURIComponent(id)}`;
   try {
-    const id = c.req.param('id') ?? '';
     await decide(c.get('visitor'), await readDecision(c.req.raw, id));
     const headers = {
       ...securityHeaders,
-      location: `${base}/approvals/${encodeURIComponent(id)}`,
+      location: href,
       'cache-control': 'no-store',
     };
     return new Response(null, { status: 303, headers });
   } catch (error) {
     if (!(error instanceof PenstockError)) throw error;
     const { status, title } = problemOf(error);
-    const notice = { title, detail: `${error.message}. ${error.remedy}.`, retry: false };
+    const detail = `${error.message}. ${error.remedy}.`;
+    const notice = { title, detail, link: { href, text: 'Look at it as it stands now' }, retry: false };
     return sendNotice(c, status, renderNotice(notice, assetAddresses(assets, base)), {});
   }
 }
@@ -192,11 +198,14 @@ function refuse(c: Context, error: unknown, { log, login, base }: DashboardDepen
   const detail = status === 503 ? 'It cannot be checked now who you are' : messageOf(error);
   if (isApi(c)) return problem(c, status, detail, headers);
   const titles = { 401: 'Sign in to see this page', 403: 'You may not see this page', 503: 'Not now' };
-  const remedy = error instanceof PenstockError ? `${error.remedy}.` : '';
-  const notice =
-    status === 401 && login
-      ? { title: titles[status], detail: `${detail}.`, link: { href: `${base}/login`, text: 'Sign in' }, retry: false }
-      : { title: titles[status], detail: `${detail}. ${remedy}`, retry: false };
+  const nothing = c.req.method === 'POST' ? ' Nothing was decided.' : '';
+  if (status === 401 && login) {
+    const link = { href: `${base}/login${backTo(c.req.path)}`, text: 'Sign in' };
+    const notice = { title: titles[status], detail: `${detail}.${nothing}`, link, retry: false };
+    return sendNotice(c, status, renderNotice(notice, undefined), headers);
+  }
+  const remedy = error instanceof PenstockError ? ` ${error.remedy}.` : '';
+  const notice = { title: titles[status], detail: `${detail}.${nothing}${remedy}`, retry: false };
   return sendNotice(c, status, renderNotice(notice, undefined), headers);
 }
 

@@ -17,6 +17,7 @@ import { type Access, localAccess, loginAccess, tokenAccess } from './access.ts'
 import { loadAssets } from './assets.ts';
 import { dashboardApp } from './handler.ts';
 import { openLogin } from './login/open-login.ts';
+import { mayDecide } from './may-decide.ts';
 import { sourceGatherer } from './sources/gather.ts';
 import { shareLoad } from './sources/share-load.ts';
 import { askTrainer } from './sources/trainer-progress.ts';
@@ -84,6 +85,7 @@ export async function openDashboard(
       const found = await approvals.find(id);
       return found && viewApproval(found, clock());
     },
+    mayDecide: (visitor, approval) => mayDecide(visitor, approval, authority),
     decide: (visitor, verdict) => decideApproval(visitor, verdict, { authority, approvals, log, clock }),
     epoch: (id) =>
       store.read(async (reader) => {

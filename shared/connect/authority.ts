@@ -32,6 +32,8 @@ export interface Authority {
   require(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): Decision;
   /** Whether it is denied, and would be permitted with a second person's yes. Not a decision: it leaves no line. */
   wouldApprovalHelp(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): boolean;
+  /** Whether it is permitted as things stand, so that it can be offered. Not a decision: it leaves no line. */
+  wouldPermit(asker: Asker, action: AccessAction, resource: Resource, about?: Partial<Circumstances>): boolean;
   /**
    * Decides of each column that a feed reads, and leaves one line of all.
    *
@@ -92,6 +94,13 @@ export async function openAuthority(
         return answerOf(request, ask).answer === 'needs approval';
       } catch {
         // The decision itself fails next, and is audited.
+        return false;
+      }
+    },
+    wouldPermit(asker, action, resource, about = {}) {
+      try {
+        return ask({ asker, action, resource, circumstances: { ...plainCircumstances, ...about } }).allowed;
+      } catch {
         return false;
       }
     },

@@ -18,7 +18,7 @@ const suites: Readonly<Record<string, readonly string[]>> = {
   producers: filesOf('producers'),
   clients: filesOf('clients'),
   files: filesOf('files'),
-  page: ['test/real/dashboard.test.ts', 'test/real/dashboard-login.test.ts'],
+  page: ['test/real/dashboard.test.ts', 'test/real/dashboard-login.test.ts', 'test/real/dashboard-approvals.test.ts'],
 };
 
 const asked = process.argv.slice(2);

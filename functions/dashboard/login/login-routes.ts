@@ -10,6 +10,8 @@ import { cookieName, readCookie, type Sessions, writeCookie } from './sessions.t
 const PENDING = 'login';
 const PENDING_MS = 600_000;
 const MAX_CODE_CHARACTERS = 4_096;
+/** The only pages that a sign-in leads back to: an address that came with a link is never followed anywhere else. */
+const RETURNS = /^\/approvals\/[\w-]{1,64}$/;
 
 /** What signing in takes. */
 export interface Login {
@@ -35,7 +37,7 @@ export function loginRoutes(login: Login, refuse: (c: Context, error: unknown) =
   };
   app.get(
     '/login',
-    guarded(() => begin(login)),
+    guarded((c) => begin(login, c)),
   );
   app.get(
     '/login/callback',
@@ -63,10 +65,16 @@ export function isOwnPost(
   return isOwn && sessions.isOwnForm(request.headers.get('cookie') ?? undefined, formToken);
 }
 
-async function begin({ client, seal, clock, url }: Login): Promise<Response> {
+/** The query of `/login` that leads back to a request for a second person; empty for any other page. */
+export function backTo(path: string): string {
+  return RETURNS.test(path) ? `?to=${encodeURIComponent(path)}` : '';
+}
+
+async function begin({ client, seal, clock, url }: Login, c: Context): Promise<Response> {
   const { url: target, pending } = await client.begin();
   const isSecure = url.startsWith('https:');
-  const sealed = seal.seal(PENDING, pending, clock() + PENDING_MS);
+  const to = c.req.query('to') ?? '';
+  const sealed = seal.seal(PENDING, { ...pending, to: RETURNS.test(to) ? to : '/' }, clock() + PENDING_MS);
   // Lax: it must come back with a person whom the issuer's site sends here.
   const cookie = writeCookie(cookieName('penstock-login', isSecure), sealed, {
     isSecure,
@@ -92,7 +100,7 @@ async function finish(login: Login, c: Context): Promise<Response> {
     sameSite: 'Lax',
     maxAgeSeconds: 0,
   });
-  return welcome(`${url}/`, [started(sessions, person), spent]);
+  return welcome(`${url}${pending.to}`, [started(sessions, person), spent]);
 }
 
 function started(sessions: Sessions, person: Parameters<Sessions['start']>[0]): string {
@@ -113,14 +121,20 @@ async function logout({ sessions, url }: Login, c: Context): Promise<Response> {
   return redirect(`${url}/`, [sessions.end()]);
 }
 
-function pendingOf({ seal, clock, url }: Login, cookies: string | undefined): PendingLogin | undefined {
+/** A sign-in, and where it leads back to. */
+interface PendingReturn extends PendingLogin {
+  readonly to: string;
+}
+
+function pendingOf({ seal, clock, url }: Login, cookies: string | undefined): PendingReturn | undefined {
   const name = cookieName('penstock-login', url.startsWith('https:'));
   const pending = seal.open(PENDING, readCookie(cookies, name), clock());
   return isPending(pending) ? pending : undefined;
 }
 
-function isPending(value: unknown): value is PendingLogin {
-  return typeof value === 'object' && value !== null && 'state' in value && 'verifier' in value;
+/** We wrote and signed it: its names say that it has the shape we know. */
+function isPending(value: unknown): value is PendingReturn {
+  return typeof value === 'object' && value !== null && 'state' in value && 'verifier' in value && 'to' in value;
 }
 
 /** Of a token that was verified. */

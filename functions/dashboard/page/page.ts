@@ -38,7 +38,7 @@ ${topBar(overview, options)}
 ${verdict(overview)}
 ${overview.firstSteps.length > 0 ? firstSteps(overview) : ''}
 ${way(overview.stages)}
-${needs(overview.needs)}
+${needs(overview.needs, base)}
 <div class="cols">
 <div class="stack">
 ${pipelinesSection(overview.pipelines, options)}
@@ -153,7 +153,7 @@ function way(stages: readonly Stage[]): Html {
   )}</ol></section>`;
 }
 
-function needs(list: readonly Need[]): Html | '' {
+function needs(list: readonly Need[], base: string): Html | '' {
   if (list.length === 0) return '';
   return html`<section class="card needs" id="needs" aria-labelledby="needs-h">
 <header><h2 id="needs-h">Needs you</h2></header>
@@ -163,7 +163,7 @@ ${icon(need.health)}
 <div><h3>${need.title}</h3>
 <p>${need.detail}</p>
 <code class="cmd">${need.command}</code></div>
-<a class="button" href="${need.href}">See why<span class="visually-hidden">: ${need.title}</span></a>
+<a class="button${need.isAsked ? ' main' : ''}" href="${need.href.startsWith('/') ? base : ''}${need.href}">${need.isAsked ? 'Review' : 'See why'}<span class="visually-hidden">: ${need.title}</span></a>
 </li>`,
   )}</ul>
 </section>`;

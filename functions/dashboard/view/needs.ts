@@ -1,11 +1,12 @@
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { ApprovalView } from './approval-view.ts';
 import type { DeadLetters, EpochSummary, EpochView, ModelView, Need, PipelineView, SecretView } from './view-model.ts';
-import { quoteForShell, sayAge, sayCount, sayDuration, sayMany } from './words.ts';
+import { quoteForShell, sayAge, sayCount, sayDuration, sayMany, sayMoment } from './words.ts';
 
 /** An epoch may be this late before anyone is told: schedulers are not exact. */
 const LATE_GRACE_MS = 120_000;
 const MAX_NEEDS = 20;
+const MAX_NAMED_APPROVALS = 3;
 
 /** What the list is made of. */
 export interface NeedFacts {
@@ -196,19 +197,33 @@ function deadLetterNeeds({ deadLetters, pipelines }: NeedFacts): Need[] {
   ];
 }
 
+/** The first to end first; where many wait, the rest are one line. */
 function approvalNeeds({ approvals }: NeedFacts): Need[] {
-  const waiting = approvals.filter(({ state }) => state === 'requested');
-  if (waiting.length === 0) return [];
-  return [
-    {
-      id: 'approvals',
-      href: '#approvals',
-      health: 'warn',
-      title: `${sayMany(waiting.length, 'request waits', 'requests wait')} for a second person`,
-      detail: 'Somebody else than who asked has to look at it and say yes or no.',
-      command: 'npx penstock approvals list',
-    },
-  ];
+  const waiting = approvals.filter(({ state }) => state === 'requested').sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+  const named = waiting.slice(0, MAX_NAMED_APPROVALS).map(approvalNeed);
+  const rest = waiting.length - named.length;
+  if (rest === 0) return named;
+  const more: Need = {
+    id: 'approvals',
+    href: '#approvals',
+    health: 'warn',
+    title: `${sayMany(rest, 'further request waits', 'further requests wait')} for a second person`,
+    detail: 'Somebody else than who asked has to look at each and say yes or no.',
+    command: 'npx penstock approvals list',
+  };
+  return [...named, more];
+}
+
+function approvalNeed({ id, action, resource, requestedBy, expiresAtMs }: ApprovalView): Need {
+  return {
+    id: `approval-${id}`,
+    href: `/approvals/${encodeURIComponent(id)}`,
+    health: 'warn',
+    isAsked: true,
+    title: `Approve or deny: ${action} ${resource}`,
+    detail: `Asked by ${requestedBy}, stands until ${sayMoment(expiresAtMs)}. Somebody else has to look at it.`,
+    command: `npx penstock approvals show ${quoteForShell(id)}`,
+  };
 }
 
 function secretNeeds({ name, isOverdue, nextAtMs, result, last }: SecretView, nowMs: number): Need[] {

@@ -44,7 +44,10 @@ export interface Need {
   readonly title: string;
   readonly detail: string;
   readonly command: string;
+  /** A part of the page, or a path below its own: `/approvals/ID`. */
   readonly href: string;
+  /** True where it is a decision that somebody waits for, not trouble. */
+  readonly isAsked?: boolean;
 }
 
 export type PipelineState =

@@ -8,6 +8,7 @@ import { getRequestListener } from '@hono/node-server';
 import { tokenAccess } from '../../../functions/dashboard/access.ts';
 import { loadAssets } from '../../../functions/dashboard/assets.ts';
 import { dashboardApp } from '../../../functions/dashboard/handler.ts';
+import { mayDecide } from '../../../functions/dashboard/may-decide.ts';
 import { viewApproval } from '../../../functions/dashboard/view/approval-view.ts';
 import { viewOverview } from '../../../functions/dashboard/view/overview.ts';
 import { UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
@@ -58,6 +59,7 @@ before(async () => {
       const found = await approvals.find(id);
       return found && viewApproval(found, Date.now());
     },
+    mayDecide: (visitor, approval) => mayDecide(visitor, approval, tools.authority),
     decide: (visitor, verdict) => decideApproval(visitor, verdict, tools),
     assets: loadAssets(),
     base: '/dashboard',
@@ -124,29 +126,32 @@ function says(approval: Approval, verdict: string, more: Record<string, string> 
   return String(new URLSearchParams({ says: verdict, seen: approval.digest, ...more }));
 }
 
-test('the page shows what waits with a plain form, whose yes is somebody else’s and leads back to the request', async () => {
+test('the page leads to a request of its own page, whose yes is somebody else’s and leads back to the request', async () => {
   const approval = await asked();
-  const page = (await send('/')).body;
-  assert.match(page, new RegExp(`<form method="post" action="/dashboard/approvals/${approval.id}">`));
-  assert.match(page, /1 request waits for a second person|requests wait for a second person/);
-  const own = (await send(`/approvals/${approval.id}`, { who: 'ada' })).body;
+  const path = `/approvals/${approval.id}`;
+  const list = (await send('/')).body;
+  assert.match(list, new RegExp(`<a class="button main" href="/dashboard${path}">Review`));
+  assert.doesNotMatch(
+    list,
+    /<form method="post"|value="approve"/,
+    'a list that is renewed holds no button that decides',
+  );
+  assert.match((await send(path)).body, /value="approve"/);
+  const own = (await send(path, { who: 'ada' })).body;
   assert.doesNotMatch(own, /value="approve"/);
-  assert.match(own, /Take back/);
-  const sent = await send(`/approvals/${approval.id}`, {
-    method: 'POST',
-    headers: form,
-    body: says(approval, 'approve'),
-  });
-  assert.deepEqual([sent.status, sent.headers.location], [303, `/dashboard/approvals/${approval.id}`]);
+  assert.match(own, /You asked for this: somebody else has to say yes.*Take back/s);
+  const looking = (await send(path, { who: 'viewer' })).body;
+  assert.doesNotMatch(looking, /<form/);
+  assert.match(looking, /Policies let you look at this, not decide about it/);
+  const yes = { method: 'POST', headers: form, body: says(approval, 'approve') };
+  const sent = await send(path, yes);
+  assert.deepEqual([sent.status, sent.headers.location], [303, `/dashboard${path}`]);
   const found = await approvals.find(approval.id);
   assert.deepEqual([found?.state, found?.decidedBy], ['approved', 'bob@example.com']);
-  assert.doesNotMatch((await send(`/approvals/${approval.id}`)).body, /<form/);
-  const again = await send(`/approvals/${approval.id}`, {
-    method: 'POST',
-    headers: form,
-    body: says(approval, 'approve'),
-  });
+  assert.doesNotMatch((await send(path)).body, /<form/);
+  const again = await send(path, yes);
   assert.equal(again.status, 409);
+  assert.match(again.body, new RegExp(`href="/dashboard${path}"`));
 });
 
 test('the page takes no decision that another site’s page has sent, and none that a frame or a script sends', async () => {

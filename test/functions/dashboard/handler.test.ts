@@ -51,6 +51,7 @@ before(async () => {
     access: (visitor) => access(visitor),
     admit: (visitor) => admit(visitor),
     approval: async () => undefined,
+    mayDecide: () => false,
     decide: async () => undefined,
     overview: () => overview(),
     epoch: async (id) => (id === 'older' ? viewEpoch(epochRow('older', 90_000), shardRows('done'), NOW) : undefined),

@@ -50,6 +50,7 @@ export async function serveDashboard(
     access: localAccess(),
     admit: () => undefined,
     approval: async () => undefined,
+    mayDecide: () => false,
     decide: async () => undefined,
     assets: loadAssets(),
     base: '',

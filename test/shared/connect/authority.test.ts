@@ -62,6 +62,18 @@ test('openAuthority() leaves one audit line of each decision: who, what, by whic
   ]);
 });
 
+test('openAuthority() says what would be permitted, as it would decide, and leaves no line of it', async () => {
+  const { lines, log } = auditLog();
+  const declaration = guardedDeclaration(
+    'permit (principal == Person::"ada@example.com", action == Action::"trigger", resource);',
+  );
+  const authority = await openAuthority(declaration, { door: 'dashboard', log });
+  assert.equal(authority.wouldPermit(ada, 'trigger', { type: 'Feed', name: 'faces' }), true);
+  assert.equal(authority.wouldPermit(ada, 'approve', { type: 'Feed', name: 'faces' }, { act: 'trigger' }), false);
+  assert.equal(authority.wouldPermit(ada, 'trigger', { type: 'Feed', name: 'undeclared' }), false);
+  assert.deepEqual(lines, []);
+});
+
 test('openAuthority() lets the door alone decide where no policies are declared, and says so', async () => {
   const { lines, log } = auditLog();
   const authority = await openAuthority(plainDeclaration({}), { door: 'plan-epoch', log });

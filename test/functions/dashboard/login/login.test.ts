@@ -29,8 +29,8 @@ class Browser {
   }
 
   /** Goes to the issuer, is somebody there, and says where it sends one back to. */
-  async signInAs(person: string): Promise<string> {
-    const begun = await this.go(`${stage.url}/login`);
+  async signInAs(person: string, query = ''): Promise<string> {
+    const begun = await this.go(`${stage.url}/login${query}`);
     assert.equal(begun.status, 303);
     const chosen = await fetch(begun.headers.get('location') ?? '', {
       method: 'POST',
@@ -162,6 +162,30 @@ test('signing out needs a form of this page: another site’s post does nothing'
     assert.equal(answer.status, 401, JSON.stringify(headers));
   }
   assert.equal((await page(browser)).status, 200);
+});
+
+test('signing in leads back to the request that one came from, and to no address that a link names', async () => {
+  const refused = await new Browser().go(`${stage.url}/approvals/a-1`);
+  assert.match(await refused.text(), /href="\/login\?to=%2Fapprovals%2Fa-1"/);
+  const leadsTo = async (to: string): Promise<string | undefined> => {
+    const browser = new Browser();
+    const back = await browser.signInAs('ada@example.com', `?to=${encodeURIComponent(to)}`);
+    return /content="0; url=([^"]*)"/.exec(await (await browser.go(back)).text())?.[1];
+  };
+  assert.equal(await leadsTo('/approvals/a-1'), `${stage.url}/approvals/a-1`);
+  for (const to of [
+    '//evil.example',
+    'https://evil.example/approvals/a-1',
+    '@evil.example/approvals/a-1',
+    '.evil.example/',
+    '/approvals/../logout',
+    '/approvals/a-1?says=approve',
+    '/approvals/a-1\n',
+    '/approvals/%2e%2e',
+    `/approvals/${'x'.repeat(65)}`,
+  ]) {
+    assert.equal(await leadsTo(to), `${stage.url}/`, to);
+  }
 });
 
 test('a session that was changed, or sealed elsewhere, is none', async () => {

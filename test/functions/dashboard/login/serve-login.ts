@@ -51,6 +51,7 @@ export async function serveLogin(): Promise<LoginStage> {
     overview: async () => shown,
     epoch: async () => undefined,
     approval: async () => undefined,
+    mayDecide: () => false,
     decide: async () => assert.fail('nobody decides here'),
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });

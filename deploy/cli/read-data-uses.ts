@@ -11,6 +11,7 @@ import type { DataUses } from '../../shared/model/grants/function-access.ts';
 import type { ExistingRoles } from '../../shared/model/grants/grant-statements.ts';
 import { pipelineUses } from '../../shared/model/grants/pipeline-uses.ts';
 import { type DatabaseColumns, queryUses, spelled } from '../../shared/model/grants/query-uses.ts';
+import { quoteName } from '../../shared/model/grants/quote-name.ts';
 import type { TableUse } from '../../shared/model/grants/table-grants.ts';
 
 /** What the database says of its tables and roles, for a plan of access. */
@@ -68,7 +69,7 @@ async function feedUses(
 function conditionUses({ table, where }: Feed, columns: DatabaseColumns): TableUse[] {
   if (where === undefined) return [];
   const own = [...columns].filter(([name]) => name.toLowerCase() === table.toLowerCase());
-  return queryUses(`${table} ${where}`, new Map(own));
+  return queryUses(`SELECT 1 FROM ${quoteName(table)} WHERE ${where}`, new Map(own));
 }
 
 async function eachOf<V, W>(

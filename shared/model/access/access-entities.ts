@@ -2,6 +2,8 @@ import type { Declaration, Feed, FeedJoin } from '../config/declaration.ts';
 import { columnsOf } from '../config/transform.ts';
 import { wordsOf } from '../epochs/check-tokens.ts';
 import { joinedColumn } from '../epochs/join.ts';
+import { rowUses } from '../epochs/row-uses.ts';
+import { quoteName } from '../grants/quote-name.ts';
 import { type AccessRequest, actionResources, type Resource, showName, writeResource } from './access-request.ts';
 import { type Asker, foldName, issuerGroup } from './asker.ts';
 
@@ -139,10 +141,7 @@ export function columnsRead(
   const own = [...plan.columns, ...joins.flatMap(({ on }) => on.map(({ column }) => column))].filter(
     (column) => joinedColumn(column) === undefined,
   );
-  const words = (plan.where ?? '').split(/\W+/);
-  const told = sensitiveColumns(declaration, plan.table).filter((column) =>
-    words.some((word) => isSameName(word, column)),
-  );
+  const told = toldByCondition(declaration, plan);
   const joined = joins.flatMap(({ name, table, on }) => [
     ...plan.columns.flatMap((column) => {
       const of = joinedColumn(column);
@@ -157,6 +156,18 @@ export function columnsRead(
     ...(asked === undefined ? [] : toldByQuery(declaration, asked)),
   ];
   return [...new Set(names)].map((name) => ({ type: 'Column', name }));
+}
+
+/** The sensitive columns that a condition names; all of the table where it takes a row as a whole (`TO_JSON(Orders)`). */
+function toldByCondition(
+  declaration: Pick<Declaration, 'access'>,
+  { table, where }: { readonly table: string; readonly where?: string | undefined },
+): string[] {
+  if (where === undefined) return [];
+  const words = wordsOf(where);
+  const { whole } = rowUses(`SELECT 1 FROM ${quoteName(table)} WHERE ${where}`);
+  const isWhole = whole === 'all' || whole.has(table.toLowerCase());
+  return sensitiveColumns(declaration, table).filter((column) => isWhole || words.has(column.toLowerCase()));
 }
 
 /** All sensitive columns of the tables that a query names: `TO_JSON_STRING(t)` takes a row without naming any. */

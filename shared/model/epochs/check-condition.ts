@@ -17,7 +17,7 @@ export const volatileWords: ReadonlySet<string> = new Set([
   'ML',
 ]);
 /** What reaches beyond the row. */
-const BEYOND = new Set(['SELECT', 'GRAPH_TABLE']);
+const BEYOND = new Set(['SELECT', 'GRAPH', 'GRAPH_TABLE']);
 
 /**
  * Looks whether a text can stand as one condition on the columns of one row, the same whenever it is asked.

@@ -1,5 +1,6 @@
 import { volatileWords } from './check-condition.ts';
 import { checkTokens } from './check-tokens.ts';
+import { rowUses } from './row-uses.ts';
 
 const MAX_CHARACTERS = 16_000;
 
@@ -32,7 +33,8 @@ const reasons: Readonly<Record<string, string>> = {
     'APPROX_COSINE_DISTANCE',
     'APPROX_EUCLIDEAN_DISTANCE',
   ]),
-  ...reasonOf('it does not belong to the snapshot', ['INFORMATION_SCHEMA', 'SPANNER_SYS', 'GRAPH_TABLE']),
+  ...reasonOf('it does not belong to the snapshot', ['INFORMATION_SCHEMA', 'SPANNER_SYS']),
+  ...reasonOf('it reads tables that it does not name', ['GRAPH', 'GRAPH_TABLE']),
 };
 
 function reasonOf(reason: string, words: readonly string[]): Record<string, string> {
@@ -50,8 +52,11 @@ function reasonOf(reason: string, words: readonly string[]): Record<string, stri
 export function checkQuery(sql: string): string | undefined {
   if (sql.trim() !== '' && !/^\s*(?:SELECT|WITH)\b/i.test(sql))
     return 'is no query: it begins with neither SELECT nor WITH';
-  return checkTokens(sql, MAX_CHARACTERS, (word) => {
+  const wrong = checkTokens(sql, MAX_CHARACTERS, (word) => {
     if (volatileWords.has(word)) return `has ${word}: it gives another answer when it is asked again`;
     return Object.hasOwn(reasons, word) ? `has ${word}: ${reasons[word]}` : undefined;
   });
+  if (wrong !== undefined) return wrong;
+  const [called] = rowUses(sql).functions;
+  return called === undefined ? undefined : `takes rows from ${called}(…): which columns those are of is not said`;
 }

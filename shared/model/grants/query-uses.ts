@@ -1,23 +1,22 @@
 import { wordsOf } from '../epochs/check-tokens.ts';
+import { rowUses } from '../epochs/row-uses.ts';
 import type { TableUse } from './table-grants.ts';
 
 /** The columns of each table of a database, as they are spelled. */
 export type DatabaseColumns = ReadonlyMap<string, readonly string[]>;
 
-/** `SELECT *`, `t.*`, and `*` behind a comma: all columns of some table. */
-const STAR = /(?:\bselect(?:\s+(?:all|distinct|as\s+struct))*|[.,])\s*\*/i;
-
 /**
- * What a query may read: of each table that one of its words names, the columns that words name; all of them where a star
- * stands. More than it reads, where a word means something else; less only where a row is used as a whole without a star
- * (`TO_JSON(t)`), which Spanner then refuses.
+ * What a query reads: of each table that stands where a table stands, the columns that words name, and all of them where a row
+ * may be used as a whole (`*`, `TO_JSON(t)`). More than it reads, where a word means something else.
  */
 export function queryUses(sql: string, columns: DatabaseColumns): TableUse[] {
   const words = wordsOf(sql);
-  const hasStar = STAR.test(sql);
+  const { sources, whole } = rowUses(sql);
   return [...columns].flatMap(([table, names]): TableUse[] => {
-    if (!words.has(table.toLowerCase())) return [];
-    const select = hasStar ? names : names.filter((name) => words.has(name.toLowerCase()));
+    const name = table.toLowerCase();
+    if (!sources.has(name)) return [];
+    const isWhole = whole === 'all' || whole.has(name);
+    const select = isWhole ? names : names.filter((column) => words.has(column.toLowerCase()));
     // Rows that are only counted need a privilege on any one column.
     return [{ table, select: select.length > 0 ? select : names.slice(0, 1) }];
   });

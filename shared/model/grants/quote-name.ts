@@ -8,7 +8,12 @@ const RESERVED = new Set(
   WITHIN`.split(/\s+/),
 );
 
+/** Whether a word is one of the language, which is a name in backquotes alone. */
+export function isReserved(word: string): boolean {
+  return RESERVED.has(word.toUpperCase());
+}
+
 /** The name as DDL takes it: in backquotes where it is a word of the language, bare for people elsewhere. */
 export function quoteName(name: string): string {
-  return RESERVED.has(name.toUpperCase()) ? `\`${name}\`` : name;
+  return isReserved(name) ? `\`${name}\`` : name;
 }

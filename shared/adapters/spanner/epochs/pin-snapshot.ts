@@ -1,6 +1,7 @@
 import type { Database, Snapshot } from '@google-cloud/spanner';
 import { ConfigError, messageOf, PenstockError } from '../../../base/errors.ts';
 import type { Feed, SqlKeyColumn } from '../../../model/config/declaration.ts';
+import { findOtherSource } from '../../../model/epochs/check-sources.ts';
 import type { KeyCode, KeyColumn } from '../../../model/epochs/key.ts';
 import type { ContainedOffsets } from '../../../model/epochs/manifest.ts';
 import { numberOf, textOf } from './epoch-rows.ts';
@@ -26,6 +27,10 @@ const INDEX_COLUMNS = `
   FROM INFORMATION_SCHEMA.INDEX_COLUMNS AS c
   WHERE c.TABLE_CATALOG = '' AND c.TABLE_SCHEMA = '' AND c.INDEX_TYPE = 'INDEX'
     AND LOWER(c.TABLE_NAME) = LOWER(@table) AND c.ORDINAL_POSITION IS NOT NULL`;
+const OTHERS = `
+  SELECT t.TABLE_NAME AS name, t.TABLE_TYPE AS kind
+  FROM INFORMATION_SCHEMA.TABLES AS t
+  WHERE t.TABLE_CATALOG = '' AND t.TABLE_SCHEMA = '' AND t.TABLE_TYPE != 'BASE TABLE'`;
 const RETENTION = `
   SELECT o.OPTION_VALUE AS retention
   FROM INFORMATION_SCHEMA.DATABASE_OPTIONS AS o
@@ -80,7 +85,7 @@ export interface PinnedSnapshot extends PinnedTable {
 /**
  * Pins a read timestamp: one strong read-only transaction gives it, the checkpoints as of it, and the tables' keys.
  *
- * @throws {ConfigError} when there is no such table, or when the query is refused or has not the columns of its key
+ * @throws {ConfigError} when there is no such table, when a view is read in place of one, or when the query is refused or has not the columns of its key
  */
 export async function pinSnapshot(
   database: Database,
@@ -90,6 +95,7 @@ export async function pinSnapshot(
   try {
     const { readTimestamp } = snapshot;
     if (readTimestamp === undefined) throw noTimestamp();
+    await requireTables(snapshot, { table, sql: sql?.text, joined });
     const checkpoints = await readCheckpoints(snapshot, pipelines);
     const retention = textOf((await query(snapshot, RETENTION, {}))[0], 'retention') || DEFAULT_RETENTION;
     return {
@@ -102,6 +108,18 @@ export async function pinSnapshot(
   } finally {
     snapshot.end();
   }
+}
+
+async function requireTables(snapshot: Snapshot, feed: Parameters<typeof findOtherSource>[0]): Promise<void> {
+  const others = (await query(snapshot, OTHERS, {})).map((row) => ({
+    name: textOf(row, 'name'),
+    kind: textOf(row, 'kind'),
+  }));
+  const found = findOtherSource(feed, others);
+  if (found === undefined) return;
+  const message = `reads ${found.name}, which is a ${found.kind}: which columns it reads is not said`;
+  const remedy = 'Name tables; what a view selects can be written as `sql`';
+  throw new ConfigError([{ path: feed.sql === undefined ? 'feeds' : 'feeds.sql', message, remedy }]);
 }
 
 async function describeTable(snapshot: Snapshot, table: string): Promise<PinnedTable> {

@@ -88,6 +88,10 @@ test('sensitiveColumnsOf() finds columns that a feed reads, and those that its c
   assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, where: "STARTS_WITH(`name`, 'A')" }), [
     'Passengers.Name',
   ]);
+  for (const where of ["TO_JSON_STRING(Passengers) > 'a'", '`passengers` IS NOT NULL', 'Passengers = Passengers']) {
+    assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, where }), ['Passengers.Name'], where);
+  }
+  assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, where: "Passengers.Age > 1 AND Id != 'Name'" }), []);
   assert.deepEqual(sensitiveColumnsOf(declaration, { ...feed, label: { column: 'NAME', greaterThan: 0 } }), [
     'Passengers.NAME',
   ]);

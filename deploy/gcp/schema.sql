@@ -132,6 +132,7 @@ CREATE TABLE PenstockRotations (
   FinishedAt TIMESTAMP,
   RetireAt TIMESTAMP,
   DestroyAt TIMESTAMP,
+  FailedStep STRING(16),
 ) PRIMARY KEY (Secret, RotationId), ROW DELETION POLICY (OLDER_THAN(UpdatedAt, INTERVAL 1095 DAY));
 
 -- One row per secret that rotates and process that goes by it: which version it read last. Rotations wait for those that live.

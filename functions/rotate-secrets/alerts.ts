@@ -1,17 +1,27 @@
 import type { Log } from '../../shared/base/log.ts';
 import type { RotatedSecret } from '../../shared/model/config/declaration.ts';
+import type { RotationStep } from '../../shared/model/rotation/rotation.ts';
 
 const DAY_MS = 86_400_000;
 
 /** Wakes somebody: a rotation failed. What is in use goes on working. */
 export function alertFailed(
   log: Log,
-  { secret, reason, id }: { readonly secret: string; readonly reason: string | undefined; readonly id?: string },
+  failed: {
+    readonly secret: string;
+    readonly reason: string | undefined;
+    readonly id?: string;
+    /** Where it was refused, or is held up. */
+    readonly failedStep?: RotationStep | undefined;
+  },
 ): void {
-  log('ALERT', `Secret ${secret} was not rotated: ${reason ?? 'unknown'}. What is in use goes on working`, {
+  const { secret, reason, id, failedStep } = failed;
+  const where = failedStep === undefined ? '' : ` at step ${failedStep}`;
+  log('ALERT', `Secret ${secret} was not rotated${where}: ${reason ?? 'unknown'}. What is in use goes on working`, {
     alert: 'rotation-failed',
     secret,
     rotation: id,
+    step: failedStep,
     command: `npx penstock rotate ${secret}`,
   });
 }

@@ -5,7 +5,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { RotatedSecret } from '../../shared/model/config/declaration.ts';
 import { dueRotation, isOverdue } from '../../shared/model/rotation/due-rotation.ts';
-import { isOver, type Rotation } from '../../shared/model/rotation/rotation.ts';
+import { isDeciding, isOver, type Rotation } from '../../shared/model/rotation/rotation.ts';
 import { alertFailed, alertOverdue } from './alerts.ts';
 import { rotateSecret } from './rotate-secret.ts';
 import { type RotationTools, runRotation } from './run-rotation.ts';
@@ -49,10 +49,22 @@ export async function tickSecret(
     return { secret: secret.name, rotations };
   } catch (error) {
     // Whoever has it alerts where it fails.
-    if (!(error instanceof RotationLeasedError)) alertFailed(log, { secret: secret.name, reason: messageOf(error) });
+    if (!(error instanceof RotationLeasedError)) await alertHeldUp(secret.name, error, options);
     await warnOverdue(secret, [], { log, tools }).catch(() => {});
     return { secret: secret.name, rotations, error: messageOf(error) };
   }
+}
+
+/** The rotation that is under way tells at which step it was; where even that cannot be read, the reason alone. */
+async function alertHeldUp(
+  secret: string,
+  error: unknown,
+  { log, tools }: { readonly log: Log; readonly tools: RotationTools },
+): Promise<void> {
+  const known = await tools.store.list(secret).catch(() => []);
+  const held = known.findLast(isDeciding);
+  const at = held ? { id: held.id, failedStep: held.failedStep ?? held.step } : {};
+  alertFailed(log, { secret, reason: messageOf(error), ...at });
 }
 
 async function warnOverdue(

@@ -1,16 +1,9 @@
 import { html } from 'hono/html';
+import { sayAgeOf, sayNext, sayRotation, sayState } from '../view/secret-words.ts';
 import type { SecretView } from '../view/view-model.ts';
-import { quoteForShell, sayAge, sayDuration, sayMany, sayMoment } from '../view/words.ts';
+import { sayDuration, sayMany, sayMoment } from '../view/words.ts';
 import type { Html } from './html.ts';
 import { bareIcon } from './icons.ts';
-
-const resultWords: Readonly<Record<SecretView['result'], string>> = {
-  none: 'Not rotated yet',
-  rotating: 'Rotating',
-  'held-up': 'Held up',
-  rotated: 'Rotated',
-  failed: 'Failed',
-};
 
 /** Every secret that rotates, worst first; its versions by number only. */
 export function secretsSection(secrets: readonly SecretView[], base: string): Html | '' {
@@ -38,22 +31,12 @@ function secretRow(secret: SecretView): Html {
 </tr>`;
 }
 
-function stateOf({ name, health, result, isOverdue, last }: SecretView): Html {
-  const words = isOverdue
-    ? `Overdue${result === 'rotated' ? '' : `, ${resultWords[result].toLowerCase()}`}`
-    : resultWords[result];
-  const isWaiting = health === 'bad' || health === 'warn';
-  return html`<span class="state">${bareIcon(health)}<span${isWaiting ? html` class="strong"` : ''}>${words}</span></span>
-${last === null ? '' : html`<span class="sub">${sayLast(last, result)}</span>`}
+function stateOf(secret: SecretView): Html {
+  const { health, last, command } = secret;
+  return html`<span class="state">${bareIcon(health)}<span${command === null ? '' : html` class="strong"`}>${sayState(secret)}</span></span>
+${last === null ? '' : html`<span class="sub">${sayRotation(last)}</span>`}
 ${last?.reason ? html`<span class="sub">${last.reason}</span>` : ''}
-${isWaiting ? html`<code class="cmd">npx penstock rotate ${quoteForShell(name)}</code>` : ''}`;
-}
-
-function sayLast(last: NonNullable<SecretView['last']>, result: SecretView['result']): string {
-  const { fromVersion, toVersion, kind, step, atMs } = last;
-  const versions = toVersion === null ? '' : `version ${fromVersion === null ? '' : `${fromVersion} → `}${toVersion}, `;
-  const back = kind === 'back' ? 'back, ' : '';
-  return `${back}${result === 'failed' ? '' : versions}step ${step}, ${sayMoment(atMs)}`;
+${command === null ? '' : html`<code class="cmd">${command}</code>`}`;
 }
 
 function oldUsers({ stillOld, stillOldCount, current }: SecretView): Html | string {
@@ -62,15 +45,4 @@ function oldUsers({ stillOld, stillOldCount, current }: SecretView): Html | stri
   return html`${sayMany(stillOldCount, 'process', 'processes')}${stillOld.map(
     ({ holder, version }) => html`<span class="sub">${holder} on ${version}</span>`,
   )}${rest > 0 ? html`<span class="sub">and ${rest} more</span>` : ''}`;
-}
-
-/** In its longest unit, so that the page does not change each second. */
-function sayAgeOf({ ageMs }: SecretView): string {
-  return ageMs === null ? 'not known' : sayAge(ageMs);
-}
-
-function sayNext({ everyMs, ageMs }: SecretView): string {
-  if (ageMs === null) return 'not known';
-  const leftMs = everyMs - ageMs;
-  return leftMs > 0 ? `in ${sayAge(leftMs)}` : `${sayAge(-leftMs)} late`;
 }

@@ -17,7 +17,8 @@ import { type LagHistory, recordLag } from '../view/lag-history.ts';
 import type { LineageSummary } from '../view/lineage.ts';
 import { maxListedDeadLetters } from '../view/overview.ts';
 import { type LineageReader, lineageReader } from './lineage-reader.ts';
-import { type PipelineSource, partitionKey, type SecretSource, type Sources } from './sources.ts';
+import { readSecrets } from './read-secrets.ts';
+import { type PipelineSource, partitionKey, type Sources } from './sources.ts';
 import type { TrainerProgress } from './trainer-progress.ts';
 
 /** Rows of one read that one page may cost, each with room for far more than a person looks at. */
@@ -29,8 +30,6 @@ const limits = {
   shards: 20_000,
   previews: 500,
   approvals: 20,
-  rotations: 2_000,
-  secretUsers: 2_000,
 };
 
 /** What gathering needs of the world. */
@@ -122,7 +121,7 @@ async function readControlTables(
       ),
     ),
     Promise.all(Object.keys(declaration.feeds).map((feed) => reader.epochs(feed, limits.epochs))),
-    Promise.all(Object.keys(declaration.secrets).map(async (name) => [name, await readSecret(reader, name)] as const)),
+    readSecrets(reader, declaration),
   ]);
   const newestFirst = epochs.flat().sort((a, b) => b.plannedAtMs - a.plannedAtMs);
   const letters = pipelines.flatMap(([, { deadLetters }]) => deadLetters);
@@ -130,15 +129,7 @@ async function readControlTables(
     readShards(reader, newestFirst[0], memory),
     readPreviews(reader, newestDeadLetters(letters, maxListedDeadLetters), memory),
   ]);
-  return { pipelines: new Map(pipelines), epochs: newestFirst, shards, deadLetterHeads, secrets: new Map(secrets) };
-}
-
-async function readSecret(reader: OverviewReader, name: string): Promise<SecretSource> {
-  const [rotations, users] = await Promise.all([
-    reader.rotations(name, limits.rotations),
-    reader.secretUsers(name, limits.secretUsers),
-  ]);
-  return { rotations, users };
+  return { pipelines: new Map(pipelines), epochs: newestFirst, shards, deadLetterHeads, secrets };
 }
 
 async function readPipeline(

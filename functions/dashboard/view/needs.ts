@@ -1,6 +1,15 @@
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { ApprovalView } from './approval-view.ts';
-import type { DeadLetters, EpochSummary, EpochView, ModelView, Need, PipelineView, SecretView } from './view-model.ts';
+import type {
+  DeadLetters,
+  EpochSummary,
+  EpochView,
+  ModelView,
+  Need,
+  PipelineView,
+  RotationView,
+  SecretView,
+} from './view-model.ts';
 import { quoteForShell, sayAge, sayCount, sayDuration, sayMany, sayMoment } from './words.ts';
 
 /** An epoch may be this late before anyone is told: schedulers are not exact. */
@@ -226,18 +235,23 @@ function approvalNeed({ id, action, resource, requestedBy, expiresAtMs }: Approv
   };
 }
 
-function secretNeeds({ name, isOverdue, nextAtMs, result, last }: SecretView, nowMs: number): Need[] {
-  if (!isOverdue && result !== 'failed') return [];
+function secretNeeds({ name, isOverdue, nextAtMs, result, last, command }: SecretView, nowMs: number): Need[] {
+  if (command === null || (!isOverdue && result !== 'failed')) return [];
   const late = isOverdue && nextAtMs !== null ? `${sayAge(nowMs - nextAtMs)} overdue` : '';
-  const about = result === 'failed' || result === 'held-up' ? (last?.reason ?? 'No reason was recorded.') : '';
+  const about = result === 'failed' || result === 'held-up' ? sayFailure(last) : '';
   return [
     {
       id: `secret-${name}`,
       health: 'bad',
       title: `Secret ${name} ${late === '' ? 'was not rotated' : `is ${late}`}`,
       detail: about === '' ? 'Does rotate-secrets run, and does its scheduler? What is in use goes on working.' : about,
-      command: `npx penstock rotate ${quoteForShell(name)}`,
+      command,
       href: '#secrets',
     },
   ];
+}
+
+function sayFailure(last: RotationView | null): string {
+  const step = last?.failedStep ?? (last?.step === 'failed' ? undefined : last?.step);
+  return `${step === undefined ? '' : `At step ${step}: `}${last?.reason ?? 'No reason was recorded.'}`;
 }

@@ -1,4 +1,5 @@
-import type { RotationResult } from '../../../shared/model/rotation/secret-standing.ts';
+import type { RotationStep } from '../../../shared/model/rotation/rotation.ts';
+import type { PreviousVersion, RotationResult } from '../../../shared/model/rotation/secret-standing.ts';
 import type { ApprovalView } from './approval-view.ts';
 
 /**
@@ -197,6 +198,20 @@ export interface DeadLetters {
   readonly newest: readonly DeadLetterView[];
 }
 
+/** A rotation, as a person reads it. */
+export interface RotationView {
+  readonly id: string;
+  readonly kind: 'rotate' | 'back';
+  readonly step: RotationStep;
+  /** Where it was refused; null for one that was not. */
+  readonly failedStep: RotationStep | null;
+  readonly fromVersion: number | null;
+  readonly toVersion: number | null;
+  /** When `current` was moved; where it was not, when it was last seen to. */
+  readonly atMs: number;
+  readonly reason: string | null;
+}
+
 /** A secret that rotates, as a person reads it: its versions by number, never what they hold. */
 export interface SecretView {
   readonly name: string;
@@ -204,22 +219,23 @@ export interface SecretView {
   readonly health: Health;
   /** Null while nothing was ever rotated. */
   readonly current: number | null;
+  /** The version before: until when it works, or when its value is destroyed. */
+  readonly previous: {
+    readonly version: number;
+    readonly state: PreviousVersion['state'];
+    readonly untilMs: number | null;
+  } | null;
   /** Null for a version that is older than the first rotation. */
   readonly ageMs: number | null;
   readonly everyMs: number;
   readonly nextAtMs: number | null;
   readonly isOverdue: boolean;
   readonly result: RotationResult;
-  readonly last: {
-    readonly id: string;
-    readonly kind: 'rotate' | 'back';
-    readonly step: string;
-    readonly fromVersion: number | null;
-    readonly toVersion: number | null;
-    /** When `current` was moved; where it was not, when it was last seen to. */
-    readonly atMs: number;
-    readonly reason: string | null;
-  } | null;
+  readonly last: RotationView | null;
+  /** The newest that failed for good, also where a later one has succeeded. */
+  readonly lastFailed: RotationView | null;
+  /** What goes on with it; null where nobody is needed. */
+  readonly command: string | null;
   /** Processes that live and go by another version than `current`. */
   readonly stillOldCount: number;
   readonly stillOld: readonly { readonly holder: string; readonly version: number; readonly seenAtMs: number }[];

@@ -358,6 +358,9 @@ const rotationColumns = [
   'StartedAt',
   'UpdatedAt',
   'FinishedAt',
+  'RetireAt',
+  'DestroyAt',
+  'FailedStep',
 ];
 
 function rotationOf(row: unknown[]): RotationRecord {
@@ -374,6 +377,9 @@ function rotationOf(row: unknown[]): RotationRecord {
     startedAtMs: time(row[6]),
     updatedAtMs: time(row[7]),
     finishedAtMs: optional(row[8], time),
+    retireAtMs: optional(row[9], time),
+    destroyAtMs: optional(row[10], time),
+    failedStep: rotationSteps.find((known) => known === row[11]),
   };
 }
 

@@ -44,7 +44,7 @@ const rotations = 'PenstockRotations';
 const rotationColumns = [
   ...['Secret', 'RotationId', 'Kind', 'Step', 'UnderWay', 'BaseVersion', 'FromVersion', 'ToVersion', 'Fence'],
   ...['LeaseOwner', 'LeaseExpiresAt', 'RequestedBy', 'Reason', 'StartedAt', 'UpdatedAt'],
-  ...['FinishedAt', 'RetireAt', 'DestroyAt'],
+  ...['FinishedAt', 'RetireAt', 'DestroyAt', 'FailedStep'],
 ];
 /** Written by whoever goes by secrets that rotate. */
 const secretUsers = 'PenstockSecretUsers';
@@ -112,7 +112,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
       table: rotations,
       select: [
         ...['Secret', 'RotationId', 'Kind', 'Step', 'FromVersion', 'ToVersion', 'Reason'],
-        ...['StartedAt', 'UpdatedAt', 'FinishedAt'],
+        ...['StartedAt', 'UpdatedAt', 'FinishedAt', 'RetireAt', 'DestroyAt', 'FailedStep'],
       ],
     },
     { table: secretUsers, select: secretUserColumns },

@@ -91,6 +91,7 @@ function newRotation(request: RotationRequest, secret: SecretView, toVersion: nu
     retireAtMs: undefined,
     destroyAtMs: undefined,
     reason: undefined,
+    failedStep: undefined,
   };
 }
 
@@ -105,7 +106,7 @@ function skipped(
   known: readonly Rotation[],
   view: SecretView,
 ): Extract<Begun, { outcome: 'skipped' }> {
-  const never = { finishedAtMs: undefined, retireAtMs: undefined, destroyAtMs: undefined };
+  const never = { finishedAtMs: undefined, retireAtMs: undefined, destroyAtMs: undefined, failedStep: undefined };
   const versions = { baseVersion: newestOf(view), fromVersion: undefined, toVersion: undefined };
   const rotation: Rotation = { secret, id, kind, step: 'skipped', isUnderWay: false, ...versions, ...never, reason };
   const before = known.filter(({ step, baseVersion }) => step === 'skipped' && baseVersion === rotation.baseVersion);

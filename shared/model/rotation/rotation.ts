@@ -58,6 +58,8 @@ export interface Rotation {
   readonly destroyAtMs: number | undefined;
   /** Why it failed, was skipped, or waits. */
   readonly reason: string | undefined;
+  /** The step at which it was refused, which `clean-up` and `failed` hide; undefined for one that was not. */
+  readonly failedStep: RotationStep | undefined;
 }
 
 /** What came of an effect. */
@@ -130,7 +132,7 @@ export function advance(rotation: Rotation, event: RotationEvent, nowMs: number,
       return step === 'destroy' ? to('closed') : rotation;
     case 'refused':
       if (!isDeciding(rotation) || step === 'clean-up') return rotation;
-      return to('clean-up', { reason: event.reason.slice(0, MAX_REASON_CHARACTERS) });
+      return to('clean-up', { reason: event.reason.slice(0, MAX_REASON_CHARACTERS), failedStep: step });
     case 'cleaned':
       return step === 'clean-up' ? to('failed') : rotation;
   }

@@ -4,7 +4,19 @@ import { isDeciding, isOver, type Rotation } from './rotation.ts';
 
 /** What is looked at of a rotation that is written. */
 export interface RotationRecord
-  extends Pick<Rotation, 'id' | 'kind' | 'step' | 'fromVersion' | 'toVersion' | 'finishedAtMs' | 'reason'> {
+  extends Pick<
+    Rotation,
+    | 'id'
+    | 'kind'
+    | 'step'
+    | 'fromVersion'
+    | 'toVersion'
+    | 'finishedAtMs'
+    | 'retireAtMs'
+    | 'destroyAtMs'
+    | 'reason'
+    | 'failedStep'
+  > {
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
 }
@@ -12,10 +24,19 @@ export interface RotationRecord
 /** `held-up`: it failed, and is tried again from the same step. */
 export type RotationResult = 'none' | 'rotating' | 'held-up' | 'rotated' | 'failed';
 
+/** The version before `current`, as the rotation that replaced it left it. */
+export interface PreviousVersion {
+  readonly version: number;
+  readonly state: 'enabled' | 'disabled' | 'destroyed';
+  /** When its state ends at the earliest; undefined for one that was destroyed. */
+  readonly untilMs: number | undefined;
+}
+
 /** How a secret stands, as far as the control tables tell. */
 export interface SecretStanding {
   /** Undefined while nothing was ever rotated. */
   readonly current: number | undefined;
+  readonly previous: PreviousVersion | undefined;
   /** When `current` was made; undefined for a version that is older than the first rotation. */
   readonly madeAtMs: number | undefined;
   readonly nextAtMs: number | undefined;
@@ -23,6 +44,8 @@ export interface SecretStanding {
   readonly result: RotationResult;
   /** The rotation that the result is of, the newest that was not skipped. */
   readonly last: RotationRecord | undefined;
+  /** The newest that failed for good, however long ago. */
+  readonly lastFailed: RotationRecord | undefined;
   /** Whoever lives and goes by another version than `current`, by name. */
   readonly stillOld: readonly SecretUser[];
 }
@@ -48,15 +71,29 @@ export function standingOfSecret(
   const isKnown = current !== undefined && madeAtMs !== undefined;
   return {
     current,
+    previous: finished && previousOf(finished),
     madeAtMs: isKnown ? madeAtMs : undefined,
     nextAtMs: isKnown ? madeAtMs + period.everyMs : undefined,
     isOverdue: isKnown && isOverdue(period, nowMs - madeAtMs, undefined, nowMs),
     result: resultOf(last),
     last,
+    lastFailed: newestBy(
+      tried.filter(({ step }) => step === 'failed'),
+      ({ startedAtMs }) => startedAtMs,
+    ),
     stillOld: users
       .filter(({ version, seenAtMs }) => current !== undefined && version !== current && nowMs - seenAtMs < silentMs)
       .sort((a, b) => a.holder.localeCompare(b.holder)),
   };
+}
+
+/** @param finished the newest rotation that moved `current` */
+function previousOf(finished: RotationRecord): PreviousVersion | undefined {
+  const { fromVersion: version, step, retireAtMs, destroyAtMs } = finished;
+  if (version === undefined) return undefined;
+  if (step === 'retire') return { version, state: 'enabled', untilMs: retireAtMs };
+  if (step === 'destroy') return { version, state: 'disabled', untilMs: destroyAtMs };
+  return { version, state: 'destroyed', untilMs: undefined };
 }
 
 function resultOf(last: RotationRecord | undefined): RotationResult {

@@ -152,6 +152,9 @@ export function rotationRecord(agoMs: number, parts: Partial<RotationRecord> = {
     updatedAtMs: NOW - agoMs,
     finishedAtMs: NOW - agoMs,
     reason: undefined,
+    retireAtMs: undefined,
+    destroyAtMs: undefined,
+    failedStep: undefined,
     ...parts,
   };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { RotatorOptions } from '../../../functions/rotate-secrets/open-rotator.ts';
 import { RotationLeasedError } from '../../../shared/adapters/spanner/rotations/rotation-store.ts';
 import type { Log } from '../../../shared/base/log.ts';
 import { kafkaSink, openRotationStage, type RotationStage } from './rotation-stage.ts';
@@ -114,10 +115,7 @@ test('a rotation that fails at any effect is gone on with by the next one that a
 test('a tick begins what is due, once, and raises the alarm for what is overdue', async () => {
   await passOverlap();
   const { current = 0 } = await stage.aliases();
-  const alerts: string[] = [];
-  const log: Log = (severity, _, fields = {}) => {
-    if (severity === 'ALERT') alerts.push(String(fields.alert));
-  };
+  const { alerts, log } = keepAlerts();
   stage.nowMs += 29 * DAY_MS;
   const [outcome] = await stage.openRotator({ log }).tick('test');
   assert.equal(outcome?.error, undefined);
@@ -125,6 +123,30 @@ test('a tick begins what is due, once, and raises the alarm for what is overdue'
   assert.deepEqual(alerts, []);
   const [again] = await stage.openRotator({ log }).tick('test');
   assert.deepEqual(again?.rotations, []);
+});
+
+/** A log that keeps what raises the alarm. */
+function keepAlerts(): { readonly alerts: Readonly<Record<string, unknown>>[]; readonly log: Log } {
+  const alerts: Readonly<Record<string, unknown>>[] = [];
+  const log: Log = (severity, message, fields) => {
+    if (severity === 'ALERT') alerts.push({ message, ...fields });
+  };
+  return { alerts, log };
+}
+
+test('the alarm of a rotation that is held up says at which step', async () => {
+  stage.nowMs += 40 * DAY_MS;
+  const onEffect: RotatorOptions['onEffect'] = ({ effect }) => {
+    if (effect === 'set') throw new Error('the brokers are away');
+  };
+  const { alerts, log } = keepAlerts();
+  const [outcome] = await stage.openRotator({ log, onEffect }).tick('test');
+  assert.match(outcome?.error ?? '', /the brokers are away/);
+  const [alert] = alerts.filter((one) => one.alert === 'rotation-failed');
+  assert.equal(alert?.step, 'set');
+  assert.match(String(alert?.message), /was not rotated at step set: the brokers are away/);
+  const [next] = await stage.openRotator({ log }).tick('test');
+  assert.equal(next?.rotations[0]?.id, alert?.rotation);
 });
 
 test('a password that the brokers do not take leaves current as it was, cleans up, and says so', async () => {
@@ -142,9 +164,16 @@ test('a password that the brokers do not take leaves current as it was, cleans u
   const strategy = { kind: 'kafka-scram', users: ['sink-a', 'sink-b'], mechanism: 'scram-sha-512' } as const;
   const secrets = { [name]: { ...kafkaSink, strategy: { ...strategy, admin: undefined } } };
   const declaration = { ...stage.declaration, kafka, secrets };
-  const { rotation } = await stage.openRotator({ declaration }).rotate(ask('refused'), 'test');
+  const { alerts, log } = keepAlerts();
+  stage.nowMs += 28 * DAY_MS;
+  const [outcome] = await stage.openRotator({ declaration, log }).tick('test');
+  const rotation = outcome?.rotations.at(-1);
+  assert.ok(rotation);
   assert.equal(rotation.step, 'failed');
   assert.match(rotation.reason ?? '', /cannot log in with the new password/);
+  assert.deepEqual([rotation.failedStep, alerts[0]?.step], ['test', 'test']);
+  const stored = (await stage.openRotator().look(name)).rotations.find(({ id }) => id === rotation.id);
+  assert.equal(stored?.failedStep, 'test');
   const { current, previous } = await stage.aliases();
   assert.deepEqual({ current, previous }, { current: before.current, previous: before.previous });
   assert.deepEqual(await stage.scram.users(), users);

@@ -174,6 +174,7 @@ const columns = [
   'FinishedAt',
   'RetireAt',
   'DestroyAt',
+  'FailedStep',
 ];
 
 function everyRow(secret: string) {
@@ -204,6 +205,7 @@ function columnsOf(rotation: Rotation): Record<string, unknown> {
     FinishedAt: time(rotation.finishedAtMs),
     RetireAt: time(rotation.retireAtMs),
     DestroyAt: time(rotation.destroyAtMs),
+    FailedStep: rotation.failedStep ?? null,
     UpdatedAt: commitTimestamp,
   };
 }
@@ -227,6 +229,7 @@ function rotationOf(row: unknown): StoredRotation {
     retireAtMs: timeOf(row, 'RetireAt'),
     destroyAtMs: timeOf(row, 'DestroyAt'),
     reason: text('Reason'),
+    failedStep: rotationSteps.find((known) => known === textOf(row, 'FailedStep')),
     fence: numberOf(row, 'Fence'),
     owner: text('LeaseOwner'),
     leaseExpiresAtMs: timeOf(row, 'LeaseExpiresAt'),

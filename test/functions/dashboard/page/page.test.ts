@@ -66,7 +66,13 @@ function busy(text: string): Partial<Sources> {
         {
           rotations: [
             rotationRecord(90 * DAY),
-            rotationRecord(DAY, { id: text, step: 'failed', finishedAtMs: undefined, reason: text }),
+            rotationRecord(DAY, {
+              id: text,
+              step: 'failed',
+              failedStep: 'test',
+              finishedAtMs: undefined,
+              reason: text,
+            }),
           ],
           users: [{ holder: text, version: 1, seenAtMs: NOW }],
         },
@@ -192,10 +198,10 @@ test('renderPage() marks a secret that failed or is overdue, with the command to
   assert.match(row, /refused by the broker/);
   assert.match(row, /1 process<span class="sub">refused by the broker on 1</);
   assert.match(row, /npx penstock rotate kafka-sink/);
-  assert.match(row, /step failed, 20 Nov 06:28:2/);
+  assert.match(row, /failed at step test, 20 Nov 06:28:2/);
   assert.match(row, /62 d late/);
   assert.match(page, /<tr class="idle">\s*<th scope="row"><span class="name">spare</);
-  assert.match(page, /<h3>Secret kafka-sink is 62 d overdue<\/h3>/);
+  assert.match(page, /<h3>Secret kafka-sink is 62 d overdue<\/h3>[\s\S]*?At step test: refused by the broker/);
 });
 
 test('renderPage() has no section of secrets where none is declared', async () => {

@@ -47,9 +47,17 @@ test('rotations() and secretUsers() read those of one secret', async () => {
     const first = { Kind: 'rotate', Step: 'failed', UnderWay: false, BaseVersion: 1, Fence: 0, RequestedBy: 'ada' };
     return { Secret, RotationId, ...first, StartedAt: at(1), UpdatedAt: at(2), ...more };
   };
-  const done = { Kind: 'back', Step: 'closed', FromVersion: 2, ToVersion: 1, FinishedAt: at(3) };
+  const done = {
+    Kind: 'back',
+    Step: 'closed',
+    FromVersion: 2,
+    ToVersion: 1,
+    FinishedAt: at(3),
+    RetireAt: at(4),
+    DestroyAt: at(5),
+  };
   for (const row of [
-    rotation('key', 'a', { Reason: 'refused' }),
+    rotation('key', 'a', { Reason: 'refused', FailedStep: 'test' }),
     rotation('key', 'b', done),
     rotation('key-2', 'c', {}),
   ]) {
@@ -60,12 +68,13 @@ test('rotations() and secretUsers() read those of one secret', async () => {
     { Secret: 'key-2', Holder: 'sink-1', Version: 9, SeenAt: at(4) },
   ]);
   const times = { startedAtMs: atMs(1), updatedAtMs: atMs(2) };
-  const none = { fromVersion: undefined, toVersion: undefined, finishedAtMs: undefined };
+  const never = { finishedAtMs: undefined, retireAtMs: undefined, destroyAtMs: undefined };
+  const none = { fromVersion: undefined, toVersion: undefined, ...never };
   assert.deepEqual(await read((reader) => reader.rotations('key', 10)), [
-    { id: 'a', kind: 'rotate', step: 'failed', reason: 'refused', ...none, ...times },
+    { id: 'a', kind: 'rotate', step: 'failed', failedStep: 'test', reason: 'refused', ...none, ...times },
     {
-      ...{ id: 'b', kind: 'back', step: 'closed', reason: undefined, ...times },
-      ...{ fromVersion: 2, toVersion: 1, finishedAtMs: atMs(3) },
+      ...{ id: 'b', kind: 'back', step: 'closed', failedStep: undefined, reason: undefined, ...times },
+      ...{ fromVersion: 2, toVersion: 1, finishedAtMs: atMs(3), retireAtMs: atMs(4), destroyAtMs: atMs(5) },
     },
   ]);
   assert.deepEqual(await read((reader) => reader.secretUsers('key', 10)), [

@@ -146,6 +146,7 @@ test('a version that fails its test leaves current as it was, and nothing behind
   run(rotator(world, 1, { secret: 's', id: 'r', kind: 'rotate', now: false }), world);
   assert.deepEqual(world.aliases, { current: 1 });
   assert.equal(world.rotations()[0]?.step, 'failed');
+  assert.equal(world.rotations()[0]?.failedStep, 'test');
   checkEnd(world);
 });
 

@@ -20,6 +20,7 @@ const rotation: Rotation = {
   retireAtMs,
   destroyAtMs: retireAtMs + 1,
   reason: undefined,
+  failedStep: undefined,
 };
 const user: fc.Arbitrary<SecretUser> = fc.record({
   holder: fc.string({ minLength: 1, maxLength: 8 }),

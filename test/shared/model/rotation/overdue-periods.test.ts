@@ -21,6 +21,9 @@ function rotation(
     updatedAtMs: day * DAY_MS,
     finishedAtMs: day * DAY_MS,
     reason: undefined,
+    retireAtMs: undefined,
+    destroyAtMs: undefined,
+    failedStep: undefined,
     ...more,
   };
 }

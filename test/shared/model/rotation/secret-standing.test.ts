@@ -20,6 +20,9 @@ function rotation(agoMs: number, parts: Partial<RotationRecord> = {}): RotationR
     updatedAtMs: NOW - agoMs + 2_000,
     finishedAtMs: NOW - agoMs + 1_000,
     reason: undefined,
+    retireAtMs: undefined,
+    destroyAtMs: undefined,
+    failedStep: undefined,
     ...parts,
   };
 }
@@ -64,6 +67,22 @@ test('standingOfSecret() shows a failure, and goes on counting the age of what i
   assert.equal(later.isOverdue, true);
 });
 
+test('standingOfSecret() tells how long the version before works, and when its value is gone', () => {
+  const ends = { retireAtMs: NOW + HOUR, destroyAtMs: NOW + 9 * HOUR };
+  const before = (step: RotationRecord['step']) =>
+    standingOfSecret(every, [rotation(HOUR, { ...ends, step })], [], NOW).previous;
+  assert.deepEqual(before('retire'), { version: 1, state: 'enabled', untilMs: NOW + HOUR });
+  assert.deepEqual(before('destroy'), { version: 1, state: 'disabled', untilMs: NOW + 9 * HOUR });
+  assert.deepEqual(before('closed'), { version: 1, state: 'destroyed', untilMs: undefined });
+  assert.equal(standingOfSecret(every, [rotation(HOUR, { fromVersion: undefined })], [], NOW).previous, undefined);
+});
+
+test('standingOfSecret() goes on telling the newest failure when a later rotation has succeeded', () => {
+  const known = [rotation(HOUR), rotation(2 * HOUR, { ...failed, failedStep: 'test' }), rotation(3 * HOUR, failed)];
+  const { result, lastFailed } = standingOfSecret(every, known, [], NOW);
+  assert.deepEqual([result, lastFailed?.id, lastFailed?.failedStep], ['rotated', `r${2 * HOUR}`, 'test']);
+});
+
 test('standingOfSecret() is held up where a step failed that is tried again', () => {
   const under = { step: 'test', finishedAtMs: undefined } as const;
   assert.equal(standingOfSecret(every, [rotation(1, under)], [], NOW).result, 'rotating');
@@ -75,8 +94,10 @@ test('standingOfSecret() says nothing of a version that is older than the first 
   assert.deepEqual(standingOfSecret(every, [], [{ holder: 'a', version: 1, seenAtMs: NOW }], NOW), {
     ...before,
     current: undefined,
+    previous: undefined,
     result: 'none',
     last: undefined,
+    lastFailed: undefined,
     stillOld: [],
   });
   assert.equal(standingOfSecret(every, [rotation(HOUR, failed)], [], NOW).current, 1);

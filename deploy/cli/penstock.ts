@@ -119,6 +119,7 @@ function buildProgram(): Command {
   addEpochCommands(program);
   addDeadLetterCommands(program);
   addRotateCommand(program);
+  addSecretCommands(program);
   addCheckpointCommands(program);
 
   addLineageCommand(program);
@@ -163,6 +164,22 @@ function addRotateCommand(program: Command): void {
     .addOption(json())
     .action(async (secret, options) =>
       (await import('./commands/rotate.ts')).rotate({ ...options, secret }, openOutput(Boolean(options.json))),
+    );
+}
+
+function addSecretCommands(program: Command): void {
+  const secrets = program.command('secrets').description('where the secrets that rotate stand');
+  secrets
+    .command('list')
+    .description('versions, ages, next rotations, what is under way and what failed, worst first')
+    .argument('[secret]', 'this one alone')
+    .addOption(config())
+    .addOption(json())
+    .action(async (secret, options) =>
+      (await import('./commands/list-secrets.ts')).listSecrets(
+        { ...options, secret },
+        openOutput(Boolean(options.json)),
+      ),
     );
 }
 

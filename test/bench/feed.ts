@@ -12,7 +12,7 @@ const ROWS = 200_000;
 const ROUNDS = 3;
 /** Reads that count, after one that warms up: so many that each side takes seconds. */
 const PASSES = { ours: 8, raw: 8, peer: 1 };
-const PIPELINE_PASSES = { ours: 8, peer: 1 };
+const PIPELINE_PASSES = { ours: 16, peer: 2 };
 const MIB = 1024 * 1024;
 /** The round trip to Spanner in the same region, or to another one nearby, with the window that a careful client takes. */
 const ONE_WAY_MS = 5;

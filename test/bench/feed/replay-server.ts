@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { Server } from 'node:net';
 import { Readable } from 'node:stream';
 import { protos } from '@google-cloud/spanner';
 import { grpcFrame } from './grpc-frame.ts';
+import { replayTrainer } from './replay-trainer.ts';
 
 const { Session, Transaction } = protos.google.spanner.v1;
 
@@ -34,10 +34,7 @@ async function replay(path: string): Promise<void> {
     stream.resume();
     answer(stream, String(headers[':path']), frames);
   });
-  const trainer = createHttpServer((request, response) => {
-    request.resume().on('end', () => response.end('{"status":"accepted","credits":8}'));
-  });
-  const [spannerPort, trainerPort] = [await listen(spanner), await listen(trainer)];
+  const [spannerPort, trainerPort] = [await listen(spanner), await listen(replayTrainer())];
   process.stdout.write(
     `${JSON.stringify({ spanner: `127.0.0.1:${spannerPort}`, trainer: `http://127.0.0.1:${trainerPort}` })}\n`,
   );

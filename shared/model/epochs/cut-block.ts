@@ -1,5 +1,5 @@
 import type { Key } from './key.ts';
-import { permutation, seededDraw } from './random.ts';
+import { permutation } from './random.ts';
 
 /** Batches that a full block of only one role is cut into. Wider blocks shuffle better and cost more memory. */
 export const batchesPerBlock = 8;
@@ -12,7 +12,7 @@ export interface CutBatch {
   readonly role: Role;
   /** From 0, through the whole shard. */
   readonly sequence: number;
-  /** Indexes within the block. */
+  /** Indexes within the block; those of all batches of a block are views into one array. */
   readonly rows: Int32Array;
 }
 
@@ -51,7 +51,7 @@ export const startPosition: Position = { block: 0, afterKey: undefined, nextSequ
  * @returns batches of at most `batchRows` rows that hold every row with a role once; only the last of each role may be smaller
  */
 export function cutBlock(place: BlockPlace, roleAt: (row: number) => Role | undefined): CutBatch[] {
-  const order = permutation(place.rowCount, seededDraw([place.seed, place.shard, place.block]));
+  const order = permutation(place.rowCount, [place.seed, place.shard, place.block]);
   const batches: CutBatch[] = [];
   for (const { role, rows } of divide(order, roleAt)) {
     for (let from = 0; from < rows.length; from += place.batchRows) {
@@ -67,9 +67,8 @@ export function deliveredRows({ rows, leftOut = 0 }: Position): number {
   return rows - leftOut;
 }
 
-/** Asks once for each row: what it costs is a hash. */
+/** Asks once for each row: what it costs is a hash. All rows stay in one array, as the encoder wants them. */
 function divide(order: Int32Array, roleAt: (row: number) => Role | undefined) {
-  const train = new Int32Array(order.length);
   const evaluate = new Int32Array(order.length);
   const test = new Int32Array(order.length);
   let trainCount = 0;
@@ -78,18 +77,22 @@ function divide(order: Int32Array, roleAt: (row: number) => Role | undefined) {
   for (let at = 0; at < order.length; at += 1) {
     const row = order[at] ?? 0;
     const role = roleAt(row);
-    if (role === 'train') train[trainCount++] = row;
+    // Never behind where it is read.
+    if (role === 'train') order[trainCount++] = row;
     else if (role === 'evaluate') evaluate[evaluateCount++] = row;
     else if (role === 'test') test[testCount++] = row;
   }
+  const testFrom = trainCount + evaluateCount;
+  order.set(evaluate.subarray(0, evaluateCount), trainCount);
+  order.set(test.subarray(0, testCount), testFrom);
   return [
-    { role: 'train', rows: train.subarray(0, trainCount) },
-    { role: 'evaluate', rows: evaluate.subarray(0, evaluateCount) },
-    { role: 'test', rows: test.subarray(0, testCount) },
+    { role: 'train', rows: order.subarray(0, trainCount) },
+    { role: 'evaluate', rows: order.subarray(trainCount, testFrom) },
+    { role: 'test', rows: order.subarray(testFrom, testFrom + testCount) },
   ] as const;
 }
 
 /** The order in which an epoch's shards are handed out. */
 export function shardOrder(seed: number, shardCount: number): Int32Array {
-  return permutation(shardCount, seededDraw([seed]));
+  return permutation(shardCount, [seed]);
 }

@@ -62,7 +62,7 @@ export function readFloatText(bytes: Buffer, from: number, to: number): number {
 
 /** Reads a TIMESTAMP's text into a slot. */
 type ReadTimestamp = (
-  bytes: Buffer,
+  view: DataView,
   from: number,
   to: number,
   into: { readonly seconds: Float64Array; readonly nanos: Int32Array },
@@ -71,18 +71,38 @@ type ReadTimestamp = (
 
 /**
  * Makes the reading of `YYYY-MM-DDTHH:MM:SS[.fraction]Z`. It keeps what days the dates of one year are: rows are in no order of
- * their time, but seldom of many years.
+ * their time, but seldom of many years. Four characters are looked at as one number: half the time of one by one.
  *
  * @throws {DecodeError} for anything else, and for days and times that do not exist
  */
 export function timestampReader(): ReadTimestamp {
   let knownYear = 0;
   const days = new Int32Array(13 * 32).fill(UNKNOWN_DAY);
-  return (bytes, from, to, into, slot) => {
-    if (to - from < 20 || to - from > 30 || bytes[to - 1] !== 0x5a || !hasSeparators(bytes, from)) throw badTimestamp();
-    const year = twoDigits(bytes, from) * 100 + twoDigits(bytes, from + 2);
-    const month = twoDigits(bytes, from + 5);
-    const day = twoDigits(bytes, from + 8);
+  return (view, from, to, into, slot) => {
+    if (to - from < 20 || to - from > 30) throw badTimestamp();
+    // Little-endian, so that the first character is the lowest byte: YYYY, -MM-, DDTH, H:MM, :SSZ.
+    const years = view.getInt32(from, true);
+    const months = view.getInt32(from + 4, true);
+    const daysAndHour = view.getInt32(from + 8, true);
+    const minutes = view.getInt32(from + 12, true);
+    const seconds = view.getInt32(from + 16, true);
+    const separators =
+      ((months & 0xff0000ff) ^ 0x2d00002d) |
+      ((daysAndHour & 0x00ff0000) ^ 0x00540000) |
+      ((minutes & 0x0000ff00) ^ 0x00003a00) |
+      ((seconds & 0x000000ff) ^ 0x0000003a);
+    const monthAndDay = ((months >>> 8) & 0xffff) | (daysAndHour << 16);
+    const hourAndMinute = (daysAndHour >>> 24) | ((minutes & 0xff) << 8) | (minutes & 0xffff0000);
+    const second = ((seconds >>> 8) & 0xffff) | 0x30300000;
+    const strange =
+      separators | notDigits(years) | notDigits(monthAndDay) | notDigits(hourAndMinute) | notDigits(second);
+    if (strange !== 0 || view.getUint8(to - 1) !== 0x5a) throw badTimestamp();
+    const pair = pairsOf(monthAndDay);
+    const time = pairsOf(hourAndMinute);
+    const yearPairs = pairsOf(years);
+    const year = (yearPairs & 0xff) * 100 + (yearPairs >> 16);
+    const month = pair & 0xff;
+    const day = pair >> 16;
     if (month > 12 || day > 31) throw badTimestamp();
     if (year !== knownYear) {
       days.fill(UNKNOWN_DAY);
@@ -94,39 +114,36 @@ export function timestampReader(): ReadTimestamp {
       since1970 = daysSince1970(year, month, day);
       days[month * 32 + day] = since1970;
     }
-    const hour = twoDigits(bytes, from + 11);
-    const minute = twoDigits(bytes, from + 14);
-    const second = twoDigits(bytes, from + 17);
-    if (hour > 23 || minute > 59 || second > 59) throw badTimestamp();
-    into.seconds[slot] = since1970 * DAY_SECONDS + ((hour * 60 + minute) * 60 + second);
-    into.nanos[slot] = to - from === 20 ? 0 : readFraction(bytes, from + 19, to - 1);
+    const hour = time & 0xff;
+    const minute = time >> 16;
+    const ofMinute = pairsOf(second) & 0xff;
+    if (hour > 23 || minute > 59 || ofMinute > 59) throw badTimestamp();
+    into.seconds[slot] = since1970 * DAY_SECONDS + ((hour * 60 + minute) * 60 + ofMinute);
+    into.nanos[slot] = to - from === 20 ? 0 : readFraction(view, from + 19, to - 1);
   };
 }
 
-function hasSeparators(bytes: Buffer, from: number): boolean {
-  return (
-    bytes[from + 4] === MINUS &&
-    bytes[from + 7] === MINUS &&
-    bytes[from + 10] === 0x54 &&
-    bytes[from + 13] === 0x3a &&
-    bytes[from + 16] === 0x3a
-  );
+/** @returns 0 where each of the four bytes is a decimal digit's */
+function notDigits(four: number): number {
+  return ((four & 0xf0f0f0f0) ^ 0x30303030) | (((four + 0x06060606) & 0xf0f0f0f0) ^ 0x30303030);
 }
 
-function readFraction(bytes: Buffer, from: number, to: number): number {
+/** Of four digits the number that the first two are, in the low half, and that of the last two, in the high half. */
+function pairsOf(four: number): number {
+  const digits = four & 0x0f0f0f0f;
+  return (digits * 10 + (digits >> 8)) & 0x00ff00ff;
+}
+
+function readFraction(view: DataView, from: number, to: number): number {
   const count = to - from - 1;
-  if (bytes[from] !== DOT || count < 1 || count > 9) throw badTimestamp();
-  return digits(bytes, from + 1, count) * 10 ** (9 - count);
-}
-
-function digits(bytes: Buffer, from: number, count: number): number {
+  if (view.getUint8(from) !== DOT || count < 1 || count > 9) throw badTimestamp();
   let value = 0;
-  for (let at = from; at < from + count; at += 1) value = value * 10 + digit(bytes, at);
-  return value;
-}
-
-function twoDigits(bytes: Buffer, at: number): number {
-  return (digit(bytes, at) * 10 + digit(bytes, at + 1)) | 0;
+  for (let at = from + 1; at < to; at += 1) {
+    const digit = view.getUint8(at) - ZERO;
+    if (digit < 0 || digit > 9) throw badTimestamp();
+    value = value * 10 + digit;
+  }
+  return value * 10 ** (9 - count);
 }
 
 function digit(bytes: Buffer, at: number): number {

@@ -64,6 +64,18 @@ export function emptyVector(type: string): ColumnVector {
   return { kind: 'text', nulls, offsets: new Int32Array(1), bytes: new Uint8Array() };
 }
 
+const knownNulls = new WeakMap<ColumnVector, boolean>();
+
+/** Whether any row of the column is NULL: looked up once for all batches that are made of it. */
+export function hasNulls(vector: ColumnVector): boolean {
+  let known = knownNulls.get(vector);
+  if (known === undefined) {
+    known = vector.nulls.includes(1);
+    knownNulls.set(vector, known);
+  }
+  return known;
+}
+
 /** What a column takes in memory, NULLs aside. */
 export function vectorBytes(vector: ColumnVector): number {
   switch (vector.kind) {

@@ -1,26 +1,26 @@
 import { keyAt } from '../epochs/key-at.ts';
 import type { LayoutOf } from './batch-format.ts';
 import { categoryStep, textStep } from './category-steps.ts';
-import { type ColumnBlock, type ColumnVector, textBytes } from './column-vector.ts';
+import { type ColumnBlock, type ColumnVector, hasNulls, textBytes } from './column-vector.ts';
 import { type DatePart, datePart, firstOfPart, isFraction } from './date-part.ts';
 import { dateParts } from './date-parts.ts';
 import { columnAt, type FillPlaces, type FillStep, misfit } from './fill-step.ts';
 import { fingerprint, fingerprintModulo } from './fingerprint.ts';
 import { type FittedTransform, isMasked, maskName, type TensorSpec, tensorSpecs } from './fitted.ts';
-import { type Gather, gatherLocalSeconds, gatherNumbers, gatherOnce } from './gather.ts';
+import { type Gather, type Gathers, gathersOf, onceForAll } from './gather.ts';
 import { listStep, numberStep } from './number-steps.ts';
 import { batchLayout, type Items } from './safetensors.ts';
 import { asText } from './split-rows.ts';
 import { TensorError } from './tensor-error.ts';
 import { vocabularyIndex } from './vocabulary-index.ts';
 import { writeNumber } from './write-number.ts';
-import { zoneClock } from './zone-clock.ts';
 
 /** Makes bodies of rows. Built once for an epoch: vocabularies are indexed and zones are cached in it. */
 export interface BatchEncoder {
   readonly specs: readonly TensorSpec[];
   /**
-   * @param rows indexes within the block, in the batch's order
+   * @param rows indexes within the block, in the batch's order; best a view into one array of all the block's rows, as `cutBlock` gives
+   *   it: what columns hold is looked up for that whole array at once
    * @param room the buffer of a body that is of no more use: fresh memory costs more than the filling of it
    * @throws {TensorError} naming the tensor, its column and the value that cannot be encoded
    */
@@ -77,35 +77,16 @@ export function batchEncoder(
   };
 }
 
-/** What several fills share: a column is gathered once for all tensors that are made of it. */
-interface Gathers {
-  readonly numbers: Gather;
-  /** Of an IANA zone. */
-  readonly localSeconds: (zone: string) => Gather;
-}
-
-function gathersOf(): Gathers {
-  const zones = new Map<string, Gather>();
-  return {
-    numbers: gatherOnce(gatherNumbers),
-    localSeconds(zone) {
-      const known = zones.get(zone) ?? gatherOnce(gatherLocalSeconds(zoneClock(zone)));
-      zones.set(zone, known);
-      return known;
-    },
-  };
-}
-
 function stepOf(transform: FittedTransform, places: FillPlaces, gathers: Gathers): FillStep {
   switch (transform.kind) {
     case 'cast':
-      return fillStep(transform, places, castFill(transform, gathers.numbers));
+      return fillStep(transform, places, castFill(transform, gathers.numbers(transform.column)));
     case 'normalise':
-      return fillStep(transform, places, normaliseFill(transform, gathers.numbers));
+      return fillStep(transform, places, normaliseFill(transform, gathers.numbers(transform.column)));
     case 'label':
-      return fillStep(transform, places, labelFill(transform, gathers.numbers));
+      return fillStep(transform, places, labelFill(transform, gathers.numbers(transform.column)));
     case 'part':
-      return fillStep(transform, places, partFill(transform, gathers.localSeconds(transform.zone)));
+      return fillStep(transform, places, partFill(transform, gathers.localSeconds(transform.column, transform.zone)));
     case 'vocabulary': {
       const isPlain = transform.oneHot !== true && (transform.fillNull ?? null) === null;
       return isPlain ? fillStep(transform, places, vocabularyFill(transform)) : categoryStep(transform, places);
@@ -177,6 +158,7 @@ function normaliseFill(transform: Of<'normalise'>, gather: Gather): Fill {
   const { offset, scale } = transform;
   return (vector, rows, items, mask) => {
     const { nulls } = vector;
+    const someNull = hasNulls(vector);
     const numbers = gather(vector, rows);
     const fill = transform.fillNull ?? 0;
     const isFilled = transform.fillNull !== null;
@@ -184,7 +166,7 @@ function normaliseFill(transform: Of<'normalise'>, gather: Gather): Fill {
       const value = numbers[at] ?? 0;
       const row = rows[at] ?? 0;
       // Of NaN and infinities, the difference from itself is NaN.
-      const isThere = nulls[row] !== 1 && value - value === 0;
+      const isThere = !(someNull && nulls[row] === 1) && value - value === 0;
       if (!isThere && !isFilled) throw misfit(transform, null, 'cannot be encoded', row);
       items[at] = ((isThere ? value : fill) - offset) / scale;
       if (mask && isThere) mask[at] = 1;
@@ -201,7 +183,7 @@ function partFill(transform: Of<'part'>, gather: Gather): Fill {
     if (vector.kind !== 'timestamp' && vector.kind !== 'text') {
       throw misfit(transform, vector.kind, 'is neither TIMESTAMP nor DATE');
     }
-    const nullRow = firstNull(vector.nulls, rows);
+    const nullRow = firstNull(vector, rows);
     if (nullRow >= 0 && fillNull === null) throw misfit(transform, null, 'has no parts', nullRow);
     if (parts.length < rows.length) parts = new Int32Array(rows.length);
     if (vector.kind === 'timestamp' && isFraction(part)) fractions(part, vector.nanos, rows, parts);
@@ -234,9 +216,9 @@ function fillNulls(
 }
 
 /** @returns the first of the rows that is NULL, -1 when none is */
-function firstNull(nulls: Uint8Array, rows: Int32Array): number {
-  // The whole block is looked through faster than some rows of it.
-  if (!nulls.includes(1)) return -1;
+function firstNull(vector: ColumnVector, rows: Int32Array): number {
+  if (!hasNulls(vector)) return -1;
+  const { nulls } = vector;
   for (let at = 0; at < rows.length; at += 1) if (nulls[rows[at] ?? 0] === 1) return rows[at] ?? 0;
   return -1;
 }
@@ -254,12 +236,12 @@ function setOneHot(values: Int32Array, count: number, first: number, width: numb
 function vocabularyFill(transform: Of<'vocabulary'>): Fill {
   const find = vocabularyIndex(transform.values);
   const { unknown } = transform;
-  let places = new Int32Array(0);
+  const placesOf = onceForAll((count) => new Int32Array(count), find);
   return (vector, rows, items) => {
     const texts = asText(vector);
-    if (places.length < rows.length) places = new Int32Array(rows.length);
-    find(texts, rows, places);
-    if (items instanceof Int32Array) setIds(places, vector.nulls, rows, unknown, items);
+    const places = placesOf(texts, rows);
+    if (items instanceof Int32Array)
+      setIds(places, hasNulls(vector) ? vector.nulls : undefined, { rows, unknown, items });
     for (let at = 0; unknown > 1 && at < rows.length; at += 1) {
       const row = rows[at] ?? 0;
       if (places[at] !== -1 || vector.nulls[row] === 1) continue;
@@ -269,19 +251,24 @@ function vocabularyFill(transform: Of<'vocabulary'>): Fill {
 }
 
 /** NULL is 0, and so is every text outside of the vocabulary where there is one id for them. */
-function setIds(places: Int32Array, nulls: Uint8Array, rows: Int32Array, unknown: number, items: Int32Array): void {
+function setIds(
+  places: Int32Array,
+  nulls: Uint8Array | undefined,
+  { rows, unknown, items }: { readonly rows: Int32Array; readonly unknown: number; readonly items: Int32Array },
+): void {
   for (let at = 0; at < rows.length; at += 1) {
     const place = places[at] ?? -1;
-    items[at] = place < 0 || nulls[rows[at] ?? 0] === 1 ? 0 : unknown + place;
+    items[at] = place < 0 ? 0 : unknown + place;
   }
+  for (let at = 0; nulls && at < rows.length; at += 1) if (nulls[rows[at] ?? 0] === 1) items[at] = 0;
 }
 
 function labelFill(transform: Of<'label'>, gather: Gather): Fill {
   const { greaterThan } = transform;
   return (vector, rows, items) => {
-    const nullRow = firstNull(vector.nulls, rows);
+    const nullRow = firstNull(vector, rows);
     if (nullRow >= 0) throw misfit(transform, null, 'is no label', nullRow);
-    const numbers = gather(vector, rows).subarray(0, rows.length);
+    const numbers = gather(vector, rows);
     if (!(items instanceof Float32Array)) return;
     if (greaterThan === null) items.set(numbers);
     else setGreater(numbers, greaterThan, items);

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,6 +14,8 @@ import { openIdentityServer } from '../../deploy/local/identity/server.ts';
 import { openDashboard } from '../../functions/dashboard/open-dashboard.ts';
 import { noLog } from '../../shared/base/log.ts';
 import { openAuthority } from '../../shared/connect/authority.ts';
+import { makeAuthority } from '../deploy/local/kafka/certificates.ts';
+import { openSecretServer, PROJECT } from '../shared/adapters/secrets/secret-server.ts';
 import {
   type Letters,
   lettersDeclaration,
@@ -57,7 +61,8 @@ export interface ApprovalsStage {
   close(): Promise<void>;
 }
 
-export async function openApprovalsStage(): Promise<ApprovalsStage> {
+/** @param options.isSecure over HTTPS as in production, with the key of its sessions in a secret */
+export async function openApprovalsStage({ isSecure = false } = {}): Promise<ApprovalsStage> {
   const folder = mkdtempSync(join(tmpdir(), 'approvals-page-'));
   mkdirSync(join(folder, 'policies'));
   writeFileSync(join(folder, 'policies/two.cedar'), POLICIES);
@@ -68,9 +73,11 @@ export async function openApprovalsStage(): Promise<ApprovalsStage> {
   let ahead = 0;
   const clock = () => Date.now() + ahead;
   const identity = await openIdentityServer({ now: clock });
-  const served = createServer().listen(0, '127.0.0.1');
-  await once(served, 'listening');
-  const url = `http://127.0.0.1:${portOf(served.address())}`;
+  const served: Server = isSecure ? createTlsServer(makeAuthority().forServer()) : createServer();
+  await once(served.listen(0, '127.0.0.1'), 'listening');
+  const url = `${isSecure ? 'https' : 'http'}://127.0.0.1:${portOf(served.address())}`;
+  const secrets = await openSecretServer();
+  secrets.rotate('session', randomBytes(32).toString('base64'));
   const { declaration } = await readConfig(config, []);
   let left: readonly string[] = [];
   const dashboard = await openDashboard(
@@ -80,6 +87,7 @@ export async function openApprovalsStage(): Promise<ApprovalsStage> {
       PENSTOCK_AUDIENCE: url,
       PENSTOCK_OIDC_ISSUER: identity.issuer,
       PENSTOCK_LOGIN_CLIENT: 'penstock-page',
+      ...(isSecure ? { PENSTOCK_SESSION_SECRET: `projects/${PROJECT}/secrets/session` } : {}),
       PENSTOCK_CALLERS: 'ada@example.com,grace@example.com,eve@example.com',
     },
     {
@@ -97,12 +105,19 @@ export async function openApprovalsStage(): Promise<ApprovalsStage> {
     { overrideGlobalObjects: false },
   );
   served.on('request', (request, response) => void listener(request, response));
-  const penstock: ApprovalsStage['penstock'] = async (who, ...words) => {
+  const runOnce: ApprovalsStage['penstock'] = async (who, ...words) => {
     const env = { ...process.env, SPANNER_EMULATOR_HOST: letters.address, PENSTOCK_IDENTITY: `${who}@example.com` };
     const child = spawn(process.execPath, [launch, ...words, '--config', config, '--json'], { env });
     child.stdout.resume();
     const [error, [status]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
     return { status, error };
+  };
+  // A busy machine may keep a command from its answer: it says so, and one tries again.
+  const penstock: ApprovalsStage['penstock'] = async (who, ...words) => {
+    for (let left = 5; ; left -= 1) {
+      const ran = await runOnce(who, ...words);
+      if (left === 0 || !ran.error.includes('There was no answer in time')) return ran;
+    }
   };
   return {
     url,
@@ -125,6 +140,7 @@ export async function openApprovalsStage(): Promise<ApprovalsStage> {
       served.close();
       await dashboard.close();
       await identity.close();
+      await secrets.close();
       await letters[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true });
     },

@@ -18,7 +18,7 @@ const suites: Readonly<Record<string, readonly string[]>> = {
   producers: filesOf('producers'),
   clients: filesOf('clients'),
   files: filesOf('files'),
-  page: ['test/real/dashboard.test.ts', 'test/real/dashboard-login.test.ts', 'test/real/dashboard-approvals.test.ts'],
+  page: ['', '-login', '-approvals', '-attacks'].map((part) => `test/real/dashboard${part}.test.ts`),
 };
 
 const asked = process.argv.slice(2);

@@ -1,4 +1,6 @@
 import { GoogleAuth } from 'google-auth-library';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { holdToken } from '../../base/held-token.ts';
 
 /** An access token of Google's, for services that take it as a bearer token. */
 export interface AccessToken {
@@ -10,8 +12,6 @@ export interface AccessToken {
 }
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
-/** A token is replaced before it is this close to its end. */
-const MARGIN_MS = 5 * 60_000;
 /** What a token lives at least when nothing says how long. */
 const LIFETIME_MS = 10 * 60_000;
 
@@ -21,27 +21,12 @@ const LIFETIME_MS = 10 * 60_000;
  * @returns a function that gives the token in hand, or a new one: when that one nears its end, and when `fresh` says that it
  *   was refused
  */
-export function openAccessTokens(clock: () => number = Date.now): (fresh: boolean) => Promise<AccessToken> {
-  let held: Promise<AccessToken> | undefined;
-  let endsAtMs = 0;
-  return async (fresh) => {
-    if (held && !fresh && clock() < endsAtMs - MARGIN_MS) return held;
-    const asked = askToken(clock);
-    held = asked;
-    endsAtMs = Number.POSITIVE_INFINITY;
-    try {
-      const token = await asked;
-      if (held === asked) endsAtMs = token.expiresAtMs;
-      return token;
-    } catch (error) {
-      if (held === asked) held = undefined;
-      throw error;
-    }
-  };
+export function openAccessTokens(clock: Clock = systemClock): (fresh: boolean) => Promise<AccessToken> {
+  return holdToken(() => askToken(clock), { clock });
 }
 
 /** A new client: the old one would give the refused token again. */
-async function askToken(clock: () => number): Promise<AccessToken> {
+async function askToken(clock: Clock): Promise<AccessToken> {
   const auth = new GoogleAuth({ scopes: SCOPE });
   const client = await auth.getClient();
   const { token } = await client.getAccessToken();

@@ -5,13 +5,15 @@ import {
   GoogleAuth,
   IdentityPoolClient,
   type IdentityPoolClientOptions,
-  IdTokenClient,
   type IdTokenProvider,
 } from 'google-auth-library';
+import { decodeJwt } from 'jose';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { type Expiring, holdToken } from '../../base/held-token.ts';
 
 /** Fetches `Authorization` headers for calls to other services. */
 export interface IdTokens {
-  /** @returns `Bearer …`, a token for this audience, from a cache until shortly before it expires */
+  /** @returns `Bearer …`, a token for this audience that lives for a minute at least, from a cache until shortly before its end */
   authorization(audience: string): Promise<string>;
   /** The e-mail address of our own service account. */
   email(): Promise<string>;
@@ -21,21 +23,17 @@ export interface IdTokens {
  * ID tokens of this process' own identity: the metadata server's on Cloud Run, or GOOGLE_APPLICATION_CREDENTIALS, of which kind it
  * may be, workload identity federation included.
  */
-export function openIdTokens(): IdTokens {
+export function openIdTokens(clock: Clock = systemClock): IdTokens {
   const auth = new GoogleAuth();
-  const clients = new Map<string, Promise<IdTokenClient>>();
+  const held = new Map<string, (fresh: boolean) => Promise<Header>>();
   return {
     async authorization(audience) {
-      let client = clients.get(audience);
-      if (!client) {
-        client = openClient(auth, audience);
-        client.catch(() => clients.delete(audience));
-        clients.set(audience, client);
+      let tokens = held.get(audience);
+      if (tokens === undefined) {
+        tokens = holdToken(() => askHeader(auth, audience), { clock });
+        held.set(audience, tokens);
       }
-      const headers = await (await client).getRequestHeaders(audience);
-      const header = headers.get('authorization');
-      if (header === null) throw new Error(`No ID token could be had for audience ${audience}`);
-      return header;
+      return (await tokens(false)).value;
     },
     async email() {
       const { client_email: email } = await auth.getCredentials();
@@ -44,11 +42,22 @@ export function openIdTokens(): IdTokens {
   };
 }
 
+interface Header extends Expiring {
+  readonly value: string;
+}
+
+async function askHeader(auth: GoogleAuth, audience: string): Promise<Header> {
+  const token = await (await providerOf(auth, audience)).fetchIdToken(audience);
+  const { exp } = decodeJwt(token);
+  if (exp === undefined) throw new Error(`The ID token for audience ${audience} does not say when it expires`);
+  return { value: `Bearer ${token}`, expiresAtMs: exp * 1000 };
+}
+
 /** Google's library gives no ID tokens to a federated identity, though IAM does: it is asked here. */
-async function openClient(auth: GoogleAuth, audience: string): Promise<IdTokenClient> {
+async function providerOf(auth: GoogleAuth, audience: string): Promise<IdTokenProvider> {
   const own = await auth.getClient();
-  if (!(own instanceof BaseExternalAccountClient)) return await auth.getIdTokenClient(audience);
-  return new IdTokenClient({ targetAudience: audience, idTokenProvider: impersonated(own, auth.jsonContent) });
+  if (own instanceof BaseExternalAccountClient) return impersonated(own, auth.jsonContent);
+  return (await auth.getIdTokenClient(audience)).idTokenProvider;
 }
 
 /** Asks IAM for tokens of the service account, with the federated token itself: that needs no role more. */

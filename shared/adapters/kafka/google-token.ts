@@ -1,11 +1,12 @@
 import type { Clock } from '../../base/clock.ts';
 import { systemClock } from '../../base/clock.ts';
+import { holdToken } from '../../base/held-token.ts';
 import type { BearerToken } from './kafka-auth.ts';
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
 const HEADER = { typ: 'JWT', alg: 'GOOG_OAUTH2_TOKEN' };
 /** What is assumed of a token that does not say when it expires: it is asked for again before. */
-const DEFAULT_LIFETIME_MS = 5 * 60 * 1000;
+const DEFAULT_LIFETIME_MS = 10 * 60 * 1000;
 
 /** An access token of Google's and whom it is for. */
 export interface GoogleAccess {
@@ -35,30 +36,26 @@ export function managedKafkaToken({ accessToken, expiresAtMs, principal }: Googl
 
 /**
  * Tokens of this process' own service account for Google's Managed Kafka: the metadata server's on Cloud Run, else by
- * application default credentials. Google's library keeps an access token until shortly before it expires.
+ * application default credentials. Each is kept until shortly before it expires, or until it is refused.
  *
  * @param options.principal whom the token names; our own service account unless given
  */
 export function openManagedKafkaTokens(
   options: { readonly principal?: string; readonly now?: Clock } = {},
 ): (fresh: boolean) => Promise<BearerToken> {
-  const { now = systemClock } = options;
-  const open = async () => {
-    const { GoogleAuth } = await import('google-auth-library');
-    return new GoogleAuth({ scopes: [SCOPE] });
-  };
-  let auth: ReturnType<typeof open> | undefined;
-  return async (fresh) => {
-    // What was refused is not offered again from the library's memory.
-    if (fresh) auth = undefined;
-    auth ??= open();
-    const google = await auth;
-    const client = await google.getClient();
-    const { token } = await client.getAccessToken();
-    if (!token) throw new Error('Google gave no access token: look at the application default credentials');
-    const principal = options.principal ?? (await google.getCredentials()).client_email;
-    if (!principal) throw new Error('Whom the access token is for is unknown: set the principal');
-    const expiresAtMs = client.credentials.expiry_date ?? now() + DEFAULT_LIFETIME_MS;
-    return managedKafkaToken({ accessToken: token, expiresAtMs, principal }, now());
-  };
+  const { principal, now = systemClock } = options;
+  return holdToken(async () => managedKafkaToken(await askAccess(principal, now), now()), { clock: now });
+}
+
+/** By a library of its own each time: what was refused is not offered again from its memory. */
+async function askAccess(given: string | undefined, now: Clock): Promise<GoogleAccess> {
+  const { GoogleAuth } = await import('google-auth-library');
+  const google = new GoogleAuth({ scopes: [SCOPE] });
+  const client = await google.getClient();
+  const { token } = await client.getAccessToken();
+  if (!token) throw new Error('Google gave no access token: look at the application default credentials');
+  const principal = given ?? (await google.getCredentials()).client_email;
+  if (!principal) throw new Error('Whom the access token is for is unknown: set the principal');
+  const expiresAtMs = client.credentials.expiry_date ?? now() + DEFAULT_LIFETIME_MS;
+  return { accessToken: token, expiresAtMs, principal };
 }

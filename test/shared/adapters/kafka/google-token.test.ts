@@ -26,6 +26,8 @@ test('openManagedKafkaTokens() wraps the metadata server’s token as Managed Ka
   assert.ok(address !== null && typeof address === 'object');
   process.env.GCE_METADATA_HOST = `127.0.0.1:${address.port}`;
   process.env.METADATA_SERVER_DETECTION = 'assume-present';
+  // Else the library looks for a project by running gcloud, whenever it is asked for a token.
+  process.env.GOOGLE_CLOUD_PROJECT = 'p';
   delete process.env.GOOGLE_APPLICATION_CREDENTIALS;
   process.env.HOME = '/nonexistent';
   context.after(() => metadata.close());

@@ -15,6 +15,7 @@ import type { TraceContext } from '../../model/events/records/trace-context.ts';
 import { feedMeter } from './feed-meter.ts';
 import { openIngestMeter } from './ingest-meter.ts';
 import { ingestMetrics } from './ingest-metrics.ts';
+import { secretMeter } from './secret-meter.ts';
 import type { Telemetry, WorkSpan } from './telemetry.ts';
 
 const SCOPE = 'penstock';
@@ -51,21 +52,22 @@ export function openOtlp(options: {
   return {
     meter,
     feed: feedMeter(metrics.getMeter(SCOPE)),
+    secret: secretMeter(metrics.getMeter(SCOPE)),
     start(name, origins, attributes) {
       const [only] = origins;
       if (!only || origins.length > 1) return begin(name, ROOT_CONTEXT, origins, attributes);
       return begin(name, trace.setSpanContext(ROOT_CONTEXT, { ...only, isRemote: true }), [], attributes);
     },
-    async close() {
-      const closing = Promise.allSettled([metrics.shutdown({ timeoutMillis: CLOSE_TIMEOUT_MS }), traces.shutdown()]);
-      const ended = await Promise.race([closing, expired(CLOSE_TIMEOUT_MS)]);
-      for (const result of ended ?? []) {
-        if (result.status === 'rejected') {
-          options.log('WARNING', `The last figures could not be sent: ${messageOf(result.reason)}`);
-        }
-      }
-    },
+    flush: () => settled([metrics.forceFlush({ timeoutMillis: CLOSE_TIMEOUT_MS }), traces.forceFlush()], options.log),
+    close: () => settled([metrics.shutdown({ timeoutMillis: CLOSE_TIMEOUT_MS }), traces.shutdown()], options.log),
   };
+}
+
+async function settled(sending: readonly Promise<unknown>[], log: Log): Promise<void> {
+  const ended = await Promise.race([Promise.allSettled(sending), expired(CLOSE_TIMEOUT_MS)]);
+  for (const result of ended ?? []) {
+    if (result.status === 'rejected') log('WARNING', `The last figures could not be sent: ${messageOf(result.reason)}`);
+  }
 }
 
 /** Sends counters as sums since the start; see `temporalityOf`. */

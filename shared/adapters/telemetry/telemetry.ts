@@ -1,6 +1,7 @@
 import type { TraceContext } from '../../model/events/records/trace-context.ts';
 import type { FeedMeter } from './feed-meter.ts';
 import type { IngestMeter } from './ingest-meter.ts';
+import type { SecretMeter } from './secret-meter.ts';
 
 /** A piece of work in a trace. */
 export interface WorkSpan {
@@ -16,6 +17,7 @@ export interface WorkSpan {
 export interface Telemetry {
   readonly meter: IngestMeter;
   readonly feed: FeedMeter;
+  readonly secret: SecretMeter;
   /**
    * Begins a piece of work.
    *
@@ -26,6 +28,8 @@ export interface Telemetry {
     origins: readonly TraceContext[],
     attributes: Readonly<Record<string, string | number | boolean>>,
   ): WorkSpan;
+  /** Sends what there is now, for who may be frozen until its next request. Takes at most a few seconds, and never throws. */
+  flush(): Promise<void>;
   /** Sends what is left. Takes at most a few seconds, and never throws. */
   close(): Promise<void>;
 }

@@ -1,25 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { feedMeter } from '../../../../shared/adapters/telemetry/feed-meter.ts';
 import { temporalityOf } from '../../../../shared/adapters/telemetry/otlp.ts';
-
-class AskedReader extends MetricReader {
-  protected override async onForceFlush(): Promise<void> {}
-  protected override async onShutdown(): Promise<void> {}
-}
+import { AskedReader } from './asked-reader.ts';
 
 test('feedMeter() tells the age of the oldest epoch of each feed that is read here, until its last reader has left', async () => {
   const reader = new AskedReader({ aggregationTemporalitySelector: temporalityOf });
   const provider = new MeterProvider({ readers: [reader] });
   let nowMs = 100_000;
   const meter = feedMeter(provider.getMeter('test'), () => nowMs);
-  const ages = async () => {
-    const { resourceMetrics } = await reader.collect();
-    const metrics = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
-    const age = metrics.find(({ descriptor }) => descriptor.name === 'penstock.feed.epoch.age');
-    return Object.fromEntries(age?.dataPoints.map(({ attributes, value }) => [attributes.feed, value]) ?? []);
-  };
+  const ages = () => reader.values('penstock.feed.epoch.age', 'feed');
   assert.deepEqual(await ages(), {});
   meter.reading('delays', 'old', 40_000);
   meter.reading('delays', 'old', 40_000);

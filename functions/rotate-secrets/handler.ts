@@ -6,6 +6,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Principal } from '../../shared/model/identity/principal.ts';
 import { alertFailed } from './alerts.ts';
+import { incompleteTick, TickIncompleteError } from './incomplete-tick.ts';
 import type { Rotator } from './open-rotator.ts';
 import { type RotateReading, readRotateRequest } from './rotate-request.ts';
 
@@ -21,6 +22,8 @@ export interface RotateDoor {
   readonly require: (caller: Principal, secret: string) => void;
   readonly reading: RotateReading;
   readonly rotator: Pick<Rotator, 'rotate' | 'tick'>;
+  /** Sends the figures: nothing of this process may run until the next request. Never throws. */
+  readonly flush: () => Promise<void>;
 }
 
 /**
@@ -28,6 +31,9 @@ export interface RotateDoor {
  *
  * 200 when there is nothing more to do for this request: done, failed for good and said so, skipped, not ours. 503 while
  * another process is at it, and after what may succeed later: Pub/Sub sends the message again.
+ *
+ * A tick is 200 only when no secret needed what it did not get: Cloud Scheduler looks at nothing but the status. 403 when policies
+ * refuse every secret, 503 else; the problem names each secret with what came of it.
  *
  * @param open gives the door; called for each request, so that what is missing at start can come later
  */
@@ -39,9 +45,10 @@ export function rotateHandler(open: () => Promise<RotateDoor>, log: Log) {
       const key = request.headers['idempotency-key'];
       const body = await readJson(request, MAX_BODY_BYTES);
       const wanted = readRotateRequest(body, typeof key === 'string' ? key : undefined, door.reading);
-      answer(response, await act(wanted, caller, door, log));
+      answer(response, await act(wanted, caller, door, log).finally(door.flush));
     } catch (error) {
-      const problem = problemOf(error);
+      const members = error instanceof TickIncompleteError ? { members: { secrets: error.secrets } } : {};
+      const problem = { ...problemOf(error), ...members };
       if (problem.status >= 500) log('ERROR', 'rotation failed', { error: messageOf(error), code: problem.code });
       sendProblem(response, problem);
     }
@@ -59,8 +66,11 @@ async function act(
     return { ignored: wanted.why };
   }
   if (wanted.kind === 'tick') {
-    const secrets = await rotator.tick(caller.name, (secret) => decide(caller, secret).allowed);
-    return { secrets: secrets.map(({ rotations, ...rest }) => ({ ...rest, rotations: rotations.map(shown) })) };
+    const outcomes = await rotator.tick(caller.name, (secret) => decide(caller, secret).allowed);
+    const secrets = outcomes.map(({ rotations, ...rest }) => ({ ...rest, rotations: rotations.map(shown) }));
+    const incomplete = incompleteTick(caller.name, outcomes, secrets);
+    if (incomplete) throw incomplete;
+    return { secrets };
   }
   require(caller, wanted.secret);
   const { rotation, joined } = await rotator.rotate({ ...wanted, kind: 'rotate', now: false }, caller.name);
@@ -69,7 +79,7 @@ async function act(
 }
 
 /** What is said of a rotation to whoever asked. */
-export function shown({
+function shown({
   secret,
   id,
   step,

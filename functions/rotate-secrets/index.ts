@@ -5,6 +5,7 @@ import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
 import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { openAuthority } from '../../shared/connect/authority.ts';
@@ -25,7 +26,8 @@ async function open() {
   const given = readEnvironment(settings, process.env);
   const declaration = await loadDeclaration(process.env);
   const identity = given.identity === 'ask' ? await openIdTokens().email() : given.identity;
-  const rotator = openRotator({ declaration, log, identity, leaseMs: given.leaseMs });
+  const telemetry = await openTelemetry(process.env, 'rotate-secrets', log);
+  const rotator = openRotator({ declaration, log, identity, leaseMs: given.leaseMs, meter: telemetry?.secret });
   const authority = await openAuthority(declaration, { door: 'rotate-secrets', log });
   const door: RotateDoor = {
     verify: doorVerifier(given, declaration),
@@ -38,8 +40,9 @@ async function open() {
       isDeclared: (secret) => Object.hasOwn(declaration.secrets, secret),
     },
     rotator,
+    flush: async () => await telemetry?.flush(),
   };
-  return { door, close: () => rotator.close() };
+  return { door, close: () => Promise.all([rotator.close(), telemetry?.close()]) };
 }
 
 const opened = openAtRequest(open);

@@ -10,6 +10,7 @@ import { type LastUsers, lastUsers, type SecretUser } from '../../shared/model/r
 import { nextEffect, type RotationEffect } from '../../shared/model/rotation/next-effect.ts';
 import {
   advance,
+  isDeciding,
   type Rotation,
   type RotationEvent,
   type RotationTimes,
@@ -39,6 +40,8 @@ export interface RotationTools {
   readonly onEffect: OnEffect;
   /** Who is seen with the secret; the old version waits for those who go by it. */
   readonly usersOf: (secret: string) => Promise<readonly SecretUser[]>;
+  /** Is told of each rotation once that it has moved `current` or failed for good, and of each attempt that is held up. */
+  readonly onEnd?: (end: 'rotated' | 'failed' | 'held-up') => void;
 }
 
 /**
@@ -55,6 +58,7 @@ export interface RotationTools {
 export async function runRotation(from: Rotation, tools: RotationTools): Promise<Rotation> {
   let lease = await tools.store.take(from.secret, from.id);
   const { retireAtMs } = from;
+  const wasDeciding = isDeciding(lease.rotation);
   if (retireAtMs !== undefined && lease.rotation.step === 'retire') {
     lease = await tools.store.save(lease, { ...lease.rotation, retireAtMs });
   }
@@ -78,6 +82,8 @@ export async function runRotation(from: Rotation, tools: RotationTools): Promise
     lease = await noteFailure(lease, error, tools);
     throw error;
   } finally {
+    const { step } = lease.rotation;
+    if (wasDeciding && !isDeciding({ step })) tools.onEnd?.(step === 'failed' ? 'failed' : 'rotated');
     await tools.store.release(lease);
   }
 }

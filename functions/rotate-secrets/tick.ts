@@ -1,11 +1,10 @@
 import type { StoredSecret } from '../../shared/adapters/secrets/secret-vault.ts';
-import type { StoredRotation } from '../../shared/adapters/spanner/rotations/rotation-store.ts';
 import { RotationLeasedError } from '../../shared/adapters/spanner/rotations/rotation-store.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { RotatedSecret } from '../../shared/model/config/declaration.ts';
 import { dueRotation, isOverdue } from '../../shared/model/rotation/due-rotation.ts';
-import { isDeciding, isOver, type Rotation } from '../../shared/model/rotation/rotation.ts';
+import { isDeciding, isOver, isWaiting, type Rotation } from '../../shared/model/rotation/rotation.ts';
 import { alertFailed, alertOverdue } from './alerts.ts';
 import { rotateSecret } from './rotate-secret.ts';
 import { type RotationTools, runRotation } from './run-rotation.ts';
@@ -15,8 +14,21 @@ export interface TickOutcome {
   readonly secret: string;
   /** Rotations that it went on with or began. */
   readonly rotations: readonly Rotation[];
-  /** What stands in the way, and may be gone at the next tick. */
+  /** Another process is at it: nothing is wrong. */
+  readonly busy?: string;
+  /** Policies do not let the caller rotate it. */
+  readonly refused?: string;
+  /** What it needed and did not get; it may get it at the next tick. */
   readonly error?: string;
+}
+
+/** Is told when the version in use was made; undefined where none is. */
+export type OnLook = (secret: RotatedSecret, madeAtMs: number | undefined) => void;
+
+interface Looking {
+  readonly log: Log;
+  readonly tools: Pick<RotationTools, 'store' | 'vault' | 'clock'>;
+  readonly onLook?: OnLook | undefined;
 }
 
 /**
@@ -25,7 +37,7 @@ export interface TickOutcome {
  */
 export async function tickSecret(
   secret: RotatedSecret,
-  options: { readonly requestedBy: string; readonly log: Log; readonly tools: RotationTools },
+  options: Looking & { readonly requestedBy: string; readonly tools: RotationTools },
 ): Promise<TickOutcome> {
   const { log, tools, requestedBy } = options;
   const rotations: Rotation[] = [];
@@ -45,43 +57,58 @@ export async function tickSecret(
       rotations.push(rotation);
       if (rotation.step === 'failed') alertFailed(log, rotation);
     }
-    await warnOverdue(secret, known, { log, tools });
-    return { secret: secret.name, rotations };
+    const { isDue, last } = await lookAt(secret, await tools.store.list(secret.name), options);
+    const failed = isDue && last?.step === 'failed' ? { error: `${sayFailed(last)}; it is begun again by itself` } : {};
+    return { secret: secret.name, rotations, ...failed };
   } catch (error) {
+    const known = await tools.store.list(secret.name).catch(() => []);
+    await lookAt(secret, known, options).catch(() => {});
     // Whoever has it alerts where it fails.
-    if (!(error instanceof RotationLeasedError)) await alertHeldUp(secret.name, error, options);
-    await warnOverdue(secret, [], { log, tools }).catch(() => {});
+    if (error instanceof RotationLeasedError) return { secret: secret.name, rotations, busy: error.message };
+    // The rotation that is under way tells at which step it was; where even that could not be read, the reason alone.
+    const held = known.findLast(isDeciding);
+    const at = held ? { id: held.id, failedStep: held.failedStep ?? held.step } : {};
+    alertFailed(log, { secret: secret.name, reason: messageOf(error), ...at });
+    tools.onEnd?.('held-up');
     return { secret: secret.name, rotations, error: messageOf(error) };
   }
 }
 
-/** The rotation that is under way tells at which step it was; where even that cannot be read, the reason alone. */
-async function alertHeldUp(
-  secret: string,
-  error: unknown,
-  { log, tools }: { readonly log: Log; readonly tools: RotationTools },
-): Promise<void> {
-  const known = await tools.store.list(secret).catch(() => []);
-  const held = known.findLast(isDeciding);
-  const at = held ? { id: held.id, failedStep: held.failedStep ?? held.step } : {};
-  alertFailed(log, { secret, reason: messageOf(error), ...at });
+/** Looks at one secret that the caller may not have rotated: one that is due is missed by nobody else. */
+export async function lookAtRefused(secret: RotatedSecret, refused: string, looking: Looking): Promise<TickOutcome> {
+  const outcome = { secret: secret.name, rotations: [], refused };
+  try {
+    const { isDue, waits } = await lookAt(secret, await looking.tools.store.list(secret.name), looking);
+    if (!isDue && !waits) return outcome;
+    return { ...outcome, error: `${isDue ? 'a rotation is due' : 'a rotation is to be gone on with'}, and ${refused}` };
+  } catch (error) {
+    return { ...outcome, error: messageOf(error) };
+  }
 }
 
-async function warnOverdue(
-  secret: RotatedSecret,
-  known: readonly StoredRotation[],
-  { log, tools }: { readonly log: Log; readonly tools: RotationTools },
-): Promise<void> {
-  const now = tools.clock();
+/** Raises the alarm where it is overdue, and tells what it needs. */
+async function lookAt(secret: RotatedSecret, known: readonly Rotation[], { log, tools, onLook }: Looking) {
   const seen = await tools.vault.look(secret.name);
+  const now = tools.clock();
   const age = ageOf(seen, now);
-  if (!isOverdue(secret, age.ageMs, seen.expiresAtMs, now)) return;
-  const last = known.findLast(({ reason }) => reason !== undefined)?.reason;
-  alertOverdue(log, secret, { ...age, expiresAtMs: seen.expiresAtMs, reason: last });
+  onLook?.(secret, age.ageMs === undefined ? undefined : now - age.ageMs);
+  if (isOverdue(secret, age.ageMs, seen.expiresAtMs, now)) {
+    const reason = known.findLast((rotation) => rotation.reason !== undefined)?.reason;
+    alertOverdue(log, secret, { ...age, expiresAtMs: seen.expiresAtMs, reason });
+  }
+  return {
+    isDue: age.ageMs === undefined || age.ageMs >= secret.everyMs,
+    waits: known.some((rotation) => !isOver(rotation) && !isWaiting(rotation, now)),
+    last: known.findLast(({ step }) => step !== 'skipped'),
+  };
+}
+
+function sayFailed({ id, failedStep, reason }: Rotation): string {
+  return `rotation ${id} failed${failedStep === undefined ? '' : ` at step ${failedStep}`}: ${reason ?? 'unknown'}`;
 }
 
 /** How old the version in use is; undefined where there is none. */
-export function ageOf(
+function ageOf(
   { aliases, versions }: StoredSecret,
   nowMs: number,
 ): { readonly current: number | undefined; readonly ageMs: number | undefined } {

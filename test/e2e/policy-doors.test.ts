@@ -57,7 +57,6 @@ async function plannedFeeds(): Promise<string[]> {
 
 const bodies: Partial<Record<DoorName, object>> = {
   'plan-epoch': { feed: 'names' },
-  // The schedule's tick is answered secret by secret.
   'rotate-secrets': { secret: 'door-key' },
   'pubsub-sink': {
     message: {
@@ -83,6 +82,15 @@ test('every door refuses what no policy permits, though the token is good and th
     assert.match(text, /no policy permits it|policies do not let/, name);
   }
   assert.equal(await rig.writtenRows(), rowsBefore);
+});
+
+test('the schedule’s tick is no success to it where policies refuse every secret', async () => {
+  const door = await start(
+    'rotate-secrets',
+    '@id("nobody") permit (principal == Person::"nobody@example.com", action, resource);',
+  );
+  const { status, text } = await send(door);
+  assert.deepEqual([status, JSON.parse(text).secrets.length], [403, 1]);
 });
 
 test('a door whose policies do not hold opens for nobody', async () => {

@@ -11,6 +11,8 @@ export interface Problem {
   readonly remedy: string;
   /** Sent as `Retry-After`. */
   readonly retryAfterSeconds: number | undefined;
+  /** Further members, which RFC 9457 leaves to each kind of problem. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** The request itself is wrong: sending it again changes nothing. */
@@ -84,8 +86,8 @@ export function problemHeaders({ status, retryAfterSeconds }: Problem): Record<s
 }
 
 /** The body that a problem is answered with. */
-export function problemBody({ status, title, detail, code, remedy }: Problem): string {
-  return JSON.stringify({ type: 'about:blank', title, status, detail, code, remedy });
+export function problemBody({ status, title, detail, code, remedy, members }: Problem): string {
+  return JSON.stringify({ ...members, type: 'about:blank', title, status, detail, code, remedy });
 }
 
 /** Answers with `application/problem+json`; does nothing when an answer has been started already. */

@@ -105,6 +105,11 @@ export function isDeciding({ step }: Pick<Rotation, 'step'>): boolean {
   return step === 'create' || step === 'set' || step === 'test' || step === 'finish' || step === 'clean-up';
 }
 
+/** Whether nothing is to be done before a time: an overlap, or the time until the old value goes. */
+export function isWaiting({ step, retireAtMs = 0, destroyAtMs = 0 }: Rotation, nowMs: number): boolean {
+  return (step === 'retire' && nowMs < retireAtMs) || (step === 'destroy' && nowMs < destroyAtMs);
+}
+
 /**
  * The rotation after an event. An event of another step changes nothing: it comes from somebody who was overtaken.
  */

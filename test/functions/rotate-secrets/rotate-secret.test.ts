@@ -155,18 +155,9 @@ test('a password that the brokers do not take leaves current as it was, cleans u
   await passOverlap();
   const before = await stage.aliases();
   const users = await stage.scram.users();
-  // The listener that asks nobody who he is lets an administrator in, and nobody log in.
-  const kafka = stage.declaration.kafka && {
-    ...stage.declaration.kafka,
-    brokers: [stage.kafka.address],
-    auth: undefined,
-  };
-  const strategy = { kind: 'kafka-scram', users: ['sink-a', 'sink-b'], mechanism: 'scram-sha-512' } as const;
-  const secrets = { [name]: { ...kafkaSink, strategy: { ...strategy, admin: undefined } } };
-  const declaration = { ...stage.declaration, kafka, secrets };
   const { alerts, log } = keepAlerts();
   stage.nowMs += 28 * DAY_MS;
-  const [outcome] = await stage.openRotator({ declaration, log }).tick('test');
+  const [outcome] = await stage.openRotator({ declaration: stage.refusing, log }).tick('test');
   const rotation = outcome?.rotations.at(-1);
   assert.ok(rotation);
   assert.equal(rotation.step, 'failed');

@@ -9,7 +9,7 @@ import { openSpannerServer } from '../../../deploy/local/spanner/server.ts';
 import { openRotator, type Rotator, type RotatorOptions } from '../../../functions/rotate-secrets/open-rotator.ts';
 import { openScramCredentials, type ScramCredentials } from '../../../shared/adapters/kafka/wire/scram-credentials.ts';
 import { noLog } from '../../../shared/base/log.ts';
-import type { Declaration, RotatedSecret } from '../../../shared/model/config/declaration.ts';
+import type { Declaration, KafkaConnection, RotatedSecret } from '../../../shared/model/config/declaration.ts';
 import { emptyDeclaration } from './empty-declaration.ts';
 
 const database = `projects/${localProject}/instances/main/databases/rotation`;
@@ -31,6 +31,8 @@ export interface RotationStage {
   readonly kafka: KafkaServer;
   readonly scram: ScramCredentials;
   readonly declaration: Declaration;
+  /** By this one a new password is set, and nobody can log in with it. */
+  readonly refusing: Declaration;
   nowMs: number;
   openRotator(options?: Partial<RotatorOptions>): Rotator;
   /** Version numbers by alias. */
@@ -62,15 +64,16 @@ export async function openRotationStage(): Promise<RotationStage> {
   await scram.put('scram-sha-512', { username: 'sink-a', password: 'first-password' });
   const parent = `projects/${localProject}`;
   const name = `${parent}/secrets/${kafkaSink.name}`;
+  const connection: KafkaConnection = {
+    brokers: [kafka.addresses[LISTENER] ?? ''],
+    driver: 'wire',
+    tls: false,
+    caSecret: undefined,
+    auth: { mechanism: 'scram-sha-512', secret: kafkaSink.name },
+  };
   const declaration: Declaration = {
     ...emptyDeclaration(database),
-    kafka: {
-      brokers: [kafka.addresses[LISTENER] ?? ''],
-      driver: 'wire',
-      tls: false,
-      caSecret: undefined,
-      auth: { mechanism: 'scram-sha-512', secret: kafkaSink.name },
-    },
+    kafka: connection,
     secrets: { [kafkaSink.name]: kafkaSink },
   };
   const addSecret = async (secretId: string, value: string): Promise<void> => {
@@ -83,12 +86,16 @@ export async function openRotationStage(): Promise<RotationStage> {
   await addSecret('kafka-admin', JSON.stringify({ username: 'admin', password: 'admin-password' }));
   await addSecret(kafkaSink.name, JSON.stringify({ username: 'sink-a', password: 'first-password' }));
   const rotators: Rotator[] = [];
+  // The listener that asks nobody who he is lets an administrator in, and nobody log in.
+  const open = { ...connection, brokers: [kafka.address], auth: undefined };
+  const ownAdmin = { ...kafkaSink, strategy: { ...kafkaSink.strategy, admin: undefined } };
   const stage: RotationStage = {
     client,
     database: opened,
     kafka,
     scram,
     declaration,
+    refusing: { ...declaration, kafka: open, secrets: { [kafkaSink.name]: ownAdmin } },
     get nowMs() {
       return time.nowMs;
     },

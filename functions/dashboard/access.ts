@@ -1,5 +1,5 @@
 import { ForbiddenError, UnauthenticatedError, type VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
-import { PenstockError } from '../../shared/base/errors.ts';
+import { RefusedError } from '../../shared/base/refused-error.ts';
 import type { Asker } from '../../shared/model/access/asker.ts';
 import { DeniedError } from '../../shared/model/access/denied-error.ts';
 import type { Sessions } from './login/sessions.ts';
@@ -28,13 +28,13 @@ const loopbackHosts = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const loopbackAddresses = /^(127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
 
 /** The page is open on this machine only, and this request is not from it, or was led here under another name. */
-export class NotLocalError extends PenstockError {
+export class NotLocalError extends RefusedError {
   constructor(what: string) {
     super(`The page is open on this machine only, and ${what}`, {
       code: 'NOT_LOCAL',
       remedy:
         'Open it as http://127.0.0.1 on the machine that serves it, or unset PENSTOCK_DASHBOARD_ACCESS and send a token',
-      retryable: false,
+      reason: 'not from this machine',
     });
   }
 }
@@ -71,7 +71,7 @@ export function loginAccess(sessions: Pick<Sessions, 'find'>, verify: VerifyToke
   return async ({ authorization, cookies }) => {
     if (authorization !== undefined) return await verify(authorization);
     const session = sessions.find(cookies);
-    if (!session) throw new UnauthenticatedError('Nobody is signed in');
+    if (!session) throw new UnauthenticatedError('nobody signed in', 'Nobody is signed in');
     return session.person;
   };
 }

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { problemOf } from '../../shared/adapters/http/problem.ts';
+import type { NoteRefusal } from '../../shared/adapters/identity/audit-refusals.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
 import type { Verdict } from '../../shared/connect/second-person.ts';
@@ -40,6 +41,8 @@ export interface DashboardDependencies {
   readonly decide: (visitor: Asker, verdict: Verdict) => Promise<unknown>;
   readonly assets: Readonly<Record<AssetName, Asset>>;
   readonly log: Log;
+  /** Audits who is not let in to the page, and who is not signed in. */
+  readonly refused: { readonly page: NoteRefusal; readonly login: NoteRefusal };
   /** The path of the function's own address, without a slash at its end; a proxy takes it off before we see it. */
   readonly base: string;
 }
@@ -62,12 +65,15 @@ type Answered = Response | Promise<Response>;
 export function dashboardApp(dependencies: DashboardDependencies): Hono<Shape> {
   const { access, admit, overview } = dependencies;
   const app = new Hono<Shape>();
-  const { login } = dependencies;
+  const { login, refused } = dependencies;
   // Whoever signs in is not let in yet.
   if (login)
     app.route(
       '/',
-      loginRoutes(login, (c, error) => refuse(c, error, dependencies)),
+      loginRoutes(login, (c, error) => {
+        refused.login(error);
+        return refuse(c, error, dependencies);
+      }),
     );
   app.use(async (c, next) => {
     const { incoming } = c.env ?? {};
@@ -83,6 +89,7 @@ export function dashboardApp(dependencies: DashboardDependencies): Hono<Shape> {
       admit(visitor);
       c.set('visitor', visitor);
     } catch (error) {
+      refused.page(error);
       return refuse(c, error, dependencies);
     }
     const isForm = c.req.method === 'POST' && c.req.path.startsWith('/approvals/');
@@ -141,11 +148,12 @@ async function serveApproval(c: DashboardContext, dependencies: DashboardDepende
 
 /** After the decision the browser asks for the request anew, so that a reload decides nothing again. */
 async function takeDecision(c: DashboardContext, dependencies: DashboardDependencies): Promise<Response> {
-  const { decide, base, assets } = dependencies;
+  const { decide, base, assets, refused } = dependencies;
   const id = c.req.param('id') ?? '';
   const href = `${base}/approvals/${encodeURIComponent(id)}`;
   try {
-    await decide(c.get('visitor'), await readDecision(c.req.raw, id));
+    const visitor = c.get('visitor');
+    await decide(visitor, await readDecision(c.req.raw, id, visitor));
     const headers = {
       ...securityHeaders,
       location: href,
@@ -154,6 +162,7 @@ async function takeDecision(c: DashboardContext, dependencies: DashboardDependen
     return new Response(null, { status: 303, headers });
   } catch (error) {
     if (!(error instanceof PenstockError)) throw error;
+    refused.page(error);
     const { status, title } = problemOf(error);
     const detail = `${error.message}. ${error.remedy}.`;
     const notice = { title, detail, link: { href, text: 'Look at it as it stands now' }, retry: false };

@@ -5,6 +5,7 @@ import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts'
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { problemBody, problemHeaders, problemOf } from '../../shared/adapters/http/problem.ts';
+import { auditRefusals } from '../../shared/adapters/identity/audit-refusals.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import { jsonLog } from '../../shared/base/log.ts';
 import { openAuthority } from '../../shared/connect/authority.ts';
@@ -12,10 +13,11 @@ import { openDashboard } from './open-dashboard.ts';
 import { securityHeaders } from './page/answer.ts';
 
 const log = jsonLog('dashboard');
+const refused = { page: auditRefusals('dashboard', log), login: auditRefusals('dashboard/login', log) };
 const opened = openAtRequest(async () => {
   const declaration = await loadDeclaration(process.env);
   const authority = await openAuthority(declaration, { door: 'dashboard', log });
-  return openDashboard(declaration, process.env, { log, authority });
+  return openDashboard(declaration, process.env, { log, refused, authority });
 });
 const { wrap } = installGracefulShutdown(opened.close);
 

@@ -15,7 +15,7 @@ import { decideApproval } from '../../shared/connect/second-person.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { type Access, localAccess, loginAccess, tokenAccess } from './access.ts';
 import { loadAssets } from './assets.ts';
-import { dashboardApp } from './handler.ts';
+import { type DashboardDependencies, dashboardApp } from './handler.ts';
 import { openLogin } from './login/open-login.ts';
 import { mayDecide } from './may-decide.ts';
 import { sourceGatherer } from './sources/gather.ts';
@@ -55,7 +55,12 @@ export interface Dashboard {
 export async function openDashboard(
   declaration: Declaration,
   env: Environment,
-  { log, authority, clock = systemClock }: { log: Log; authority: Authority; clock?: Clock },
+  {
+    log,
+    refused,
+    authority,
+    clock = systemClock,
+  }: Pick<DashboardDependencies, 'log' | 'refused'> & { readonly authority: Authority; readonly clock?: Clock },
 ): Promise<Dashboard> {
   const { access, login } = await chooseAccess(declaration, env, { log, clock });
   const opened = openDatabase(declaration.spanner.database);
@@ -80,6 +85,7 @@ export async function openDashboard(
     assets: loadAssets(),
     base: basePathOf(env.PENSTOCK_AUDIENCE),
     log,
+    refused,
     overview: shareLoad({ keepMs: KEEP_MS, waitMs: WAIT_MS, clock }, async () => viewOverview(await gather())),
     approval: async (id) => {
       const found = await approvals.find(id);

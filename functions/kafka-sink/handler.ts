@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
+import type { NoteRefusal } from '../../shared/adapters/identity/audit-refusals.ts';
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { openDeadline } from '../../shared/base/deadline.ts';
 import { messageOf } from '../../shared/base/errors.ts';
@@ -37,7 +38,10 @@ export interface DrainSteps {
  *
  * @param ending aborted when the instance shuts down
  */
-export function drainHandler(open: () => Promise<DrainSteps>, { log, ending }: { log: Log; ending: AbortSignal }) {
+export function drainHandler(
+  open: () => Promise<DrainSteps>,
+  { log, refused, ending }: { readonly log: Log; readonly refused: NoteRefusal; readonly ending: AbortSignal },
+) {
   let running: Promise<DrainReport> | undefined;
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
@@ -54,7 +58,10 @@ export function drainHandler(open: () => Promise<DrainSteps>, { log, ending }: {
       response.end(JSON.stringify(report));
     } catch (error) {
       const problem = problemOf(error);
-      log(problem.status < 500 ? 'WARNING' : 'ERROR', messageOf(error), { code: problem.code, status: problem.status });
+      if (!refused(error)) {
+        const { code, status } = problem;
+        log(status < 500 ? 'WARNING' : 'ERROR', messageOf(error), { code, status });
+      }
       sendProblem(response, problem);
     }
   };

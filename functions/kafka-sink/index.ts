@@ -3,6 +3,7 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { auditRefusals } from '../../shared/adapters/identity/audit-refusals.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
@@ -22,6 +23,8 @@ const settings = {
 };
 
 const log = jsonLog('kafka-sink');
+const refused = auditRefusals('kafka-sink', log);
+
 async function open() {
   const given = readEnvironment(settings, process.env);
   const { pipelines, identity, deadlineMs } = given;
@@ -45,7 +48,7 @@ async function open() {
 
 const opened = openAtRequest(open);
 const { signal, wrap } = installGracefulShutdown(opened.close);
-const handle = drainHandler(async () => (await opened.open()).steps, { log, ending: signal });
+const handle = drainHandler(async () => (await opened.open()).steps, { log, refused, ending: signal });
 
 ownRequests();
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
+import type { NoteRefusal } from '../../shared/adapters/identity/audit-refusals.ts';
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
@@ -33,7 +34,10 @@ export interface PlanDoor {
  *
  * @param open gives the door; called for each request, so that what is missing at start can come later
  */
-export function planHandler(open: () => Promise<PlanDoor>, log: Log) {
+export function planHandler(
+  open: () => Promise<PlanDoor>,
+  { log, refused }: { readonly log: Log; readonly refused: NoteRefusal },
+) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const door = await open();
@@ -66,7 +70,9 @@ export function planHandler(open: () => Promise<PlanDoor>, log: Log) {
       );
     } catch (error) {
       const problem = problemOf(error);
-      if (problem.status >= 500) log('ERROR', 'planning failed', { error: messageOf(error), code: problem.code });
+      if (!refused(error) && problem.status >= 500) {
+        log('ERROR', 'planning failed', { error: messageOf(error), code: problem.code });
+      }
       sendProblem(response, problem);
     }
   };

@@ -4,6 +4,7 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { auditRefusals } from '../../shared/adapters/identity/audit-refusals.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { openShardJobs, type ShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
@@ -41,6 +42,7 @@ const settings = {
 const APPROVAL_WITHIN_MS = 3_600_000;
 
 const log = jsonLog('plan-epoch');
+const refused = auditRefusals('plan-epoch', log);
 
 async function open() {
   const given = readEnvironment(settings, process.env);
@@ -86,7 +88,7 @@ async function open() {
 
 const opened = openAtRequest(open);
 const graceful = installGracefulShutdown(opened.close);
-const handle = planHandler(async () => (await opened.open()).door, log);
+const handle = planHandler(async () => (await opened.open()).door, { log, refused });
 
 ownRequests();
 http('plan-epoch', graceful.wrap(handle));

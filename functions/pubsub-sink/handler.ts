@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { contentTypeOf, type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
+import type { NoteRefusal } from '../../shared/adapters/identity/audit-refusals.ts';
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import { maxRequestBytes } from '../../shared/base/limits.ts';
@@ -28,14 +29,22 @@ export interface PushSteps {
  *
  * @param open gives the steps; called for each request, so that what is missing at start can come later
  */
-export function pushHandler(open: () => Promise<PushSteps>, log: Log) {
+export function pushHandler(
+  open: () => Promise<PushSteps>,
+  { log, refused }: { readonly log: Log; readonly refused: NoteRefusal },
+) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       await takePush(await open(), request, log);
       response.statusCode = 204;
       response.end();
     } catch (error) {
-      refuse(response, error, log);
+      const problem = problemOf(error);
+      if (!refused(error)) {
+        const { code, status } = problem;
+        log(status < 500 ? 'WARNING' : 'ERROR', messageOf(error), { code, status });
+      }
+      sendProblem(response, problem);
     }
   };
 }
@@ -58,10 +67,4 @@ async function takePush(steps: PushSteps, request: FunctionRequest, log: Log): P
       outcome,
     });
   }
-}
-
-function refuse(response: ServerResponse, error: unknown, log: Log): void {
-  const problem = problemOf(error);
-  log(problem.status < 500 ? 'WARNING' : 'ERROR', messageOf(error), { code: problem.code, status: problem.status });
-  sendProblem(response, problem);
 }

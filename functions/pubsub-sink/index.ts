@@ -5,6 +5,7 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { auditRefusals } from '../../shared/adapters/identity/audit-refusals.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
@@ -35,6 +36,7 @@ const settings = {
 const STORE_DEADLINE_MS = 8_000;
 
 const log = jsonLog('pubsub-sink');
+const refused = auditRefusals('pubsub-sink', log);
 
 async function open() {
   const given = readEnvironment(settings, process.env);
@@ -79,4 +81,4 @@ const opened = openAtRequest(open);
 const { wrap } = installGracefulShutdown(opened.close);
 
 ownRequests();
-http('pubsub-sink', wrap(pushHandler(async () => (await opened.open()).steps, log)));
+http('pubsub-sink', wrap(pushHandler(async () => (await opened.open()).steps, { log, refused })));

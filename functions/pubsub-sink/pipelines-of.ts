@@ -1,6 +1,11 @@
+import {
+  ForbiddenSubscriptionError,
+  showSubscription,
+  subscriptionPath,
+} from '../../shared/adapters/pubsub/push-subscription.ts';
 import type { Declaration, Pipeline } from '../../shared/model/config/declaration.ts';
 import type { Principal } from '../../shared/model/identity/principal.ts';
-import { ForbiddenPusherError, ForbiddenSubscriptionError } from './forbidden-subscription.ts';
+import { ForbiddenPusherError } from './forbidden-pusher.ts';
 
 /**
  * The pipelines that a subscription feeds.
@@ -26,18 +31,23 @@ export function pipelinesOf(
   }: {
     readonly subscription: string;
     readonly projectId: string;
-    readonly pusher: Pick<Principal, 'email' | 'name'>;
+    readonly pusher: Pick<Principal, 'email' | 'name' | 'issuer' | 'subject'>;
   },
 ): readonly Pipeline[] {
   const pipelines = Object.values(declaration.pipelines).filter(({ source }) => {
     if (source.kind !== 'pubsub') return false;
-    const declared = source.subscription;
-    return subscription === (declared.includes('/') ? declared : `projects/${projectId}/subscriptions/${declared}`);
+    return subscription === subscriptionPath(source.subscription, projectId);
   });
-  if (pipelines.length === 0) throw new ForbiddenSubscriptionError(subscription);
+  if (pipelines.length === 0) {
+    throw new ForbiddenSubscriptionError(
+      `No pipeline reads ${showSubscription(subscription)}`,
+      'Declare a pipeline with this subscription, or point the subscription elsewhere',
+      pusher,
+    );
+  }
   for (const { name, source } of pipelines) {
     if (source.kind === 'pubsub' && source.pushedBy !== undefined && source.pushedBy !== pusher.email) {
-      throw new ForbiddenPusherError(pusher.name, name);
+      throw new ForbiddenPusherError(pusher, name);
     }
   }
   return pipelines;

@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { BadRequestError, problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
+import type { NoteRefusal } from '../../shared/adapters/identity/audit-refusals.ts';
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
+import { requireSubscription } from '../../shared/adapters/pubsub/push-subscription.ts';
 import { openDeadline } from '../../shared/base/deadline.ts';
 import { messageOf, PenstockError } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
@@ -13,6 +15,7 @@ import type { ShardOutcome } from './read-shard.ts';
 const MAX_RETRY_AFTER_SECONDS = 60;
 /** A job names an epoch and a number; the rest is Pub/Sub's envelope. */
 const MAX_BODY_BYTES = 64 * 1024;
+const SUBSCRIPTION_SETTING = 'PENSTOCK_SHARD_SUBSCRIPTION';
 
 interface ShardJob {
   readonly epoch: string;
@@ -50,12 +53,18 @@ export interface ReadDoor {
  *
  * @param open gives the door; called for each request, so that what is missing at start can come later
  */
-export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
+export function readHandler(
+  open: () => Promise<ReadDoor>,
+  { log, refused }: { readonly log: Log; readonly refused: NoteRefusal },
+) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const door = await open();
       const caller = await door.verify(request.headersDistinct.authorization);
-      const { epoch, shard, origin } = jobOf(await readJson(request, MAX_BODY_BYTES), door.subscription);
+      const body = await readJson(request, MAX_BODY_BYTES);
+      const { subscription } = door;
+      requireSubscription(fieldOf(body, 'subscription'), { subscription, setting: SUBSCRIPTION_SETTING, caller });
+      const { epoch, shard, origin } = jobOf(body);
       using deadline = openDeadline(door.deadlineMs, door.ending);
       const { signal } = deadline;
       const outcome = await door.read(epoch, shard, { signal, caller, origin }).catch((error: unknown) => {
@@ -65,7 +74,8 @@ export function readHandler(open: () => Promise<ReadDoor>, log: Log) {
       log('INFO', `shard ${outcome.status}`, { epoch, shard, ...outcome });
       await answer(response, outcome, { epoch, shard, origin }, { ...door, signal });
     } catch (error) {
-      refuse(response, error, log);
+      if (refused(error)) sendProblem(response, problemOf(error));
+      else fail(response, error, log);
     }
   };
 }
@@ -107,7 +117,7 @@ function later(code: string, detail: string, retryAfterSeconds: number) {
   return { status: 503, title: 'Try again', detail, code, remedy: 'Send the job again', retryAfterSeconds };
 }
 
-function refuse(response: ServerResponse, error: unknown, log: Log): void {
+function fail(response: ServerResponse, error: unknown, log: Log): void {
   const problem = problemOf(error);
   if (problem.status >= 500) log('ERROR', 'reading failed', { error: messageOf(error), code: problem.code });
   if (problem.status === 500 && error instanceof PenstockError && error.code !== 'CONFIG') {
@@ -119,12 +129,7 @@ function refuse(response: ServerResponse, error: unknown, log: Log): void {
   sendProblem(response, problem);
 }
 
-/**
- * The pusher's account may push for other subscriptions too: what another one carries is no job, though it may look like one.
- */
-function jobOf(body: unknown, wanted: string): ShardJob {
-  const subscription = fieldOf(body, 'subscription');
-  if (subscription !== wanted) throw otherSubscription(subscription, wanted);
+function jobOf(body: unknown): ShardJob {
   const message = fieldOf(body, 'message');
   const data = fieldOf(message, 'data');
   if (typeof data !== 'string') throw badJob('it carries no message with data');
@@ -148,15 +153,6 @@ function parse(text: string): unknown {
 function fieldOf(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
   return Object.getOwnPropertyDescriptor(value, name)?.value;
-}
-
-function otherSubscription(subscription: unknown, wanted: string): PenstockError {
-  const named = typeof subscription === 'string' ? subscription.slice(0, 300) : 'no subscription';
-  return new PenstockError(`Shard jobs come from ${wanted}, and this push names ${named}`, {
-    code: typeof subscription === 'string' ? 'FORBIDDEN' : 'BAD_REQUEST',
-    remedy: 'Name the subscription in PENSTOCK_SHARD_SUBSCRIPTION, or point it elsewhere',
-    retryable: false,
-  });
 }
 
 function badJob(problem: string): BadRequestError {

@@ -6,8 +6,10 @@ import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts'
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
 import { openAccessTokens } from '../../shared/adapters/identity/access-tokens.ts';
+import { auditRefusals } from '../../shared/adapters/identity/audit-refusals.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { subscriptionPath } from '../../shared/adapters/pubsub/push-subscription.ts';
 import { openShardJobs } from '../../shared/adapters/pubsub/shard-jobs.ts';
 import { openSpannerChannel } from '../../shared/adapters/spanner/channel.ts';
 import { cutShard } from '../../shared/adapters/spanner/epochs/cut-shard.ts';
@@ -34,6 +36,7 @@ import { shardSlots } from './shard-slots.ts';
 setFlagsFromString('--optimize-for-size');
 
 const log = jsonLog('read-shard');
+const refused = auditRefusals('read-shard', log);
 
 const settings = {
   ...doorSettings,
@@ -80,9 +83,7 @@ async function open() {
   };
   const slots = shardSlots(given.concurrency);
   const door: ReadDoor = {
-    subscription: given.subscription.includes('/')
-      ? given.subscription
-      : `projects/${given.project}/subscriptions/${given.subscription}`,
+    subscription: subscriptionPath(given.subscription, given.project),
     verify: doorVerifier(given, declaration),
     read: (epoch, shard, { signal, caller, origin }) =>
       slots(signal, () =>
@@ -113,7 +114,7 @@ async function open() {
 
 const opened = openAtRequest(open);
 const graceful = installGracefulShutdown(opened.close);
-const handle = readHandler(async () => (await opened.open()).door, log);
+const handle = readHandler(async () => (await opened.open()).door, { log, refused });
 
 ownRequests();
 http('read-shard', graceful.wrap(handle));

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { problemOf, sendProblem } from '../../shared/adapters/http/problem.ts';
 import { type FunctionRequest, readJson } from '../../shared/adapters/http/read-json.ts';
+import type { NoteRefusal } from '../../shared/adapters/identity/audit-refusals.ts';
 import type { VerifyToken } from '../../shared/adapters/identity/verify-token.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/base/log.ts';
@@ -20,7 +21,7 @@ export interface RotateDoor {
   readonly decide: (caller: Principal, secret: string) => { readonly allowed: boolean };
   /** Throws unless they do. */
   readonly require: (caller: Principal, secret: string) => void;
-  readonly reading: RotateReading;
+  readonly reading: Omit<RotateReading, 'caller'>;
   readonly rotator: Pick<Rotator, 'rotate' | 'tick'>;
   /** Sends the figures: nothing of this process may run until the next request. Never throws. */
   readonly flush: () => Promise<void>;
@@ -37,19 +38,25 @@ export interface RotateDoor {
  *
  * @param open gives the door; called for each request, so that what is missing at start can come later
  */
-export function rotateHandler(open: () => Promise<RotateDoor>, log: Log) {
+export function rotateHandler(
+  open: () => Promise<RotateDoor>,
+  { log, refused }: { readonly log: Log; readonly refused: NoteRefusal },
+) {
   return async (request: FunctionRequest, response: ServerResponse): Promise<void> => {
     try {
       const door = await open();
       const caller = await door.verify(request.headersDistinct.authorization);
       const key = request.headers['idempotency-key'];
       const body = await readJson(request, MAX_BODY_BYTES);
-      const wanted = readRotateRequest(body, typeof key === 'string' ? key : undefined, door.reading);
+      const reading = { ...door.reading, caller };
+      const wanted = readRotateRequest(body, typeof key === 'string' ? key : undefined, reading);
       answer(response, await act(wanted, caller, door, log).finally(door.flush));
     } catch (error) {
       const members = error instanceof TickIncompleteError ? { members: { secrets: error.secrets } } : {};
       const problem = { ...problemOf(error), ...members };
-      if (problem.status >= 500) log('ERROR', 'rotation failed', { error: messageOf(error), code: problem.code });
+      if (!refused(error) && problem.status >= 500) {
+        log('ERROR', 'rotation failed', { error: messageOf(error), code: problem.code });
+      }
       sendProblem(response, problem);
     }
   };

@@ -3,8 +3,10 @@ import { loadDeclaration } from '../../shared/adapters/declaration/load-declarat
 import { installGracefulShutdown } from '../../shared/adapters/http/graceful.ts';
 import { openAtRequest } from '../../shared/adapters/http/open-at-request.ts';
 import { ownRequests } from '../../shared/adapters/http/own-requests.ts';
+import { auditRefusals } from '../../shared/adapters/identity/audit-refusals.ts';
 import { doorSettings, doorVerifier } from '../../shared/adapters/identity/door.ts';
 import { openIdTokens } from '../../shared/adapters/identity/id-tokens.ts';
+import { subscriptionPath } from '../../shared/adapters/pubsub/push-subscription.ts';
 import { openTelemetry } from '../../shared/adapters/telemetry/open-telemetry.ts';
 import { readEnvironment, text, wholeNumber } from '../../shared/base/environment.ts';
 import { jsonLog } from '../../shared/base/log.ts';
@@ -21,6 +23,7 @@ const settings = {
 };
 
 const log = jsonLog('rotate-secrets');
+const refused = auditRefusals('rotate-secrets', log);
 
 async function open() {
   const given = readEnvironment(settings, process.env);
@@ -34,9 +37,7 @@ async function open() {
     decide: (caller, name) => authority.decide(caller, 'rotate', { type: 'Secret', name }),
     require: (caller, name) => void authority.require(caller, 'rotate', { type: 'Secret', name }),
     reading: {
-      subscription: given.subscription.includes('/')
-        ? given.subscription
-        : `projects/${given.project}/subscriptions/${given.subscription}`,
+      subscription: subscriptionPath(given.subscription, given.project),
       isDeclared: (secret) => Object.hasOwn(declaration.secrets, secret),
     },
     rotator,
@@ -47,7 +48,7 @@ async function open() {
 
 const opened = openAtRequest(open);
 const graceful = installGracefulShutdown(opened.close);
-const handle = rotateHandler(async () => (await opened.open()).door, log);
+const handle = rotateHandler(async () => (await opened.open()).door, { log, refused });
 
 ownRequests();
 http('rotate-secrets', graceful.wrap(handle));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BadRequestError } from '../../shared/adapters/http/problem.ts';
-import { PenstockError } from '../../shared/base/errors.ts';
+import { requireSubscription } from '../../shared/adapters/pubsub/push-subscription.ts';
+import type { KnownCaller } from '../../shared/base/refused-error.ts';
 
 /** What a request to the door asks for. */
 export type RotateRequest =
@@ -19,6 +20,8 @@ export interface RotateReading {
   readonly subscription: string;
   /** Whether a secret of this name is declared to rotate. */
   readonly isDeclared: (secret: string) => boolean;
+  /** Whose token came with it. */
+  readonly caller: KnownCaller;
 }
 
 /**
@@ -35,13 +38,14 @@ export interface RotateReading {
 export function readRotateRequest(
   body: unknown,
   idempotencyKey: string | undefined,
-  { subscription, isDeclared }: RotateReading,
+  { subscription, isDeclared, caller }: RotateReading,
 ): RotateRequest {
   if (body === undefined) return { kind: 'tick' };
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw unknownRequest('it is no object');
   const message = fieldOf(body, 'message');
   if (message !== undefined) {
-    checkSubscription(fieldOf(body, 'subscription'), subscription);
+    const setting = 'PENSTOCK_ROTATION_SUBSCRIPTION';
+    requireSubscription(fieldOf(body, 'subscription'), { subscription, setting, caller });
     return readMessage(message, isDeclared);
   }
   const unknown = Object.keys(body).find((name) => name !== 'secret');
@@ -56,17 +60,6 @@ export function readRotateRequest(
     );
   }
   return { kind: 'rotate', secret, id: `asked-${boundedId(idempotencyKey)}` };
-}
-
-/** The pusher's account may push for other subscriptions too: what another one carries is not Secret Manager's word. */
-function checkSubscription(named: unknown, wanted: string): void {
-  if (named === wanted) return;
-  const shown = typeof named === 'string' ? named.slice(0, 300) : 'no subscription';
-  throw new PenstockError(`Rotations are announced by ${wanted}, and this push names ${shown}`, {
-    code: typeof named === 'string' ? 'FORBIDDEN' : 'BAD_REQUEST',
-    remedy: 'Name the subscription in PENSTOCK_ROTATION_SUBSCRIPTION, or point it elsewhere',
-    retryable: false,
-  });
 }
 
 function unknownRequest(why: string): BadRequestError {

@@ -12,6 +12,7 @@ import { type RunningFunction, runFunction } from '../../deploy/local/functions/
 import { localProject } from '../../deploy/local/project.ts';
 import { readDeclaration } from '../../shared/model/config/read-declaration.ts';
 import { buildChaosBundles } from '../chaos/chaos-bundles.ts';
+import { PrintedLines } from './printed-lines.ts';
 
 const TABLES = `
 CREATE TABLE Flights (
@@ -79,13 +80,18 @@ export interface Door {
   readonly caller: string;
 }
 
+/** A function with a door, and what it prints. */
+export interface RunningDoor extends RunningFunction, Door {
+  readonly printed: PrintedLines;
+}
+
 /** The laptop's cloud, and built bundles on demand. */
 export interface DoorsRig {
   readonly cloud: LocalCloud;
   readonly database: Database;
   /** Where the declaration lies. */
   readonly declarationPath: string;
-  start(name: DoorName, env?: Readonly<Record<string, string>>): Promise<RunningFunction & Door>;
+  start(name: DoorName, env?: Readonly<Record<string, string>>): Promise<RunningDoor>;
   startTrainer(): Promise<Door>;
   /** @returns rows of all tables that a function could have written to */
   writtenRows(): Promise<number>;
@@ -116,9 +122,11 @@ export async function openDoorsRig(): Promise<DoorsRig> {
     declarationPath,
     async start(name, env = {}) {
       const caller = doors[name];
+      const printed = new PrintedLines();
       const running = await runFunction({
         name,
         dist: bundles.dist,
+        onLine: (line) => printed.add(line),
         env: {
           ...cloud.env,
           PENSTOCK_DECLARATION: declarationPath,
@@ -131,7 +139,7 @@ export async function openDoorsRig(): Promise<DoorsRig> {
         },
       });
       closers.push(() => running.stop());
-      return { ...running, caller };
+      return { ...running, caller, printed };
     },
     async startTrainer() {
       const trainer = await runTrainer({ dir: join(dir, 'trainer'), env: cloud.env, callers: [identities.readShard] });

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import type { JWTPayload } from 'jose';
 import { localProject } from '../../deploy/local/project.ts';
-import { type Door, type DoorName, type DoorsRig, doors, openDoorsRig } from './doors-rig.ts';
-
-export type RunningDoor = Awaited<ReturnType<DoorsRig['start']>>;
+import { type Door, type DoorName, type DoorsRig, doors, openDoorsRig, type RunningDoor } from './doors-rig.ts';
 
 export const doorNames = Object.keys(doors).filter((name): name is DoorName => name in doors);
 /** Those that take a body. */

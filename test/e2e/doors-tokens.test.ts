@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { generateKeyPair, SignJWT } from 'jose';
 import type { Door, DoorName } from './doors-rig.ts';
 import { doorNames, doorsStage, isProblem, push, rotationPush, subscriptions } from './doors-stage.ts';
+import type { PrintedLines } from './printed-lines.ts';
 import { rawRequest } from './raw-request.ts';
 
 const stage = doorsStage();
@@ -27,31 +28,51 @@ async function unsigned(door: Door, algorithm: string): Promise<string> {
   return `Bearer ${header}.${payload}.${algorithm === 'none' ? '' : 'AAAA'}`;
 }
 
-async function badTokens(door: Door): Promise<Record<string, readonly [status: number, authorization: string]>> {
+/** How a door answers, what comes to it, why by the audit line, and whether that line names the caller. */
+type BadToken = readonly [status: number, authorization: string, reason: string, isVerified?: 'verified'];
+
+async function badTokens(door: Door): Promise<Record<string, BadToken>> {
   const longAgo = Math.floor(Date.now() / 1000) - 3_600;
   return {
-    'no scheme': [401, 'AAAA'],
-    basic: [401, 'Basic YTpi'],
-    'signed by a stranger': [401, await signedByStranger(door)],
-    'alg none': [401, await unsigned(door, 'none')],
-    'alg HS256': [401, await unsigned(door, 'HS256')],
-    'cut off': [401, (await bearer(door)).slice(0, -20)],
-    expired: [401, await bearer(door, { iat: longAgo - 3_600, exp: longAgo })],
-    'not valid yet': [401, await bearer(door, { nbf: longAgo + 7_200 })],
-    'another audience': [401, await bearer({ ...door, audience: 'https://elsewhere.example' })],
-    'another issuer': [401, await bearer(door, { iss: 'https://accounts.google.com' })],
-    'e-mail not verified': [401, await bearer(door, { email_verified: false })],
-    'no e-mail': [401, await bearer(door, { email: null })],
-    'not on the list': [403, await bearer({ ...door, caller: 'stranger@local.iam.gserviceaccount.com' })],
+    'no scheme': [401, 'AAAA', 'no bearer token'],
+    basic: [401, 'Basic YTpiYTpiYTpiYTpi', 'no bearer token'],
+    'signed by a stranger': [401, await signedByStranger(door), 'not signed by its issuer'],
+    'alg none': [401, await unsigned(door, 'none'), 'not signed by its issuer'],
+    'alg HS256': [401, await unsigned(door, 'HS256'), 'not signed by its issuer'],
+    'cut off': [401, (await bearer(door)).slice(0, -20), 'not signed by its issuer'],
+    expired: [401, await bearer(door, { iat: longAgo - 3_600, exp: longAgo }), 'expired', 'verified'],
+    'not valid yet': [401, await bearer(door, { nbf: longAgo + 7_200 }), 'not valid yet', 'verified'],
+    'another audience': [
+      401,
+      await bearer({ ...door, audience: 'https://elsewhere.example' }),
+      'made for another audience',
+      'verified',
+    ],
+    'another issuer': [401, await bearer(door, { iss: 'https://accounts.google.com' }), 'issuer not trusted'],
+    'e-mail not verified': [
+      401,
+      await bearer(door, { email_verified: false }),
+      'claims that are not taken',
+      'verified',
+    ],
+    'no e-mail': [401, await bearer(door, { email: null }), 'claims that are not taken', 'verified'],
+    'not on the list': [
+      403,
+      await bearer({ ...door, caller: 'stranger@local.iam.gserviceaccount.com' }),
+      'caller not on the list',
+      'verified',
+    ],
     'another project’s push account': [
       403,
       await bearer({ ...door, caller: 'pubsub-push@other.iam.gserviceaccount.com' }),
+      'caller not on the list',
+      'verified',
     ],
-    'too long': [401, `Bearer ${'A'.repeat(12_000)}`],
-    'given to another account': [401, await bearer(door, { azp: '1' })],
-    'issued in the future': [401, await bearer(door, { iat: longAgo + 7_200 })],
-    'lives for days': [401, await bearer(door, { exp: longAgo + 200_000 })],
-    'padded scheme': [401, (await bearer(door)).replace(' ', '  ')],
+    'too long': [401, `Bearer ${'A'.repeat(12_000)}`, 'token too long'],
+    'given to another account': [401, await bearer(door, { azp: '1' }), 'claims that are not taken', 'verified'],
+    'issued in the future': [401, await bearer(door, { iat: longAgo + 7_200 }), 'not valid yet', 'verified'],
+    'lives for days': [401, await bearer(door, { exp: longAgo + 200_000 }), 'valid for too long', 'verified'],
+    'padded scheme': [401, (await bearer(door)).replace(' ', '  '), 'no bearer token'],
   };
 }
 
@@ -60,6 +81,24 @@ function goodBody(name: DoorName): string {
   if (name === 'plan-epoch') return '{"feed":"names"}';
   if (name === 'rotate-secrets') return rotationPush('penstock-rotations', 'door-key');
   return push(subscriptions[name] ?? 'airports', '{"iata":"ORD","name":"x","epoch":"e","shard":0}');
+}
+
+/** Each attempt has its audit line, in order, and nothing that the function printed holds a token, or a half of one. */
+async function leavesLines(printed: PrintedLines, name: DoorName, knocked: readonly [string, BadToken][]) {
+  const lines = () => printed.audited('door.enter');
+  await printed.until(() => lines().length >= knocked.length, `${knocked.length} audit lines of ${name}`);
+  const told = lines().map(({ identity, issuer, reason, outcome, resource, count }) => {
+    return [reason, identity === 'unverified' ? issuer : 'verified', outcome, resource, count];
+  });
+  const expected = knocked.map(([, [, , reason, verified]]) => {
+    return [reason, verified, 'refused', `Function/${name}`, undefined];
+  });
+  assert.deepEqual(told, expected, name);
+  const all = printed.all.join('\n');
+  for (const [what, [, authorization]] of knocked) {
+    const parts = authorization.split(/[ .]+/).filter((part) => part.length > 10);
+    for (const part of parts) assert.ok(!all.includes(part), `${name} printed ${part.slice(0, 20)}… of ${what}`);
+  }
 }
 
 for (const name of [...doorNames, 'trainer'] as const) {
@@ -75,11 +114,16 @@ for (const name of [...doorNames, 'trainer'] as const) {
         ...(reading ? {} : { body: good }),
       });
     await isProblem(await knock({}), 401, 'no token');
-    for (const [what, [status, authorization]] of Object.entries(await badTokens(door))) {
+    const knocked = Object.entries(await badTokens(door));
+    for (const [what, [status, authorization]] of knocked) {
       await isProblem(await knock({ authorization }), status, `${name}, ${what}`);
     }
     await nothingWasDone();
-    if (name !== 'trainer') await stillServes(name);
+    if (name === 'trainer') return;
+    await stillServes(name);
+    const { printed } = doorOf(name);
+    const without: BadToken = [401, '', 'no bearer token'];
+    await leavesLines(printed, name, [['no token', without], ...knocked]);
   });
 }
 

@@ -92,6 +92,7 @@ export async function openApprovalsStage({ isSecure = false } = {}): Promise<App
     },
     {
       log: noLog,
+      refused: { page: () => false, login: () => false },
       authority: await openAuthority(declaration, { door: 'dashboard', log: noLog }),
       clock,
     },

@@ -89,11 +89,19 @@ async function finish(login: Login, c: Context): Promise<Response> {
   const { code = '', state = '' } = c.req.query();
   const pending = pendingOf(login, c.req.header('cookie'));
   // Somebody else's sign-in, or one that was begun elsewhere: it must not become this browser's session.
-  if (!pending || !isSame(pending.state, state)) throw new UnauthenticatedError('This sign-in was not begun here');
-  if (code === '' || code.length > MAX_CODE_CHARACTERS) throw new UnauthenticatedError('The issuer signed nobody in');
+  if (!pending || !isSame(pending.state, state)) {
+    throw new UnauthenticatedError('sign-in not begun here', 'This sign-in was not begun here');
+  }
+  if (code === '' || code.length > MAX_CODE_CHARACTERS) {
+    throw new UnauthenticatedError('sign-in not completed', 'The issuer signed nobody in');
+  }
   const token = await client.redeem(code, pending);
   const person = await verify(`Bearer ${token}`);
-  if (!isSame(nonceOf(token), pending.nonce)) throw new UnauthenticatedError('The ID token belongs to another sign-in');
+  if (!isSame(nonceOf(token), pending.nonce)) {
+    throw new UnauthenticatedError('sign-in not begun here', 'The ID token belongs to another sign-in', {
+      caller: person,
+    });
+  }
   const isSecure = url.startsWith('https:');
   const spent = writeCookie(cookieName('penstock-login', isSecure), '', {
     isSecure,
@@ -108,7 +116,8 @@ function started(sessions: Sessions, person: Parameters<Sessions['start']>[0]): 
     return sessions.start(person);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new UnauthenticatedError(`The token names ${person.groups.length} groups, too many for a session`, cause);
+    const message = `The token names ${person.groups.length} groups, too many for a session`;
+    throw new UnauthenticatedError('sign-in not completed', message, { caller: person, cause });
   }
 }
 
@@ -116,7 +125,8 @@ async function logout({ sessions, url }: Login, c: Context): Promise<Response> {
   const form = await c.req.parseBody();
   const formToken = typeof form.token === 'string' ? form.token : '';
   if (!isOwnPost(c.req.raw, formToken, { sessions, url })) {
-    throw new UnauthenticatedError('The form was not sent from this page');
+    const caller = sessions.find(c.req.header('cookie'))?.person;
+    throw new UnauthenticatedError('form of another page', 'The form was not sent from this page', { caller });
   }
   return redirect(`${url}/`, [sessions.end()]);
 }

@@ -112,9 +112,13 @@ async function askForToken(url: string, form: URLSearchParams, issuer: string): 
   if (answer.status >= 500)
     throw new IssuerUnavailableError(issuer, new Error(`POST ${url} answered ${answer.status}`));
   // What it answered may hold the code or a secret.
-  if (answer.status !== 200) throw new UnauthenticatedError(`The issuer did not take the sign-in: ${answer.status}`);
+  if (answer.status !== 200) {
+    throw new UnauthenticatedError('sign-in not completed', `The issuer did not take the sign-in: ${answer.status}`);
+  }
   const token = textOf(parsed(text), 'id_token');
-  if (token === '') throw new UnauthenticatedError('The issuer answered without an ID token');
+  if (token === '') {
+    throw new UnauthenticatedError('sign-in not completed', 'The issuer answered without an ID token');
+  }
   return token;
 }
 

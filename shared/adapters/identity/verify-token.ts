@@ -1,6 +1,6 @@
-import { decodeJwt, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import { PenstockError } from '../../base/errors.ts';
-import { isNamed, type Principal } from '../../model/identity/principal.ts';
+import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { type KnownCaller, type RefusalReason, RefusedError } from '../../base/refused-error.ts';
+import { isNamed, type Principal, qualifiedName } from '../../model/identity/principal.ts';
 import { ClaimError, principalOf } from '../../model/identity/principal-of.ts';
 import type { TrustedIssuer } from '../../model/identity/trusted-issuer.ts';
 import { IssuerUnavailableError, issuerKeys } from './issuer-keys.ts';
@@ -28,24 +28,30 @@ export type Authorization = string | readonly string[] | undefined;
 export type VerifyToken = (authorization: Authorization) => Promise<Principal>;
 
 /** The request has no token that opens this door. */
-export class UnauthenticatedError extends PenstockError {
-  constructor(message: string, cause?: unknown) {
+export class UnauthenticatedError extends RefusedError {
+  /** @param known.caller whom the token names, where its signature was verified */
+  constructor(
+    reason: RefusalReason,
+    message: string,
+    known: { readonly caller?: KnownCaller | undefined; readonly cause?: unknown } = {},
+  ) {
     super(message, {
       code: 'UNAUTHENTICATED',
       remedy: "Send a bearer token from the configured issuer, made for this function's audience",
-      retryable: false,
-      cause,
+      reason,
+      ...known,
     });
   }
 }
 
 /** The token is genuine, but its owner may not do this. */
-export class ForbiddenError extends PenstockError {
-  constructor(name: string) {
-    super(`${name} may not call this function`, {
+export class ForbiddenError extends RefusedError {
+  constructor(caller: KnownCaller) {
+    super(`${caller.name} may not call this function`, {
       code: 'FORBIDDEN',
       remedy: 'Name the caller in PENSTOCK_CALLERS, or call as one that is named there',
-      retryable: false,
+      reason: 'caller not on the list',
+      caller,
     });
   }
 }
@@ -67,10 +73,10 @@ export function tokenVerifier(rules: TokenRules): VerifyToken {
     const token = bearerToken(authorization);
     // Not verified yet: it only says whose keys to ask.
     const named = issuers.get(unverifiedIssuer(token));
-    if (named === undefined) throw refused('its issuer is not one that this function trusts');
+    if (named === undefined) throw refused('issuer not trusted', 'its issuer is not one that this function trusts');
     const payload = await verified(token, named, { audiences: rules.audiences, nowMs: clock() });
     const principal = principalFrom(payload, named.trusted);
-    if (rules.callers.length > 0 && !isNamed(principal, rules.callers)) throw new ForbiddenError(principal.name);
+    if (rules.callers.length > 0 && !isNamed(principal, rules.callers)) throw new ForbiddenError(principal);
     return principal;
   };
 }
@@ -78,16 +84,25 @@ export function tokenVerifier(rules: TokenRules): VerifyToken {
 function bearerToken(authorization: Authorization): string {
   const headers = typeof authorization === 'string' ? [authorization] : (authorization ?? []);
   // A proxy before us may have looked at another one than we would.
-  if (headers.length > 1) throw new UnauthenticatedError(`The request carries ${headers.length} Authorization headers`);
+  if (headers.length > 1) {
+    const message = `The request carries ${headers.length} Authorization headers`;
+    throw new UnauthenticatedError('several Authorization headers', message);
+  }
   const header = headers[0] ?? '';
   if (header.length > MAX_TOKEN_CHARACTERS + 'Bearer '.length) {
     const length = header.length - 'Bearer '.length;
-    throw new UnauthenticatedError(`The token has ${length} characters, more than ${MAX_TOKEN_CHARACTERS}`);
+    const message = `The token has ${length} characters, more than ${MAX_TOKEN_CHARACTERS}`;
+    throw new UnauthenticatedError('token too long', message);
   }
   const token = /^Bearer ([\w.~+/=-]+)$/i.exec(header)?.[1];
-  if (token === undefined) throw new UnauthenticatedError('The request carries no bearer token');
+  if (token === undefined) {
+    throw new UnauthenticatedError('no bearer token', 'The request carries no bearer token');
+  }
   if (token.endsWith(REMOVED_SIGNATURE)) {
-    throw refused('Cloud Run has taken its signature away: deploy with --no-invoker-iam-check, this door checks it');
+    throw refused(
+      'signature taken away',
+      'Cloud Run has taken its signature away: deploy with --no-invoker-iam-check, this door checks it',
+    );
   }
   return token;
 }
@@ -96,7 +111,7 @@ function unverifiedIssuer(token: string): string {
   try {
     return decodeJwt(token).iss ?? '';
   } catch (cause) {
-    throw refused('it is no JSON Web Token', cause);
+    throw refused('no JSON Web Token', 'it is no JSON Web Token', { cause });
   }
 }
 
@@ -114,25 +129,63 @@ async function verified(
     requiredClaims: ['exp', 'iat', 'aud', 'sub'],
   }).catch((cause: unknown) => {
     if (cause instanceof IssuerUnavailableError) throw cause;
-    throw refused(cause instanceof Error ? cause.message : String(cause), cause);
+    throw refused(reasonOf(cause), cause instanceof Error ? cause.message : String(cause), {
+      cause,
+      // It looks at claims once the signature holds, not before.
+      caller: isOfClaims(cause) ? callerOf(cause.payload, trusted) : undefined,
+    });
   });
   const { iat = 0, exp = 0 } = payload;
-  if (iat > nowMs / 1000 + CLOCK_SKEW_SECONDS) throw refused('its "iat" is in the future');
+  if (iat > nowMs / 1000 + CLOCK_SKEW_SECONDS) {
+    throw refused('not valid yet', 'its "iat" is in the future', { caller: callerOf(payload, trusted) });
+  }
   if (exp - iat > trusted.maxLifetimeSeconds) {
-    throw refused(`it lives ${exp - iat} s, longer than ${trusted.maxLifetimeSeconds} s`);
+    const why = `it lives ${exp - iat} s, longer than ${trusted.maxLifetimeSeconds} s`;
+    throw refused('valid for too long', why, { caller: callerOf(payload, trusted) });
   }
   return payload;
+}
+
+function isOfClaims(cause: unknown): cause is errors.JWTExpired | errors.JWTClaimValidationFailed {
+  return cause instanceof errors.JWTExpired || cause instanceof errors.JWTClaimValidationFailed;
+}
+
+function reasonOf(cause: unknown): RefusalReason {
+  if (cause instanceof errors.JWTExpired) return 'expired';
+  if (cause instanceof errors.JWTClaimValidationFailed) {
+    if (cause.claim === 'aud') return 'made for another audience';
+    return cause.claim === 'nbf' ? 'not valid yet' : 'claims that are not taken';
+  }
+  const isMalformed = cause instanceof errors.JWSInvalid || cause instanceof errors.JWTInvalid;
+  return isMalformed ? 'no JSON Web Token' : 'not signed by its issuer';
+}
+
+/** Whom a token names that is refused for another reason: by the name that it would have here, or its bare subject. */
+function callerOf(payload: JWTPayload, trusted: TrustedIssuer): KnownCaller {
+  try {
+    return principalOf(payload, trusted);
+  } catch {
+    const { issuer } = trusted;
+    const subject = typeof payload.sub === 'string' ? payload.sub : '';
+    return { issuer, subject, name: qualifiedName({ issuer, subject }) };
+  }
 }
 
 function principalFrom(payload: JWTPayload, trusted: TrustedIssuer): Principal {
   try {
     return principalOf(payload, trusted);
   } catch (error) {
-    if (error instanceof ClaimError) throw refused(error.message, error);
+    if (error instanceof ClaimError) {
+      throw refused('claims that are not taken', error.message, { cause: error, caller: callerOf(payload, trusted) });
+    }
     throw error;
   }
 }
 
-function refused(why: string, cause?: unknown): UnauthenticatedError {
-  return new UnauthenticatedError(`The token was refused: ${why}`, cause);
+function refused(
+  reason: RefusalReason,
+  why: string,
+  known?: { readonly caller?: KnownCaller | undefined; readonly cause?: unknown },
+): UnauthenticatedError {
+  return new UnauthenticatedError(reason, `The token was refused: ${why}`, known);
 }

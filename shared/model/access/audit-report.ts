@@ -43,7 +43,7 @@ export function linesWithin(lines: Iterable<Line>, { fromMs, toMs }: Period): Li
   });
 }
 
-/** Who did what to what, one entry for each of the same outcome, ordered by who. */
+/** Who did what to what, one entry for each of the same outcome, ordered by who. A line may stand for several (`count`). */
 export function reportUses(lines: Iterable<Line>): Use[] {
   const uses = new Map<string, Use>();
   for (const line of lines) {
@@ -57,9 +57,10 @@ export function reportUses(lines: Iterable<Line>): Use[] {
     const key = JSON.stringify([identity, action, resource, outcome]);
     const known = uses.get(key);
     const rows = typeof line.rows === 'number' ? (known?.rows ?? 0) + line.rows : known?.rows;
+    const count = (known?.count ?? 0) + (typeof line.count === 'number' ? line.count : 1);
     const first = known && known.first < time ? known.first : time;
     const last = known && known.last > time ? known.last : time;
-    uses.set(key, { identity, action, resource, outcome, count: (known?.count ?? 0) + 1, rows, first, last });
+    uses.set(key, { identity, action, resource, outcome, count, rows, first, last });
   }
   const order = ({ identity, action, resource, outcome }: Use): string =>
     JSON.stringify([identity, action, resource, outcome]);

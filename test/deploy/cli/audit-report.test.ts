@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +9,8 @@ import { after, before, test } from 'node:test';
 import { Spanner } from '@google-cloud/spanner';
 import { openLocalDatabase } from '../../../deploy/cli/stack/open-local-database.ts';
 import { type LocalCloud, openLocalCloud } from '../../../deploy/local/cloud.ts';
+import { auditRefusals } from '../../../shared/adapters/identity/audit-refusals.ts';
+import { ForbiddenError, UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
 import { audit } from '../../../shared/base/audit.ts';
 import { jsonLog } from '../../../shared/base/log.ts';
 
@@ -60,6 +63,11 @@ before(async () => {
   audit(log, { ...read, outcome: 'done', details: { rows: 40 } });
   audit(log, { ...read, outcome: 'done', details: { rows: 2 } });
   audit(log, { ...read, identity: 'eve@p', outcome: 'refused' });
+  const source = new EventEmitter();
+  const refused = auditRefusals('read-shard', log, { linesPerReason: 2, source });
+  for (let at = 0; at < 5; at += 1) refused(new UnauthenticatedError('no bearer token', 'no token'));
+  refused(new ForbiddenError({ name: 'mallory@p', issuer: 'https://accounts.google.com' }));
+  source.emit('exit');
   const approval = { approval: 'a1', asked: 'redrive', requestedBy: 'anna@p' };
   const redrive = { resource: 'Pipeline/orders', outcome: 'done' } as const;
   audit(log, { ...redrive, action: 'approval.request', identity: 'anna@p', details: approval });
@@ -90,7 +98,7 @@ test('penstock audit report answers who had access, who used it, what was overdu
   const answer = await report('--from', from, '--json');
   assert.equal(answer.code, 0, answer.stderr);
   const { lines, gaps, hadAccess, used, refused, overdue, reviewed } = JSON.parse(answer.stdout);
-  assert.deepEqual([lines, gaps], [5, []]);
+  assert.deepEqual([lines, gaps], [9, []]);
   const reader = hadAccess.functions.find(({ function: name }: { function: string }) => name === 'read-shard');
   assert.match(reader.serviceAccount, /^read-shard@/);
   assert.deepEqual(
@@ -100,8 +108,13 @@ test('penstock audit report answers who had access, who used it, what was overdu
   const [read] = used.filter(({ action }: { action: string }) => action === 'spanner.read');
   assert.deepEqual([read.identity, read.count, read.rows], ['read-shard@p', 2, 42]);
   assert.deepEqual(
-    refused.map(({ identity }: { identity: string }) => identity),
-    ['eve@p'],
+    refused.map(({ identity, resource, count }: Record<string, unknown>) => [identity, resource, count]),
+    [
+      ['eve@p', 'Orders', 1],
+      ['mallory@p', 'Function/read-shard', 1],
+      ['unverified', 'Function/read-shard', 2],
+      ['various', 'Function/read-shard', 3],
+    ],
   );
   assert.deepEqual(
     overdue.map(({ secret, version, replacedAt }: Record<string, unknown>) => [secret, version, replacedAt]),
@@ -112,6 +125,7 @@ test('penstock audit report answers who had access, who used it, what was overdu
   assert.match(printed, /^Lines that are missing or changed\n {2}none$/m);
   assert.match(printed, /^ {2}webhook-key {2}version 2, made \S+, was due \S+, is in use still$/m);
   assert.match(printed, /^ {2}eve@p {2}spanner\.read Orders: refused 1 times, /m);
+  assert.match(printed, /^ {2}various {2}door\.enter Function\/read-shard: refused 3 times, /m);
 });
 
 test('penstock audit report leaves out what lies outside, and refuses what is no period', async () => {

@@ -48,7 +48,7 @@ before(async () => {
   const app = dashboardApp({
     access: tokenAccess(async (authorization) => {
       const name = /^Bearer (\w+)$/.exec(authorization ?? '')?.[1];
-      if (name === undefined) throw new UnauthenticatedError('The request carries no bearer token');
+      if (name === undefined) throw new UnauthenticatedError('no bearer token', 'The request carries no bearer token');
       return person(name);
     }),
     admit: (visitor) => void authority.require(visitor, 'view', { type: 'Function', name: 'dashboard' }),
@@ -63,6 +63,7 @@ before(async () => {
     decide: (visitor, verdict) => decideApproval(visitor, verdict, tools),
     assets: loadAssets(),
     base: '/dashboard',
+    refused: { page: () => false, login: () => false },
     log: noLog,
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });

@@ -57,6 +57,7 @@ before(async () => {
     epoch: async (id) => (id === 'older' ? viewEpoch(epochRow('older', 90_000), shardRows('done'), NOW) : undefined),
     assets: loadAssets(),
     base: '',
+    refused: { page: () => false, login: () => false },
     log: noLog,
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
@@ -184,8 +185,9 @@ test('an open page refuses another host name, which would be DNS rebinding', asy
 
 test('a closed page asks for a token on every path, as a problem where a program asks', async () => {
   access = tokenAccess(async (authorization) => {
-    if (authorization === 'Bearer other') throw new ForbiddenError('other@demo.iam.gserviceaccount.com');
-    if (authorization !== 'Bearer good') throw new UnauthenticatedError('The request carries no bearer token');
+    if (authorization === 'Bearer other') throw new ForbiddenError({ name: 'other@demo', issuer: 'test' });
+    if (authorization !== 'Bearer good')
+      throw new UnauthenticatedError('no bearer token', 'The request carries no bearer token');
     return serviceAsker('good@demo.iam.gserviceaccount.com');
   });
   const page = await get('/');

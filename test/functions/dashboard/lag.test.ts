@@ -51,7 +51,15 @@ after(async () => {
 /** The one pipeline, as an open page sees it. */
 async function openPage() {
   const authority = await openAuthority(declaration, { door: 'dashboard', log: noLog });
-  const dashboard = await openDashboard(declaration, { PENSTOCK_DASHBOARD_ACCESS: 'open' }, { log: noLog, authority });
+  const dashboard = await openDashboard(
+    declaration,
+    { PENSTOCK_DASHBOARD_ACCESS: 'open' },
+    {
+      log: noLog,
+      refused: { page: () => false, login: () => false },
+      authority,
+    },
+  );
   const listener = getRequestListener(dashboard.app.fetch, { overrideGlobalObjects: false });
   const server = createServer((request, response) => void listener(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');

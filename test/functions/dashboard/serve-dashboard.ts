@@ -54,6 +54,7 @@ export async function serveDashboard(
     decide: async () => undefined,
     assets: loadAssets(),
     base: '',
+    refused: { page: () => false, login: () => false },
     log: noLog,
     overview: shareLoad({ keepMs: 100, waitMs: 8_000, clock: Date.now }, async () => viewOverview(await gather())),
     epoch: (id) =>

@@ -10,7 +10,7 @@ import { counts, flight, type Ingest, openIngest } from './ingest-fixture.ts';
 
 const EVENTS = 1_000;
 const verify: VerifyToken = async (authorization) => {
-  if (String(authorization) !== 'Bearer good') throw new UnauthenticatedError('no');
+  if (String(authorization) !== 'Bearer good') throw new UnauthenticatedError('no bearer token', 'no');
   return { issuer: 'test', subject: '1', email: undefined, groups: [], kind: 'service', name: 'test#1' };
 };
 
@@ -32,7 +32,7 @@ async function openDoor(
         return runKafkaSink({ ...options, ...sink });
       },
     }),
-    { log: noLog, ending: new AbortController().signal },
+    { log: noLog, refused: () => false, ending: new AbortController().signal },
   );
   const server = createServer((request, response) => void handle(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');

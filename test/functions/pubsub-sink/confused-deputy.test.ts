@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  ForbiddenPusherError,
-  ForbiddenSubscriptionError,
-} from '../../../functions/pubsub-sink/forbidden-subscription.ts';
+import { ForbiddenPusherError } from '../../../functions/pubsub-sink/forbidden-pusher.ts';
 import { pipelinesOf } from '../../../functions/pubsub-sink/pipelines-of.ts';
+import { ForbiddenSubscriptionError } from '../../../shared/adapters/pubsub/push-subscription.ts';
 import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
 
 const account = (name: string): string => `${name}@p.iam.gserviceaccount.com`;
@@ -29,7 +27,7 @@ pipelines:
 
 function fed(subscription: string, pusher: string): string[] {
   const email = account(pusher);
-  const push = { subscription, projectId: 'p', pusher: { email, name: email } };
+  const push = { subscription, projectId: 'p', pusher: { email, name: email, issuer: 'test', subject: pusher } };
   return pipelinesOf(declaration, push).map(({ name }) => name);
 }
 

@@ -38,12 +38,14 @@ async function openSink(ingest: Ingest, pipeline: Pipeline = airports) {
     sink: messageSink(store),
     admit: () => undefined,
     verify: async (authorization: Authorization): Promise<Principal> => {
-      if (authorization === undefined) throw new UnauthenticatedError('The request carries no bearer token');
-      if (String(authorization) !== 'Bearer pusher') throw new ForbiddenError(String(authorization));
+      if (authorization === undefined)
+        throw new UnauthenticatedError('no bearer token', 'The request carries no bearer token');
+      if (String(authorization) !== 'Bearer pusher')
+        throw new ForbiddenError({ name: String(authorization), issuer: 'test' });
       return { issuer: 'test', subject: '1', email: 'pusher@test', groups: [], kind: 'service', name: 'pusher@test' };
     },
   };
-  const handle = pushHandler(async () => steps, noLog);
+  const handle = pushHandler(async () => steps, { log: noLog, refused: () => false });
   const server = createServer((request, response) => void handle(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -25,7 +25,7 @@ async function serve(context: TestContext, handle: Handle): Promise<string> {
 }
 
 async function verify(authorization: Authorization): Promise<Principal> {
-  if (String(authorization) !== 'Bearer good') throw new UnauthenticatedError('no');
+  if (String(authorization) !== 'Bearer good') throw new UnauthenticatedError('no bearer token', 'no');
   return { issuer: 'test', subject: '1', email: undefined, groups: [], kind: 'service', name: 'test#1' };
 }
 
@@ -54,7 +54,7 @@ async function openRead(context: TestContext, outcome: ShardOutcome | Error) {
     deadlineMs: 1_000,
     ending: ending.signal,
   };
-  const handle = readHandler(async () => door, noLog);
+  const handle = readHandler(async () => door, { log: noLog, refused: () => false });
   return { url: await serve(context, handle), handedOn, relieved, origins, ending };
 }
 
@@ -144,7 +144,7 @@ test('planHandler() takes the feed from body or path and the tick from the sched
   };
   const url = await serve(
     context,
-    planHandler(async () => door, noLog),
+    planHandler(async () => door, { log: noLog, refused: () => false }),
   );
   const headers = { authorization: 'Bearer good', 'x-cloudscheduler-scheduletime': '2026-11-21T07:00:00Z' };
   assert.equal((await fetch(`${url}/delays`, { method: 'POST', headers })).status, 503);

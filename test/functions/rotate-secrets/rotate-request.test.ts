@@ -6,6 +6,7 @@ import { BadRequestError } from '../../../shared/adapters/http/problem.ts';
 const reading = {
   subscription: 'projects/p/subscriptions/rotations',
   isDeclared: (secret: string): boolean => secret === 'kafka-sink',
+  caller: { name: 'push@p', issuer: 'test' },
 };
 
 function message(nextRotationTime: string | undefined, more: { eventType?: string; secretId?: string } = {}) {

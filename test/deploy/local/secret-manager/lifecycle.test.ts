@@ -72,7 +72,8 @@ test('a rotation that is due is announced once, with the time of the next, as ro
     const data = Buffer.from(JSON.stringify(message.data)).toString('base64');
     const subscription = 'projects/p/subscriptions/rotations';
     const body = { message: { messageId: '1', data, attributes: message.attributes }, subscription };
-    assert.deepEqual(readRotateRequest(body, undefined, { subscription, isDeclared: () => true }), {
+    const caller = { name: 'push@p', issuer: 'test' };
+    assert.deepEqual(readRotateRequest(body, undefined, { subscription, isDeclared: () => true, caller }), {
       kind: 'rotate',
       secret: 's',
       id: 'scheduled-2026-01-01T03:00:00.000Z',

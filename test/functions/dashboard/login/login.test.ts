@@ -16,6 +16,11 @@ after(() => stage.close());
 /** As much of a browser as signing in needs: cookies, and no redirect followed by itself. */
 class Browser {
   readonly cookies = new Map<string, string>();
+  readonly #at: LoginStage;
+
+  constructor(at = stage) {
+    this.#at = at;
+  }
 
   async go(url: string, init: RequestInit = {}): Promise<Response> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
@@ -30,7 +35,7 @@ class Browser {
 
   /** Goes to the issuer, is somebody there, and says where it sends one back to. */
   async signInAs(person: string, query = ''): Promise<string> {
-    const begun = await this.go(`${stage.url}/login${query}`);
+    const begun = await this.go(`${this.#at.url}/login${query}`);
     assert.equal(begun.status, 303);
     const chosen = await fetch(begun.headers.get('location') ?? '', {
       method: 'POST',
@@ -203,6 +208,30 @@ test('programs bring tokens where people sign in, and a bad token is not made go
   assert.equal((await fetch(overview, { headers: { authorization: `Bearer ${token}` } })).status, 200);
   const browser = await signedIn();
   assert.equal((await browser.go(overview, { headers: { authorization: 'Bearer x' } })).status, 401);
+});
+
+test('each sign-in that is refused leaves a line, which names whom the issuer has named, and no code', async (context) => {
+  const own = await serveLogin();
+  context.after(() => own.close());
+  await new Browser(own).go(`${own.url}/api/overview`);
+  const unlisted = new Browser(own);
+  await unlisted.go(await unlisted.signInAs('grace@example.com'));
+  const theirs = await new Browser(own).signInAs('eve@example.com');
+  await new Browser(own).go(theirs);
+  const misled = new Browser(own);
+  await misled.go(await misled.signInAs('ada@example.com'));
+  await misled.go(`${own.url}/logout`, { method: 'POST', headers: { origin: 'https://evil.example' } });
+  assert.deepEqual(
+    own.refusals.map(({ identity, resource, reason }) => [identity, resource, reason]),
+    [
+      ['unverified', 'Function/dashboard', 'nobody signed in'],
+      ['grace@example.com', 'Function/dashboard/login', 'caller not on the list'],
+      ['unverified', 'Function/dashboard/login', 'sign-in not begun here'],
+      ['ada@example.com', 'Function/dashboard/login', 'form of another page'],
+    ],
+  );
+  const code = new URL(theirs).searchParams.get('code') ?? '';
+  assert.ok(code.length > 10 && !JSON.stringify(own.refusals).includes(code));
 });
 
 test('openLogin() refuses sessions in the clear, and a key that other instances would not have', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { type IdentityServer, openIdentityServer } from '../../../../deploy/local/identity/server.ts';
@@ -8,8 +8,9 @@ import { loadAssets } from '../../../../functions/dashboard/assets.ts';
 import { dashboardApp } from '../../../../functions/dashboard/handler.ts';
 import { openLogin } from '../../../../functions/dashboard/login/open-login.ts';
 import { viewOverview } from '../../../../functions/dashboard/view/overview.ts';
+import { auditRefusals } from '../../../../shared/adapters/identity/audit-refusals.ts';
 import { doorVerifier } from '../../../../shared/adapters/identity/door.ts';
-import { noLog } from '../../../../shared/base/log.ts';
+import { jsonLog, noLog } from '../../../../shared/base/log.ts';
 import { exampleDeclaration, kafka } from '../example-declaration.ts';
 import { kafkaSource, sourcesOf } from '../example-sources.ts';
 
@@ -17,6 +18,8 @@ import { kafkaSource, sourcesOf } from '../example-sources.ts';
 export interface LoginStage {
   readonly url: string;
   readonly identity: IdentityServer;
+  /** The audit lines of who was not let in. */
+  readonly refusals: readonly Readonly<Record<string, unknown>>[];
   /** Moves the page's clock on. */
   later(ms: number): void;
   close(): Promise<void>;
@@ -41,12 +44,19 @@ export async function serveLogin(): Promise<LoginStage> {
       pipelines: new Map([['flights', kafkaSource([{ commits: [[0, 40]] }], { deadLetters: [] })]]),
     }),
   );
+  const refusals: Record<string, unknown>[] = [];
+  const log = jsonLog('dashboard', (line) => refusals.push(JSON.parse(line)));
+  const source = new EventEmitter();
   const app = dashboardApp({
     access: loginAccess(login.sessions, doorVerifier(door, declaration)),
     login,
     admit: () => undefined,
     assets: loadAssets(),
     base: '',
+    refused: {
+      page: auditRefusals('dashboard', log, { source }),
+      login: auditRefusals('dashboard/login', log, { source }),
+    },
     log: noLog,
     overview: async () => shown,
     epoch: async () => undefined,
@@ -59,6 +69,7 @@ export async function serveLogin(): Promise<LoginStage> {
   return {
     url,
     identity,
+    refusals,
     later(ms) {
       ahead += ms;
     },

@@ -44,6 +44,16 @@ test('reportUses() counts who did what to what, by how it came out, and sums the
   );
 });
 
+test('reportUses() counts what a line stands for, where it says so', () => {
+  const refused = { identity: 'various', outcome: 'refused' };
+  const [use] = reportUses([
+    line('2026-01-01T00:00:00Z', 'door.enter', { ...refused, count: 4_990 }),
+    line('2026-01-01T00:01:00Z', 'door.enter', { ...refused, count: 10 }),
+    line('2026-01-01T00:02:00Z', 'door.enter', { ...refused, count: 'many' }),
+  ]);
+  assert.deepEqual([use?.count, use?.last], [5_001, '2026-01-01T00:02:00Z']);
+});
+
 test('reportReviewed() tells who asked, who decided and what became of it, in order of time', () => {
   const of = { approval: 'a1', asked: 'redrive', requestedBy: 'anna@p' };
   const [change, ...others] = reportReviewed([

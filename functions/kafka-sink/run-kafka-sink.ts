@@ -76,6 +76,7 @@ export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   const store = openEventStore(channel, {
     identity,
     owner,
+    signal: options.signal,
     ...(options.storeDeadlineMs === undefined ? {} : { deadlineMs: options.storeDeadlineMs }),
   });
   const reports = openSecretReports({ owner, rotating: new Set(Object.keys(declaration.secrets)), log });

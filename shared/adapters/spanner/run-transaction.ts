@@ -23,6 +23,8 @@ export interface TransactionWork<T> {
   readonly commit: CommitOptions | undefined;
   /** How long one attempt is waited for, in milliseconds; 15,000 unless given. */
   readonly deadlineMs?: number;
+  /** Aborted when its caller has to leave: what Spanner has aborted is not waited for any more. */
+  readonly signal?: AbortSignal | undefined;
   /** Called before it runs again: Spanner aborted it, or gave no answer. */
   readonly onRepeat?: ((why: 'aborted' | 'unavailable') => void) | undefined;
   /** May run several times; must leave nothing behind but its answer. */
@@ -36,7 +38,7 @@ export interface TransactionWork<T> {
  *
  * It begins with its first read, so that it costs two round trips. ABORTED is repeated after the pause that the server
  * names, and keeps the first attempt's age. An answer that was lost is repeated as a whole new transaction, up to three
- * times within the deadline: `run` reads again what has happened.
+ * times within the deadline: `run` reads again what has happened. Once `signal` is aborted, what is aborted is given up soon.
  *
  * @throws {ConstraintError} when Spanner refuses the rows
  * @throws {StoreUnavailableError} when Spanner cannot be reached or answers late
@@ -63,9 +65,11 @@ async function runUntil<T>(channel: SpannerChannel, work: TransactionWork<T>, de
       if (grpcCode(error) !== ABORTED) throw error;
       const delayMs = retryDelayMs(error, abortCount);
       if (Date.now() + delayMs >= deadlineAt) throw error;
+      await sleep(delayMs, undefined, work.signal && { signal: work.signal }).catch(() => {});
+      // Nothing of it is written: whoever goes on with it begins anew.
+      if (work.signal?.aborted) throw error;
       work.onRepeat?.('aborted');
       previousTransactionId = attempt.transactionId() ?? previousTransactionId;
-      await sleep(delayMs);
     }
   }
 }

@@ -28,8 +28,7 @@ async function openDoor(
       run: (options) => {
         onRun();
         const declaration = ingest.declaration({ ...counts, batch: { ...counts.batch, maxRows: 50 } });
-        const sink = { declaration, pipelines: [], log: noLog, identity: 'tester', storeDeadlineMs: 5_000 };
-        return runKafkaSink({ ...options, ...sink });
+        return runKafkaSink({ ...options, declaration, pipelines: [], log: noLog, identity: 'tester' });
       },
     }),
     { log: noLog, refused: () => false, ending: new AbortController().signal },

@@ -113,12 +113,20 @@ export interface EventStore {
  * @param options.identity who writes, for lineage and checkpoints: a service account's e-mail
  * @param options.owner which worker this is, for people to read
  * @param options.deadlineMs how long Spanner is waited for before a call counts as failed; 15,000 unless given
+ * @param options.signal aborted when the worker has to leave: a commit that Spanner aborts is then left to the next one
  * @param options.now says when a receipt is over its time
  */
 export function openEventStore(
   channel: SpannerChannel,
-  options: { readonly identity: string; readonly owner: string; readonly deadlineMs?: number; readonly now?: Clock },
+  options: {
+    readonly identity: string;
+    readonly owner: string;
+    readonly deadlineMs?: number;
+    readonly signal?: AbortSignal;
+    readonly now?: Clock;
+  },
 ): EventStore {
+  const { signal } = options;
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   return {
     database: channel.database,
@@ -130,6 +138,7 @@ export function openEventStore(
         table: CHECKPOINTS,
         commit: undefined,
         deadlineMs,
+        signal,
         run: async (reads) => {
           const result = nextClaim(taking, await readCheckpoint(reads, taking));
           const row = { ...taking, ...result, owner: options.owner, lastEventAtMs: undefined };
@@ -142,6 +151,7 @@ export function openEventStore(
         table: tableNames(batch.compiled),
         commit: batch.compiled.pipeline.commit,
         deadlineMs,
+        signal,
         onRepeat: batch.onRepeat,
         run: (reads) => writeBatch(reads, batch, options),
       }),

@@ -220,6 +220,20 @@ test('runTransaction() counts right while a third of the commits is aborted and 
   assert.equal(await countOf('contended'), 10);
 });
 
+test('runTransaction() gives up what Spanner goes on aborting once its caller has to leave, and has written nothing', async () => {
+  server.setAbortRate(1, 7);
+  const leaving = new AbortController();
+  let repeats = 0;
+  const onRepeat = (): void => {
+    repeats += 1;
+    if (repeats === 3) leaving.abort();
+  };
+  await assert.rejects(add('left', { deadlineMs: 10_000, signal: leaving.signal, onRepeat }), StoreUnavailableError);
+  server.setAbortRate(0, 7);
+  assert.equal(await countOf('left'), 0);
+  assert.ok(repeats < 10, `it began again ${repeats} times`);
+});
+
 test('runTransaction() ends at its deadline, whatever does not answer', async () => {
   for (const silent of ['StreamingRead', 'Commit', 'CreateSession']) {
     const fresh = openSpannerChannel(opened.name, { SPANNER_EMULATOR_HOST: proxy.address });

@@ -29,7 +29,8 @@ secrets:
   new-key: { strategy: hmac-key, every: 7d }
   warehouse: { strategy: command, command: { run: ["${writeProgram(stage.dir, REFUSES_TRIALS)}"] }, every: 28d }
 `);
-  for (const name of ['api-key', 'warehouse']) await stage.addSecret(name, JSON.stringify({ id: 'first', key: 'AAAA' }));
+  for (const name of ['api-key', 'warehouse'])
+    await stage.addSecret(name, JSON.stringify({ id: 'first', key: 'AAAA' }));
   const rotated = await stage.penstock('ada', 'rotate', 'api-key');
   assert.equal(rotated.status, 0, rotated.error);
   const failed = await stage.penstock('ada', 'rotate', 'warehouse');
@@ -68,10 +69,7 @@ test('penstock secrets list says the same in words, with the command to go on', 
   assert.match(out, /^warehouse {2}command {2}failed\n {2}current {3}version 1, age not known of 28 d;/);
   assert.match(out, / {2}last {6}asked-[\w-]+: failed at step test, .* refused step test/);
   assert.match(out, / {2}go on by {2}npx penstock rotate warehouse\n/);
-  assert.match(
-    out,
-    /api-key {2}hmac-key {2}rotated\n {2}current {3}version 2, [^;]+ old of 7 d; next rotation in 6 d/,
-  );
+  assert.match(out, /api-key {2}hmac-key {2}rotated\n {2}current {3}version 2, [^;]+ old of 7 d; next rotation in 6 d/);
   assert.match(out, / {2}previous {2}version 1, works on, until .* UTC at least\n/);
   assert.match(out, /new-key {2}hmac-key {2}not rotated yet\n/);
 });

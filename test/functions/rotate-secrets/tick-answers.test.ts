@@ -32,16 +32,19 @@ const log: Log = (severity, _, fields = {}) => {
   if (severity === 'ALERT') alerts.push(fields);
 };
 const server = createServer((request, response) => {
-  const handle = rotateHandler(async () => {
-    return {
-      verify: async () => caller,
-      decide: (_, secret) => ({ allowed: allowed.includes(secret) }),
-      require: () => {},
-      reading: { subscription: 'projects/p/subscriptions/s', isDeclared: () => true },
-      rotator: stage.openRotator({ declaration, log }),
-      flush: async () => {},
-    };
-  }, log);
+  const handle = rotateHandler(
+    async () => {
+      return {
+        verify: async () => caller,
+        decide: (_, secret) => ({ allowed: allowed.includes(secret) }),
+        require: () => {},
+        reading: { subscription: 'projects/p/subscriptions/s', isDeclared: () => true },
+        rotator: stage.openRotator({ declaration, log }),
+        flush: async () => {},
+      };
+    },
+    { log, refused: () => false },
+  );
   void handle(request, response);
 });
 

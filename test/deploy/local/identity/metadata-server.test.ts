@@ -42,7 +42,7 @@ test('google-auth-library, as on Cloud Run, finds account, project, ID tokens an
 
   const before = Date.now();
   assert.match(String((await client.getAccessToken()).token), /^ya29\./);
-  const { expiry_date: endsAtMs = 0 } = client.credentials;
+  const endsAtMs = client.credentials.expiry_date ?? 0;
   assert.ok(endsAtMs >= before + 3_600_000 && endsAtMs <= Date.now() + 3_600_000, String(endsAtMs - before));
 
   const ids = await auth.getIdTokenClient('https://trainer.example');

@@ -91,6 +91,11 @@ export function mayReadSensitive(
   const columns = [...new Set(tables)].flatMap((table) =>
     sensitiveColumns(declaration, table).map((column): Resource => ({ type: 'Column', name: `${table}.${column}` })),
   );
+  return mayReadColumns(own, columns);
+}
+
+/** Whether policies let whoever runs the command see each of these sensitive columns; nobody is let without policies. */
+export function mayReadColumns(own: OwnAuthority | undefined, columns: readonly Resource[]): boolean {
   if (!own) return columns.length === 0;
   return columns.every((column) => own.decide(own.asker, 'readColumns', column).allowed);
 }

@@ -341,6 +341,7 @@ function addEpochCommands(program: Command): void {
     .description('where an epoch and its shards stand')
     .argument('<id>')
     .option('--watch', 'live, until it is delivered or has failed')
+    .option('--fit', 'what its transforms learned, one a line')
     .addOption(config())
     .addOption(json())
     .action(async (id, options) =>

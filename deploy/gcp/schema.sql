@@ -75,7 +75,8 @@ CREATE TABLE PenstockDeadLetters (
   AttemptedAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (Pipeline, DeadLetterId, Part), ROW DELETION POLICY (OLDER_THAN(RecordedAt, INTERVAL 90 DAY));
 
--- One row per epoch: the pinned read timestamp and the manifest.
+-- One row per epoch: the pinned read timestamp and the manifest. `Manifest` holds what transforms learned, of sensitive columns too:
+-- planner and readers alone need it. `Outline` is what the page shows of it.
 CREATE TABLE PenstockEpochs (
   EpochId STRING(128) NOT NULL,
   Feed STRING(128) NOT NULL,
@@ -90,6 +91,7 @@ CREATE TABLE PenstockEpochs (
   PlannedAt TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
   DeliveredAt TIMESTAMP OPTIONS (allow_commit_timestamp = true),
   Error STRING(4096),
+  Outline JSON,
 ) PRIMARY KEY (EpochId);
 
 CREATE INDEX PenstockEpochsByFeed ON PenstockEpochs (Feed, PlannedAt DESC);

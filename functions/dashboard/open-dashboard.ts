@@ -96,7 +96,7 @@ export async function openDashboard(
     epoch: (id) =>
       store.read(async (reader) => {
         const row = await reader.epoch(id);
-        return row && viewEpoch(row, await reader.shards(id, MAX_SHARDS), clock());
+        return row && viewEpoch(row, await reader.shards(id, MAX_SHARDS), { declaration, nowMs: clock() });
       }),
   });
   return {

@@ -202,6 +202,19 @@ for (const name of roledFunctions) {
   });
 }
 
+test('what transforms learned is read by planner and readers alone, and not by the page', async () => {
+  for (const name of roledFunctions) {
+    const opened = openDatabase(stack.declaration.spanner.database, roleOf(name));
+    const reading = opened.database.run('SELECT Manifest FROM PenstockEpochs');
+    try {
+      if (name === 'plan-epoch' || name === 'read-shard') await assert.doesNotReject(reading, name);
+      else await assert.rejects(reading, { code: 7 }, name);
+    } finally {
+      await opened.close();
+    }
+  }
+});
+
 test('kafka-sink writes nothing and sets nothing aside when a column is not granted, and goes on when it is', async () => {
   await ddl('REVOKE INSERT(Cents), UPDATE(Cents) ON TABLE Orders FROM ROLE penstock_kafka_sink');
   const before = [await count('Orders'), await count('PenstockDeadLetters')];

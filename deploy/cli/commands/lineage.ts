@@ -3,11 +3,12 @@ import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-st
 import { openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
 import { PenstockError } from '../../../shared/base/errors.ts';
 import { isSensitive } from '../../../shared/model/access/access-entities.ts';
+import { sensitiveOfPlan } from '../../../shared/model/access/mask-epoch.ts';
 import { masked } from '../../../shared/model/access/mask-record.ts';
 import { canonicalJson, type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
 import { epochProgress, type ShardProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
-import { mayReadSensitive, requireFeedView } from '../own-authority.ts';
+import { mayReadColumns, requireFeedView } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { unknownEpoch } from './epoch.ts';
 
@@ -33,8 +34,10 @@ export async function lineage(options: LineageOptions, output: Output): Promise<
       progress.shards.filter(({ of }) => of === options.shard),
     );
     const { plan } = stored.manifest;
-    const tellsKeys = plan.key.some(({ name }) => isSensitive(declaration, plan.table, name));
-    const hidesKeys = tellsKeys && !mayReadSensitive(declaration, own, [plan.table]);
+    const sensitive = sensitiveOfPlan(declaration, plan);
+    // A query's key may come of any column that it names.
+    const tellsKeys = plan.sql !== undefined || plan.key.some(({ name }) => isSensitive(declaration, plan.table, name));
+    const hidesKeys = tellsKeys && !mayReadColumns(own, sensitive);
     const found = accountOf(stored.manifest, options);
     const account = hidesKeys ? { ...found, keyRange: masked } : found;
     output.result(account, describe(account, stored.manifest));

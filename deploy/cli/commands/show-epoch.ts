@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openEpochStore } from '../../../shared/adapters/spanner/epochs/epoch-store.ts';
 import { type OpenDatabase, openDatabase } from '../../../shared/adapters/spanner/open-database.ts';
+import { maskFit, sensitiveOfPlan } from '../../../shared/model/access/mask-epoch.ts';
+import { masked } from '../../../shared/model/access/mask-record.ts';
 import { leftMsOf, plannedRowsOf } from '../../../shared/model/epochs/choose-laggard.ts';
 import { type Manifest, shardRanges } from '../../../shared/model/epochs/manifest.ts';
 import { type EpochProgress, epochProgress, type ShardProgress } from '../epoch-progress.ts';
 import type { Output } from '../output.ts';
-import { requireFeedView } from '../own-authority.ts';
+import { mayReadColumns, requireFeedView } from '../own-authority.ts';
 import { plannedRows } from '../planned-rows.ts';
 import { readConfig } from '../read-config.ts';
 import { bar, count, openScreen } from '../screen.ts';
@@ -19,10 +21,12 @@ export interface ShowOptions {
   readonly id: string;
   /** Goes on until the epoch is delivered or has failed. */
   readonly watch?: boolean;
+  /** The fitted transforms, as JSON, in place of all else. */
+  readonly fit?: boolean;
 }
 
 /** Prints where an epoch and its shards stand, with their pace and the time that they still need. */
-export async function showEpoch({ config, id, watch }: ShowOptions, output: Output): Promise<void> {
+export async function showEpoch({ config, id, watch, fit }: ShowOptions, output: Output): Promise<void> {
   const { declaration } = await readConfig(config, ['spanner']);
   const open = openDatabase(declaration.spanner.database);
   const ending = new AbortController();
@@ -31,8 +35,14 @@ export async function showEpoch({ config, id, watch }: ShowOptions, output: Outp
     const stored = await openEpochStore(open.database).find(id);
     if (!stored) throw unknownEpoch(id);
     const { manifest } = stored;
-    await requireFeedView(declaration, manifest.plan.feed);
-    const shown = watch ? await follow(open, manifest, ending.signal) : await look(open, manifest);
+    const own = await requireFeedView(declaration, manifest.plan.feed);
+    const mayRead = mayReadColumns(own, sensitiveOfPlan(declaration, manifest.plan));
+    if (fit) return showFit(mayRead ? manifest.plan.transforms : maskFit(declaration, manifest.plan), output);
+    const see = async () => {
+      const found = await look(open, manifest);
+      return mayRead ? found : withoutReason(found);
+    };
+    const shown = watch ? await follow(see, manifest, ending.signal) : await see();
     const json = {
       ...shown.progress,
       shards: shown.shards,
@@ -47,6 +57,16 @@ export async function showEpoch({ config, id, watch }: ShowOptions, output: Outp
   } finally {
     await open.close();
   }
+}
+
+/** One transform a line, for whoever applies them elsewhere: docs/transforms.md says how. */
+function showFit(transforms: readonly object[], output: Output): void {
+  output.result(transforms, transforms.map((transform) => JSON.stringify(transform)).join('\n'));
+}
+
+/** Why an epoch failed may quote a value. */
+function withoutReason({ progress, shards }: Shown): Shown {
+  return { progress: progress.error === undefined ? progress : { ...progress, error: masked }, shards };
 }
 
 /** A shard with what its counts say of time. */
@@ -84,9 +104,9 @@ function paceOf(shard: ShardProgress, rowsPerShard: number): ShardPace {
   };
 }
 
-async function follow(open: OpenDatabase, manifest: Manifest, signal: AbortSignal): Promise<Shown> {
+async function follow(see: () => Promise<Shown>, manifest: Manifest, signal: AbortSignal): Promise<Shown> {
   const screen = openScreen(process.stderr, process.stderr.isTTY);
-  let shown = await look(open, manifest);
+  let shown = await see();
   screen.live(() => ({
     lines: [
       ...head(shown),
@@ -98,7 +118,7 @@ async function follow(open: OpenDatabase, manifest: Manifest, signal: AbortSigna
   try {
     while (!signal.aborted && !['delivered', 'failed'].includes(shown.progress.state)) {
       await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
-      shown = await look(open, manifest);
+      shown = await see();
     }
     return shown;
   } finally {

@@ -1,4 +1,7 @@
 import type { EpochRow, ShardRow } from '../../../shared/adapters/spanner/overview-store.ts';
+import { hidesFailures } from '../../../shared/model/access/mask-epoch.ts';
+import { masked } from '../../../shared/model/access/mask-record.ts';
+import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import { leftMsOf, plannedRowsOf } from '../../../shared/model/epochs/choose-laggard.ts';
 import type { EpochSummary, EpochView, Health, ReadingShard, ShardState } from './view-model.ts';
 import { showHidden } from './words.ts';
@@ -8,8 +11,8 @@ const MAX_READING = 20;
 const shardStates: readonly ShardState[] = ['waiting', 'reading', 'done', 'failed'];
 const healthOf: Readonly<Record<string, Health>> = { planned: 'ok', reading: 'ok', delivered: 'ok', failed: 'bad' };
 
-/** An epoch as one line. */
-export function summarizeEpoch(row: EpochRow): EpochSummary {
+/** An epoch as one line; why it failed is masked where that may quote a sensitive column. */
+export function summarizeEpoch(row: EpochRow, declaration: Declaration): EpochSummary {
   return {
     id: row.id,
     feed: row.feed,
@@ -23,21 +26,26 @@ export function summarizeEpoch(row: EpochRow): EpochSummary {
     shardCount: row.shardCount,
     rowCount: row.rowCount ?? null,
     batchCount: row.batchCount ?? null,
-    error: row.error === undefined ? null : showHidden(row.error),
+    error: row.error === undefined ? null : reason(row.error, hidesFailures(declaration, row.feed)),
   };
 }
 
 /** An epoch with its shards, its progress and the offsets that it contains. */
-export function viewEpoch(row: EpochRow, shards: readonly ShardRow[], nowMs: number): EpochView {
+export function viewEpoch(
+  row: EpochRow,
+  shards: readonly ShardRow[],
+  { declaration, nowMs }: { readonly declaration: Declaration; readonly nowMs: number },
+): EpochView {
   const states = shards.map(({ state }) => stateOf(state));
   const counts = countStates(states);
   const rowsDelivered = shards.reduce((sum, { rowCount }) => sum + rowCount, 0);
   const total = Math.max(row.shardCount, shards.length);
   const share = total === 0 ? (row.state === 'delivered' ? 1 : 0) : counts.done / total;
   const elapsedMs = (row.deliveredAtMs ?? lastChangeMs(row, shards, nowMs)) - row.plannedAtMs;
+  const isHidden = hidesFailures(declaration, row.feed);
   const isRunning = row.state === 'planned' || row.state === 'reading';
   return {
-    ...summarizeEpoch(row),
+    ...summarizeEpoch(row, declaration),
     health: counts.failed > 0 || row.state === 'failed' ? 'bad' : (healthOf[row.state] ?? 'unknown'),
     shards: counts,
     shardStates: states,
@@ -50,13 +58,17 @@ export function viewEpoch(row: EpochRow, shards: readonly ShardRow[], nowMs: num
     failures: shards
       .filter(({ state }) => state === 'failed')
       .slice(0, MAX_FAILURES)
-      .map(({ shard, error }) => ({ shard, error: showHidden(error ?? 'No reason was recorded') })),
-    contains: readContents(row.manifest),
+      .map(({ shard, error }) => ({ shard, error: reason(error ?? 'No reason was recorded', isHidden) })),
+    contains: readContents(row.outline),
   };
 }
 
+function reason(text: string, isHidden: boolean): string {
+  return isHidden ? masked : showHidden(text);
+}
+
 function readingShards(row: EpochRow, shards: readonly ShardRow[]): ReadingShard[] {
-  const planned = isRecord(row.manifest) && typeof row.manifest.rowCount === 'number' ? row.manifest.rowCount : 0;
+  const planned = isRecord(row.outline) && typeof row.outline.rowCount === 'number' ? row.outline.rowCount : 0;
   const rowsPerShard = planned / Math.max(1, row.shardCount);
   return shards
     .filter(({ state }) => state === 'reading')
@@ -95,9 +107,9 @@ function lastChangeMs(row: EpochRow, shards: readonly ShardRow[], nowMs: number)
   return shards.reduce((latest, { updatedAtMs }) => Math.max(latest, updatedAtMs), row.plannedAtMs);
 }
 
-/** The manifest's checkpoints, as far as they can be read: it is JSON that an older version may have written. */
-function readContents(manifest: unknown): EpochView['contains'] {
-  const listed = isRecord(manifest) ? manifest.checkpoints : undefined;
+/** The checkpoints of the epoch, as far as they can be read: it is JSON that another version may have written. */
+function readContents(outline: unknown): EpochView['contains'] {
+  const listed = isRecord(outline) ? outline.checkpoints : undefined;
   if (!Array.isArray(listed)) return [];
   return listed.filter(isRecord).map(({ pipeline, topic, partition, nextOffset }) => ({
     pipeline: String(pipeline),

@@ -22,8 +22,8 @@ export function viewOverview(sources: Sources): Overview {
   const { declaration, asOfMs: nowMs } = sources;
   const pipelines = viewPipelines(sources);
   const [newest] = sources.epochs;
-  const epoch = newest ? viewEpoch(newest, sources.shards, nowMs) : null;
-  const epochs = sources.epochs.map(summarizeEpoch);
+  const epoch = newest ? viewEpoch(newest, sources.shards, { declaration, nowMs }) : null;
+  const epochs = sources.epochs.map((row) => summarizeEpoch(row, declaration));
   const hasTrainer = newest !== undefined && declaration.feeds[newest.feed]?.trainer !== undefined;
   const model = newest && hasTrainer ? viewModel(newest.id, sources.trainer, sources.stepsPerSecond) : null;
   const approvals = sources.approvals.map((approval) => viewApproval(approval, nowMs));

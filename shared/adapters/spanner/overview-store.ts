@@ -64,7 +64,8 @@ export interface EpochRow {
   /** RFC 3339 with nanoseconds. */
   readonly readTimestamp: string;
   readonly planDigest: string;
-  readonly manifest: unknown;
+  /** What may be shown of the manifest: rows and offsets; null where an older version planned it. */
+  readonly outline: unknown;
   readonly shardCount: number;
   readonly rowCount: number | undefined;
   readonly batchCount: number | undefined;
@@ -294,7 +295,7 @@ const epochColumns = [
   'State',
   'ReadTimestamp',
   'PlanDigest',
-  'Manifest',
+  'Outline',
   'ShardCount',
   'RowCount',
   'BatchCount',
@@ -311,7 +312,7 @@ function epochOf(row: unknown[]): EpochRow {
     state: text(row[2]),
     readTimestamp: row[3] instanceof Date ? row[3].toISOString() : text(row[3]),
     planDigest: text(row[4]),
-    manifest: row[5],
+    outline: row[5],
     shardCount: Number(whole(row[6])),
     rowCount: optional(row[7], (value) => Number(whole(value))),
     batchCount: optional(row[8], (value) => Number(whole(value))),

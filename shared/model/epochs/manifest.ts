@@ -87,6 +87,14 @@ export interface Manifest {
   readonly checkpoints: readonly ContainedOffsets[];
 }
 
+/** What may be shown of an epoch to those who may not see what its transforms learned; `PenstockEpochs.Outline`. */
+export type Outline = Pick<Manifest, 'rowCount' | 'rowCountIsEstimate' | 'checkpoints'>;
+
+/** What may be shown of a manifest. */
+export function outlineOf({ rowCount, rowCountIsEstimate, checkpoints }: Manifest): Outline {
+  return { rowCount, ...(rowCountIsEstimate && { rowCountIsEstimate }), checkpoints };
+}
+
 /** Versions of this process. */
 export function versionsOf(versions: NodeJS.ProcessVersions): Versions {
   return { node: versions.node, icu: versions.icu ?? 'none', tz: versions.tz ?? 'none' };

@@ -23,13 +23,14 @@ const checkpointColumns = [
 const lineageCounts = ['FromOffset', 'ToOffset', 'RowCount', 'SkippedCount', 'DeadCount', 'CommittedAt'];
 const lineageColumns = [...checkpointKey, ...lineageCounts, 'Fence', 'Identity'];
 const epochs = 'PenstockEpochs';
-const epochPlan = [
+/** What may be shown of an epoch. `Manifest` is not among it: it holds what transforms learned, of sensitive columns too. */
+const epochShown = [
   'EpochId',
   'Feed',
   'State',
   'ReadTimestamp',
   'PlanDigest',
-  'Manifest',
+  'Outline',
   'ShardCount',
   'PlannedBy',
   'PlannedAt',
@@ -90,7 +91,12 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
   ],
   'plan-epoch': [
     { table: checkpoints, select: [...checkpointKey, 'TopicId', 'NextOffset'] },
-    { table: epochs, select: ['EpochId', 'State', 'Manifest'], insert: epochPlan, update: ['EpochId', 'State'] },
+    {
+      table: epochs,
+      select: ['EpochId', 'State', 'Manifest'],
+      insert: [...epochShown, 'Manifest'],
+      update: ['EpochId', 'State'],
+    },
     { table: shards, select: [...shardKey, 'State'], insert: shardPlan },
     { table: approvals, select: approvalColumns, insert: approvalColumns, update: approvalRun },
   ],
@@ -129,7 +135,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
         ...['Reason', 'RecordKey', 'RecordValue', 'ValueBytes', 'RecordedAt', 'RedrivenAt'],
       ],
     },
-    { table: epochs, select: [...epochPlan, ...epochEnd] },
+    { table: epochs, select: [...epochShown, ...epochEnd] },
     {
       table: shards,
       select: [

@@ -106,7 +106,7 @@ export function epochRow(id: string, agoMs: number, parts: Partial<EpochRow> = {
     state: 'reading',
     readTimestamp: new Date(NOW - agoMs).toISOString(),
     planDigest: 'sha256:00',
-    manifest: { checkpoints: [{ pipeline: 'flights', topic: 'flights', partition: 0, nextOffset: '120' }] },
+    outline: { checkpoints: [{ pipeline: 'flights', topic: 'flights', partition: 0, nextOffset: '120' }] },
     shardCount: 4,
     rowCount: undefined,
     batchCount: undefined,

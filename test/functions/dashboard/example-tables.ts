@@ -168,7 +168,8 @@ export async function fillEpoch(
     State: epoch.state,
     ReadTimestamp: time(epoch.plannedAtMs - 40),
     PlanDigest: `sha256:${'4f'.repeat(32)}`,
-    Manifest: JSON.stringify({
+    Manifest: JSON.stringify({}),
+    Outline: JSON.stringify({
       checkpoints: [0, 1].map((partition) => ({
         pipeline: 'flights',
         topic: 'flights',

@@ -54,7 +54,8 @@ before(async () => {
     mayDecide: () => false,
     decide: async () => undefined,
     overview: () => overview(),
-    epoch: async (id) => (id === 'older' ? viewEpoch(epochRow('older', 90_000), shardRows('done'), NOW) : undefined),
+    epoch: async (id) =>
+      id === 'older' ? viewEpoch(epochRow('older', 90_000), shardRows('done'), { declaration, nowMs: NOW }) : undefined,
     assets: loadAssets(),
     base: '',
     refused: { page: () => false, login: () => false },
@@ -99,6 +100,18 @@ test('the page answers with a strict content policy and no inline script or styl
   assert.equal(answer.headers['x-content-type-options'], 'nosniff');
   assert.equal(answer.headers['cache-control'], 'private, no-cache');
   assert.doesNotMatch(answer.body.toString(), /<script(?![^>]*\ssrc=)|<style|\sstyle=/);
+});
+
+test('no other page may frame the page, open it or read its answers', async () => {
+  for (const path of ['/', '/api/overview', '/assets/page.css', '/nowhere']) {
+    const { headers } = await get(path);
+    assert.match(String(headers['content-security-policy']), /(^|; )frame-ancestors 'none'(;|$)/, path);
+    assert.equal(headers['x-frame-options'], 'DENY', path);
+    assert.equal(headers['referrer-policy'], 'no-referrer', path);
+    assert.equal(headers['cross-origin-opener-policy'], 'same-origin', path);
+    assert.equal(headers['cross-origin-resource-policy'], 'same-origin', path);
+    assert.equal(headers['access-control-allow-origin'], undefined, path);
+  }
 });
 
 test('the first load is under 40 KB compressed, with everything it needs', async () => {

@@ -60,7 +60,7 @@ export async function serveDashboard(
     epoch: (id) =>
       store.read(async (reader) => {
         const row = await reader.epoch(id);
-        return row && viewEpoch(row, await reader.shards(id, 1_000), Date.now());
+        return row && viewEpoch(row, await reader.shards(id, 1_000), { declaration, nowMs: Date.now() });
       }),
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });

@@ -1,7 +1,7 @@
 import type { Database } from '@google-cloud/spanner';
 import { PenstockError } from '../../../base/errors.ts';
 import type { Position } from '../../../model/epochs/cut-block.ts';
-import { canonicalJson, type Manifest, planDigest, shardRanges } from '../../../model/epochs/manifest.ts';
+import { canonicalJson, type Manifest, outlineOf, planDigest, shardRanges } from '../../../model/epochs/manifest.ts';
 import { withinDeadline } from '../within-deadline.ts';
 import {
   commitTimestamp,
@@ -142,6 +142,7 @@ function epochRow(manifest: Manifest): Record<string, unknown> {
     ReadTimestamp: manifest.readTimestamp,
     PlanDigest: manifest.planDigest,
     Manifest: manifest,
+    Outline: outlineOf(manifest),
     ShardCount: shardRanges(manifest.plan).length,
     PlannedBy: manifest.plannedBy,
     PlannedAt: commitTimestamp,

@@ -54,7 +54,7 @@ function busy(text: string): Partial<Sources> {
         state: text,
         feed: 'delays',
         error: text,
-        manifest: { checkpoints: [{ pipeline: text, topic: text, partition: text, nextOffset: text }] },
+        outline: { checkpoints: [{ pipeline: text, topic: text, partition: text, nextOffset: text }] },
       }),
     ],
     shards: shardRows('done', 'failed').map((shard) => (shard.error === undefined ? shard : { ...shard, error: text })),
@@ -160,8 +160,8 @@ test('renderPage() lists the shards that are read, with rows/s and time left, wi
   const shards = shardRows('done', ...Array.from({ length: 25 }, () => 'reading')).map((shard) =>
     shard.state === 'reading' ? { ...shard, rowCount: 10 * shard.shard } : shard,
   );
-  const manifest = { rowCount: 26_000 };
-  const page = await render({ epochs: [epochRow('e1', 60_000, { shardCount: 26, manifest })], shards });
+  const outline = { rowCount: 26_000 };
+  const page = await render({ epochs: [epochRow('e1', 60_000, { shardCount: 26, outline })], shards });
   const [list = ''] = /<details id="reading" open>.*?<\/details>/s.exec(page) ?? [];
   assert.match(list, /25 shards being read/);
   assert.equal(list.match(/<tr><th scope="row">/g)?.length, 20);

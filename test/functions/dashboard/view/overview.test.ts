@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { Sources } from '../../../../functions/dashboard/sources/sources.ts';
 import { viewOverview } from '../../../../functions/dashboard/view/overview.ts';
 import type { Overview, PipelineView } from '../../../../functions/dashboard/view/view-model.ts';
+import type { Declaration } from '../../../../shared/model/config/declaration.ts';
 import { exampleDeclaration, kafka, pubsub } from '../example-declaration.ts';
 import {
   deadLetter,
@@ -251,7 +252,7 @@ test('viewEpoch() tells pace and time left of the shards that are read, the slow
   const [done, quick, slow, waiting] = shardRows('done', 'reading', 'reading', 'waiting');
   assert.ok(done && quick && slow && waiting);
   const shards = [done, { ...quick, rowCount: 500, batchCount: 5 }, { ...slow, rowCount: 100, batchCount: 1 }, waiting];
-  const { epoch } = overviewOf([], { epochs: [epochRow('e1', 60_000, { manifest: { rowCount: 4_000 } })], shards });
+  const { epoch } = overviewOf([], { epochs: [epochRow('e1', 60_000, { outline: { rowCount: 4_000 } })], shards });
   // Each has 20 s behind it and about 1,000 rows in all.
   assert.deepEqual(epoch?.reading, [
     { shard: 2, rows: 100, batches: 1, rowsPerSecond: 5, leftMs: 180_000, share: 0.1 },
@@ -259,12 +260,30 @@ test('viewEpoch() tells pace and time left of the shards that are read, the slow
   ]);
 });
 
-test('viewEpoch() reads manifests and shard states that it does not know as nothing known', () => {
-  for (const manifest of [null, [], 7, { checkpoints: 'x' }, { checkpoints: [7, null] }]) {
-    const overview = overviewOf([], { epochs: [epochRow('e1', 60_000, { manifest })], shards: shardRows('mystery') });
+test('viewEpoch() reads outlines and shard states that it does not know as nothing known', () => {
+  for (const outline of [null, [], 7, { checkpoints: 'x' }, { checkpoints: [7, null] }]) {
+    const overview = overviewOf([], { epochs: [epochRow('e1', 60_000, { outline })], shards: shardRows('mystery') });
     assert.deepEqual(overview.epoch?.contains, []);
     assert.equal(overview.epoch?.shards.waiting, 1);
   }
+});
+
+test('viewOverview() shows no reason that may quote a sensitive column, wherever reasons stand', () => {
+  const { delays } = declaration.feeds;
+  assert.ok(delays);
+  const feeds = { delays: { ...delays, label: { column: 'Age', greaterThan: 5 } } };
+  const access = { policies: './policies', sensitive: { Flights: ['Age'] }, issuers: [] };
+  const guarded = { ...declaration, feeds, access };
+  const error = 'Tensor age of column Age in row ["Lovelace"]: Lovelace is no number';
+  const shards = shardRows('done', 'failed').map((shard) => ({ ...shard, error }));
+  const epochs = [
+    epochRow('e2', 60_000, { state: 'failed', error }),
+    epochRow('e1', 90_000, { state: 'failed', error }),
+  ];
+  const seen = (of: Declaration) => JSON.stringify(viewOverview(sourcesOf(of, { epochs, shards })));
+  assert.doesNotMatch(seen(guarded), /Lovelace/);
+  assert.match(seen(guarded), /Shard 1: \(masked\)/);
+  assert.match(seen({ ...guarded, access: { ...access, sensitive: { Flights: ['Other'] } } }), /Lovelace/);
 });
 
 test('viewOverview() raises failed shards, failed and late epochs with the command to run', () => {

@@ -147,7 +147,7 @@ test('epochs() reads the newest of a feed first, and epoch() one by its id', asy
   );
   const one = await read((reader) => reader.epoch('e1'));
   assert.equal(one?.readTimestamp, '2026-11-21T06:00:01.000000000Z');
-  assert.deepEqual(one?.manifest, { checkpoints: [] });
+  assert.deepEqual(one?.outline, { checkpoints: [] });
   assert.equal(one?.rowCount, undefined);
   assert.equal(await read((reader) => reader.epoch('none')), undefined);
   assert.deepEqual(await read((reader) => reader.epochs('none', 2)), []);
@@ -241,7 +241,8 @@ function epoch(id: string, seconds: number) {
     State: 'reading',
     ReadTimestamp: at(seconds),
     PlanDigest: `sha256:${'0'.repeat(64)}`,
-    Manifest: JSON.stringify({ checkpoints: [] }),
+    Manifest: JSON.stringify({ plan: {} }),
+    Outline: JSON.stringify({ checkpoints: [] }),
     ShardCount: 2,
     PlannedBy: 'plan@demo.iam.gserviceaccount.com',
     PlannedAt: at(seconds),

@@ -4,12 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
-import { credentials } from '@grpc/grpc-js';
 import { openLocalDatabase } from '../../../deploy/cli/stack/open-local-database.ts';
 import { localProject } from '../../../deploy/local/project.ts';
 import { openSecretManagerServer } from '../../../deploy/local/secret-manager/server.ts';
 import { openSpannerServer } from '../../../deploy/local/spanner/server.ts';
+import { addSecret, openSecretClient } from '../local/secret-manager/secret-client.ts';
 
 const launch = resolve(import.meta.dirname, '../../../deploy/cli/launch.js');
 const parent = `projects/${localProject}`;
@@ -47,19 +46,11 @@ export async function openSecretsStage(): Promise<SecretsStage> {
     METADATA_SERVER_DETECTION: 'none',
   };
   const opened = await openLocalDatabase({ env }, stageDatabase, '');
-  const [servicePath = '', port] = manager.address.split(':');
-  const sslCreds = credentials.createInsecure();
-  const client = new SecretManagerServiceClient({ servicePath, port: Number(port), sslCreds, projectId: localProject });
+  const client = openSecretClient(manager.address);
   return {
     dir,
     declare: (yaml) => writeFileSync(config, yaml),
-    async addSecret(secretId, value) {
-      const name = `${parent}/secrets/${secretId}`;
-      await client.createSecret({ parent, secretId, secret: { replication: { automatic: {} } } });
-      await client.addSecretVersion({ parent: name, payload: { data: Buffer.from(value) } });
-      const secret = { name, versionAliases: { current: 1 } };
-      await client.updateSecret({ secret, updateMask: { paths: ['version_aliases'] } });
-    },
+    addSecret: (name, value) => addSecret(client, name, value),
     async alias(secret, name) {
       const [{ versionAliases }] = await client.getSecret({ name: `${parent}/secrets/${secret}` });
       return Number(versionAliases?.[name]);

@@ -1,6 +1,5 @@
-import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
+import type { SecretManagerServiceClient } from '@google-cloud/secret-manager';
 import type { Database } from '@google-cloud/spanner';
-import { credentials } from '@grpc/grpc-js';
 import { openLocalDatabase } from '../../../deploy/cli/stack/open-local-database.ts';
 import { type KafkaServer, openKafkaServer } from '../../../deploy/local/kafka/server.ts';
 import { localProject } from '../../../deploy/local/project.ts';
@@ -10,6 +9,7 @@ import { openRotator, type Rotator, type RotatorOptions } from '../../../functio
 import { openScramCredentials, type ScramCredentials } from '../../../shared/adapters/kafka/wire/scram-credentials.ts';
 import { noLog } from '../../../shared/base/log.ts';
 import type { Declaration, KafkaConnection, RotatedSecret } from '../../../shared/model/config/declaration.ts';
+import { addSecret, openSecretClient } from '../../deploy/local/secret-manager/secret-client.ts';
 import { emptyDeclaration } from './empty-declaration.ts';
 
 const database = `projects/${localProject}/instances/main/databases/rotation`;
@@ -56,9 +56,7 @@ export async function openRotationStage(): Promise<RotationStage> {
   process.env.SECRET_MANAGER_EMULATOR_HOST = manager.address;
   const env = { SPANNER_EMULATOR_HOST: spanner.address, PUBSUB_EMULATOR_HOST: '127.0.0.1:1' };
   const opened = await openLocalDatabase({ env }, database, '');
-  const [servicePath = '', port] = manager.address.split(':');
-  const sslCreds = credentials.createInsecure();
-  const client = new SecretManagerServiceClient({ servicePath, port: Number(port), sslCreds, projectId: localProject });
+  const client = openSecretClient(manager.address);
   const scram = openScramCredentials({ brokers: [kafka.address], tls: undefined, auth: undefined }, 'test');
   await scram.put('scram-sha-512', { username: 'admin', password: 'admin-password' });
   await scram.put('scram-sha-512', { username: 'sink-a', password: 'first-password' });
@@ -76,15 +74,8 @@ export async function openRotationStage(): Promise<RotationStage> {
     kafka: connection,
     secrets: { [kafkaSink.name]: kafkaSink },
   };
-  const addSecret = async (secretId: string, value: string): Promise<void> => {
-    const secret = `${parent}/secrets/${secretId}`;
-    await client.createSecret({ parent, secretId, secret: { replication: { automatic: {} } } });
-    await client.addSecretVersion({ parent: secret, payload: { data: Buffer.from(value) } });
-    const named = { name: secret, versionAliases: { current: 1 } };
-    await client.updateSecret({ secret: named, updateMask: { paths: ['version_aliases'] } });
-  };
-  await addSecret('kafka-admin', JSON.stringify({ username: 'admin', password: 'admin-password' }));
-  await addSecret(kafkaSink.name, JSON.stringify({ username: 'sink-a', password: 'first-password' }));
+  await addSecret(client, 'kafka-admin', JSON.stringify({ username: 'admin', password: 'admin-password' }));
+  await addSecret(client, kafkaSink.name, JSON.stringify({ username: 'sink-a', password: 'first-password' }));
   const rotators: Rotator[] = [];
   // The listener that asks nobody who he is lets an administrator in, and nobody log in.
   const open = { ...connection, brokers: [kafka.address], auth: undefined };
@@ -114,7 +105,7 @@ export async function openRotationStage(): Promise<RotationStage> {
       rotators.push(rotator);
       return rotator;
     },
-    addSecret,
+    addSecret: (secret, value) => addSecret(client, secret, value),
     async aliases() {
       const [{ versionAliases }] = await client.getSecret({ name });
       const entries = Object.entries(versionAliases ?? {});

@@ -31,7 +31,8 @@ async function main(): Promise<void> {
     return usage(`--rounds is ${JSON.stringify(values.rounds)}; it must be a whole number from 1 to ${MAX_ROUNDS}.`);
   }
   const { long, profile } = values;
-  if (name !== 'ingest' && (long || profile)) return usage(`${name} has neither --long nor --profile.`);
+  if (long && name !== 'ingest') return usage(`${name} has no --long.`);
+  if (profile && name !== 'ingest' && name !== 'feed') return usage(`${name} has no --profile.`);
   const bench = await open();
   mkdirSync(results, { recursive: true });
   const result = await bench({ rounds, long, profile, progress: (line) => process.stderr.write(`${line}\n`) });

@@ -36,6 +36,8 @@ export async function buildSides(
     platform: 'node',
     target: 'node24',
     format: 'esm',
+    // For profiles, which name functions by where they are written.
+    sourcemap: 'linked',
     logLevel: 'warning',
   });
   await buildInto(outdir, functions);

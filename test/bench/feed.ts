@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Bench, benchResult, type Figures, figureOf, gained, type Round, saved } from './bench-result.ts';
 import { type BuiltSides, buildSides } from './build-sides.ts';
 import { startCloud } from './cloud-process.ts';
+import { profileDelivery } from './feed/profile-delivery.ts';
 import { type Recording, record } from './feed/recording.ts';
 import { type ReplayAddresses, startServer } from './feed/start-server.ts';
 import { runChild } from './run-child.ts';
@@ -19,6 +20,7 @@ const ONE_WAY_MS = 5;
 const FAR_WINDOW_BYTES = MIB;
 const NEAR_WINDOW_BYTES = 16 * MIB;
 const scripts = join(import.meta.dirname, 'feed');
+const results = join(import.meta.dirname, 'results');
 
 /**
  * read-shard's way from Spanner's bytes to delivered batches against the official client's, over 200,000 real flights.
@@ -26,7 +28,7 @@ const scripts = join(import.meta.dirname, 'feed');
  * A StreamingRead of the laptop's Spanner is recorded once and replayed from memory by a third process, so that no server
  * limits either side. Both have the same flow-control window: 16 MiB, and 1 MiB where a proxy makes the round trip 10 ms.
  */
-export const benchFeed: Bench = async ({ rounds: wanted = ROUNDS, progress }) => {
+export const benchFeed: Bench = async ({ rounds: wanted = ROUNDS, profile = false, progress }) => {
   const built = await buildSides(scripts, [
     'replay-server',
     'delay-server',
@@ -47,6 +49,13 @@ export const benchFeed: Bench = async ({ rounds: wanted = ROUNDS, progress }) =>
         const round = await runRound(built, recording, { ...replay.addresses, far: far.addresses.address });
         progress(`round ${at} of ${wanted}: ${rate(round.ours)} rows/s, peer ${rate(round.peer)} rows/s`);
         rounds.push(round);
+      }
+      if (profile) {
+        progress('a profiled run, not counted');
+        const env = { SPANNER_EMULATOR_HOST: replay.addresses.spanner };
+        const script = built.path('pipeline-side');
+        const { manifest } = recording;
+        await profileDelivery({ script, manifest, trainer: replay.addresses.trainer, env, rows: ROWS, dir, results });
       }
       return benchResult('feed', rounds, ratios);
     } finally {

@@ -23,6 +23,8 @@ export function answerApi(path: string, query: URLSearchParams, overview: Overvi
       return { status: 200, body: { asOf, approvals: overview.approvals } };
     case 'secrets':
       return { status: 200, body: { asOf, secrets: overview.secrets } };
+    case 'audit':
+      return { status: 200, body: { asOf, ...overview.deeds } };
     default:
       return { status: 404, what: `There is no /api/${path.slice(0, MAX_ID_CHARACTERS)}` };
   }

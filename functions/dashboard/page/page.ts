@@ -5,6 +5,7 @@ import type { Html } from './html.ts';
 import { icon, sprite } from './icons.ts';
 import { approvalsSection } from './page-approvals.ts';
 import { deadLettersSection } from './page-dead-letters.ts';
+import { deedsSection } from './page-deeds.ts';
 import { epochCard, epochsSection, modelCard } from './page-epochs.ts';
 import type { PageOptions } from './page-options.ts';
 import { pipelinesSection } from './page-pipelines.ts';
@@ -52,6 +53,7 @@ ${modelCard(overview.model)}
 ${approvalsSection(overview.approvals, options)}
 ${secretsSection(overview.secrets, base)}
 ${deadLettersSection(overview.deadLetters, base)}
+${deedsSection(overview.deeds, base)}
 </main>
 <footer><span>This page as JSON: <a href="${base}/api/overview">/api/overview</a></span><span>Times in UTC</span><span>One look reads Spanner once, at one timestamp</span></footer>
 </body>
@@ -105,6 +107,7 @@ function topBar(overview: Overview, { paused, search, filter, session, base }: P
 <li><a href="#model">Model</a></li>
 <li><a href="#dead-letters">Dead letters${badge}</a></li>
 ${overview.secrets.length === 0 ? '' : html`<li><a href="#secrets">Secrets</a></li>`}
+<li><a href="#audit">Audit</a></li>
 </ul></nav>
 <form class="live" id="live" method="get" data-paused="${paused ? 'true' : 'false'}">
 <span class="dot" aria-hidden="true"></span>

@@ -5,12 +5,12 @@ import type {
   DeadLetterRow,
   EpochRow,
   ReceiptRow,
+  RotationRow,
   ShardRow,
 } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Approval } from '../../../shared/model/approvals/approval.ts';
 import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { SecretUser } from '../../../shared/model/rotation/last-users.ts';
-import type { RotationRecord } from '../../../shared/model/rotation/secret-standing.ts';
 import type { LagHistory } from '../view/lag-history.ts';
 import type { LineageSummary } from '../view/lineage.ts';
 import type { TrainerProgress } from './trainer-progress.ts';
@@ -50,7 +50,7 @@ export interface PipelineSource {
 
 /** What the control tables say of a secret. */
 export interface SecretSource {
-  readonly rotations: readonly RotationRecord[];
+  readonly rotations: readonly RotationRow[];
   readonly users: readonly SecretUser[];
 }
 

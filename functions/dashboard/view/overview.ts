@@ -3,6 +3,7 @@ import type { Declaration } from '../../../shared/model/config/declaration.ts';
 import type { Sources } from '../sources/sources.ts';
 import { viewApproval } from './approval-view.ts';
 import { newestDeadLetters, viewDeadLetter } from './dead-letters-view.ts';
+import { viewDeeds } from './deeds-view.ts';
 import { summarizeEpoch, viewEpoch } from './epoch-view.ts';
 import { viewModel } from './model-view.ts';
 import { findNeeds, type NeedFacts } from './needs.ts';
@@ -52,6 +53,7 @@ export function viewOverview(sources: Sources): Overview {
     deadLetters: facts.deadLetters,
     approvals: facts.approvals,
     secrets: facts.secrets,
+    deeds: viewDeeds(sources),
     firstSteps: hasStarted(facts) ? [] : firstSteps(declaration),
   };
 }

@@ -23,6 +23,7 @@ export interface Overview {
   readonly approvals: readonly ApprovalView[];
   /** Secrets that rotate, worst first. */
   readonly secrets: readonly SecretView[];
+  readonly deeds: Deeds;
   /** What to do first, while nothing has run yet. */
   readonly firstSteps: readonly { readonly text: string; readonly command: string }[];
 }
@@ -210,6 +211,24 @@ export interface RotationView {
   /** When `current` was moved; where it was not, when it was last seen to. */
   readonly atMs: number;
   readonly reason: string | null;
+}
+
+/** What somebody did, as its row tells: `grace@example.com` `approved` `redrive Pipeline/orders`. */
+export interface DeedView {
+  readonly atMs: number;
+  readonly who: string;
+  readonly did: string;
+  readonly what: string;
+  readonly detail: string | null;
+  /** A part of the page, or a path below its own. */
+  readonly href: string;
+}
+
+export interface Deeds {
+  /** Newest first. */
+  readonly newest: readonly DeedView[];
+  /** True when rows tell of more than are listed. */
+  readonly isMore: boolean;
 }
 
 /** A secret that rotates, as a person reads it: its versions by number, never what they hold. */

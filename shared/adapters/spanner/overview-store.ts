@@ -48,6 +48,12 @@ export interface DeadLetterRow {
   readonly valueBytes: number;
   readonly recordedAtMs: number;
   readonly redriven: boolean;
+  readonly redrivenAtMs: number | undefined;
+  readonly redrivenBy: string | undefined;
+}
+
+export interface RotationRow extends RotationRecord {
+  readonly requestedBy: string;
 }
 
 export interface DeadLetterHead {
@@ -110,7 +116,7 @@ export interface OverviewReader {
   epochs(feed: string, limit: number): Promise<EpochRow[]>;
   epoch(id: string): Promise<EpochRow | undefined>;
   shards(epochId: string, limit: number): Promise<ShardRow[]>;
-  rotations(secret: string, limit: number): Promise<RotationRecord[]>;
+  rotations(secret: string, limit: number): Promise<RotationRow[]>;
   secretUsers(secret: string, limit: number): Promise<SecretUser[]>;
 }
 
@@ -270,6 +276,7 @@ const deadLetterColumns = [
   'ValueBytes',
   'RecordedAt',
   'RedrivenAt',
+  'RedrivenBy',
 ];
 
 function deadLetterOf(row: unknown[]): DeadLetterRow {
@@ -286,6 +293,8 @@ function deadLetterOf(row: unknown[]): DeadLetterRow {
     valueBytes: Number(whole(row[10])),
     recordedAtMs: time(row[11]),
     redriven: row[12] !== null,
+    redrivenAtMs: optional(row[12], time),
+    redrivenBy: optional(row[13], text),
   };
 }
 
@@ -362,9 +371,10 @@ const rotationColumns = [
   'RetireAt',
   'DestroyAt',
   'FailedStep',
+  'RequestedBy',
 ];
 
-function rotationOf(row: unknown[]): RotationRecord {
+function rotationOf(row: unknown[]): RotationRow {
   const step = rotationSteps.find((known) => known === row[2]);
   if (!step) throw new Error(`PenstockRotations holds a step ${text(row[2])}, which this version does not know`);
   const version = (value: unknown): number => Number(whole(value));
@@ -381,6 +391,7 @@ function rotationOf(row: unknown[]): RotationRecord {
     retireAtMs: optional(row[9], time),
     destroyAtMs: optional(row[10], time),
     failedStep: rotationSteps.find((known) => known === row[11]),
+    requestedBy: text(row[12]),
   };
 }
 

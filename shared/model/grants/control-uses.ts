@@ -118,7 +118,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
       table: rotations,
       select: [
         ...['Secret', 'RotationId', 'Kind', 'Step', 'FromVersion', 'ToVersion', 'Reason'],
-        ...['StartedAt', 'UpdatedAt', 'FinishedAt', 'RetireAt', 'DestroyAt', 'FailedStep'],
+        ...['StartedAt', 'UpdatedAt', 'FinishedAt', 'RetireAt', 'DestroyAt', 'FailedStep', 'RequestedBy'],
       ],
     },
     { table: secretUsers, select: secretUserColumns },
@@ -133,6 +133,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
       select: [
         ...['Pipeline', 'DeadLetterId', 'Part', 'Source', 'Topic', 'PartitionId', 'RecordOffset', 'EventId', 'Class'],
         ...['Reason', 'RecordKey', 'RecordValue', 'ValueBytes', 'RecordedAt', 'RedrivenAt'],
+        'RedrivenBy',
       ],
     },
     { table: epochs, select: [...epochShown, ...epochEnd] },

@@ -6,11 +6,11 @@ import type {
   DeadLetterRow,
   EpochRow,
   LineageRow,
+  RotationRow,
   ShardRow,
 } from '../../../shared/adapters/spanner/overview-store.ts';
 import type { Declaration, RotatedSecret } from '../../../shared/model/config/declaration.ts';
 import { startPosition } from '../../../shared/model/epochs/cut-block.ts';
-import type { RotationRecord } from '../../../shared/model/rotation/secret-standing.ts';
 
 export const NOW = Date.UTC(2026, 10, 21, 6, 28, 29);
 
@@ -95,6 +95,8 @@ export function deadLetter(id: string, agoMs: number, parts: Partial<DeadLetterR
     valueBytes: 9,
     recordedAtMs: NOW - agoMs,
     redriven: false,
+    redrivenAtMs: undefined,
+    redrivenBy: undefined,
     ...parts,
   };
 }
@@ -141,7 +143,7 @@ export function rotatedSecret(name: string): RotatedSecret {
 }
 
 /** A rotation from version 1 to 2 that began so long ago. */
-export function rotationRecord(agoMs: number, parts: Partial<RotationRecord> = {}): RotationRecord {
+export function rotationRecord(agoMs: number, parts: Partial<RotationRow> = {}): RotationRow {
   return {
     id: `asked-${agoMs}`,
     kind: 'rotate',
@@ -155,6 +157,7 @@ export function rotationRecord(agoMs: number, parts: Partial<RotationRecord> = {
     retireAtMs: undefined,
     destroyAtMs: undefined,
     failedStep: undefined,
+    requestedBy: 'scheduler@demo.iam.gserviceaccount.com',
     ...parts,
   };
 }

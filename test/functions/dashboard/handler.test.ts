@@ -153,6 +153,10 @@ test('the API answers the same content as JSON', async () => {
   assert.deepEqual(Object.keys(json(await get('/api/pipelines'))), ['asOf', 'pipelines']);
   assert.match((await get('/api/secrets')).body.toString(), /"name":"spare".*"current":2,.*"result":"rotated"/);
   assert.deepEqual(Object.keys(json(await get('/api/epochs'))), ['asOf', 'epochs']);
+  const deeds = await get('/api/audit');
+  assert.deepEqual(Object.keys(json(deeds)), ['asOf', 'newest', 'isMore']);
+  assert.match(deeds.body.toString(), /"did":"rotated","what":"Secret\/spare"/);
+  assert.equal((await get('/api/audit', { 'if-none-match': String(deeds.headers.etag) })).status, 304);
   const letters = await get('/api/dead-letters?pipeline=flights&id=b');
   assert.deepEqual(json(letters).newest, JSON.parse(JSON.stringify([shown.deadLetters.newest[0]])));
   const again = await get('/api/overview', { 'if-none-match': String((await get('/api/overview')).headers.etag) });

@@ -36,6 +36,7 @@ const tagsOf = (page: string) => [...page.matchAll(/<\/?([a-z][a-z0-9]*)/gi)].ma
 
 function busy(text: string): Partial<Sources> {
   const letter = deadLetter(text, 1_000, { reason: text, topic: text, class: text, pipeline: text });
+  const again = { redriven: true, redrivenAtMs: NOW, redrivenBy: text, pipeline: text };
   const source = kafkaSource(
     [
       {
@@ -45,7 +46,7 @@ function busy(text: string): Partial<Sources> {
         ],
       },
     ],
-    { deadLetters: [letter] },
+    { deadLetters: [letter, deadLetter(`${text}2`, 900, again)] },
   );
   return {
     pipelines: new Map([['flights', source]]),
@@ -68,6 +69,7 @@ function busy(text: string): Partial<Sources> {
             rotationRecord(90 * DAY),
             rotationRecord(DAY, {
               id: text,
+              requestedBy: text,
               step: 'failed',
               failedStep: 'test',
               finishedAtMs: undefined,
@@ -90,7 +92,7 @@ function hostileApproval(text: string): Approval {
     content: { [`a${text}`]: text },
   } as const;
   const asked = requestApproval(act, { id: 'a1', requestedBy: `ada${text}`, nowMs: NOW, withinMs: 60_000 });
-  return { ...asked, decidedBy: text, reason: text, error: text };
+  return { ...asked, decidedBy: text, decidedAtMs: NOW, startedAtMs: NOW, reason: text, error: text };
 }
 
 test('renderPage() makes the same tags whatever the data says', async () => {

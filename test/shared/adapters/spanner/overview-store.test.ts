@@ -31,7 +31,7 @@ before(async () => {
     .insert([
       letter('flights/0/000017', 0, Buffer.from([0xff, 0x00, 0x7b])),
       letter('flights/0/000017', 1, Buffer.alloc(10)),
-      { ...letter('flights/0/000031', 0, Buffer.alloc(400, 'é')), RedrivenAt: at(50) },
+      { ...letter('flights/0/000031', 0, Buffer.alloc(400, 'é')), RedrivenAt: at(50), RedrivenBy: 'ada' },
     ]);
   await database.table('PenstockEpochs').insert([epoch('e1', 1), epoch('e2', 2), epoch('e3', 3)]);
   await database
@@ -71,9 +71,26 @@ test('rotations() and secretUsers() read those of one secret', async () => {
   const never = { finishedAtMs: undefined, retireAtMs: undefined, destroyAtMs: undefined };
   const none = { fromVersion: undefined, toVersion: undefined, ...never };
   assert.deepEqual(await read((reader) => reader.rotations('key', 10)), [
-    { id: 'a', kind: 'rotate', step: 'failed', failedStep: 'test', reason: 'refused', ...none, ...times },
     {
-      ...{ id: 'b', kind: 'back', step: 'closed', failedStep: undefined, reason: undefined, ...times },
+      id: 'a',
+      kind: 'rotate',
+      step: 'failed',
+      failedStep: 'test',
+      reason: 'refused',
+      requestedBy: 'ada',
+      ...none,
+      ...times,
+    },
+    {
+      ...{
+        id: 'b',
+        kind: 'back',
+        step: 'closed',
+        failedStep: undefined,
+        reason: undefined,
+        requestedBy: 'ada',
+        ...times,
+      },
       ...{ fromVersion: 2, toVersion: 1, finishedAtMs: atMs(3), retireAtMs: atMs(4), destroyAtMs: atMs(5) },
     },
   ]);
@@ -117,6 +134,13 @@ test('deadLetters() names each letter once, whatever its parts, and says when th
     [
       { id: 'flights/0/000017', redriven: false, offset: 17n, eventId: undefined },
       { id: 'flights/0/000031', redriven: true, offset: 17n, eventId: undefined },
+    ],
+  );
+  assert.deepEqual(
+    letters.map(({ redrivenAtMs, redrivenBy }) => [redrivenAtMs, redrivenBy]),
+    [
+      [undefined, undefined],
+      [atMs(50), 'ada'],
     ],
   );
   assert.equal(isMore, false);
@@ -231,6 +255,7 @@ function letter(id: string, part: number, value: Buffer) {
     ValueBytes: value.length,
     RecordedAt: at(9),
     RedrivenAt: null,
+    RedrivenBy: null,
   };
 }
 

@@ -152,6 +152,7 @@ function auditDecision(
       asked: action,
       door,
       issuer: showName(asker.issuer),
+      ...(asker.tokenId === undefined ? {} : { tokenId: asker.tokenId }),
       policies,
       why,
       ...(columns.length === 0 ? {} : { columns }),

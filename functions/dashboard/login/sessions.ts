@@ -27,8 +27,8 @@ export function openSessions(seal: CookieSeal, { isSecure, clock }: { isSecure: 
     return isAsker(person) && sealed !== undefined ? { person, formToken: seal.formToken(sealed) } : undefined;
   };
   return {
-    start: ({ name: who, issuer, groups, kind }) => {
-      const sealed = seal.seal(SESSION, { name: who, issuer, groups, kind }, clock() + SESSION_MS);
+    start: ({ name: who, issuer, groups, kind, tokenId }) => {
+      const sealed = seal.seal(SESSION, { name: who, issuer, groups, kind, tokenId }, clock() + SESSION_MS);
       return writeCookie(name, sealed, { isSecure, sameSite: 'Strict', maxAgeSeconds: SESSION_MS / 1000 });
     },
     end: () => writeCookie(name, '', { isSecure, sameSite: 'Strict', maxAgeSeconds: 0 }),

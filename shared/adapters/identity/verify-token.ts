@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { type KnownCaller, type RefusalReason, RefusedError } from '../../base/refused-error.ts';
 import { isNamed, type Principal, qualifiedName } from '../../model/identity/principal.ts';
@@ -8,6 +9,8 @@ import { IssuerUnavailableError, issuerKeys } from './issuer-keys.ts';
 const CLOCK_SKEW_SECONDS = 30;
 /** Google's tokens are under 2 KiB, one with two hundred groups under 8 KiB; nothing larger is worth a look. */
 const MAX_TOKEN_CHARACTERS = 8_192;
+/** 96 bits: no two tokens have the same. */
+const TOKEN_ID_CHARACTERS = 16;
 /** Cloud Run puts this where the signature was, when it has checked the token itself. */
 const REMOVED_SIGNATURE = '.SIGNATURE_REMOVED_BY_GOOGLE';
 
@@ -77,8 +80,13 @@ export function tokenVerifier(rules: TokenRules): VerifyToken {
     const payload = await verified(token, named, { audiences: rules.audiences, nowMs: clock() });
     const principal = principalFrom(payload, named.trusted);
     if (rules.callers.length > 0 && !isNamed(principal, rules.callers)) throw new ForbiddenError(principal);
-    return principal;
+    return { ...principal, tokenId: tokenIdOf(token) };
   };
+}
+
+/** Of a token that holds a signature, which nobody can guess: what it was cannot be found by trying. */
+function tokenIdOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64url').slice(0, TOKEN_ID_CHARACTERS);
 }
 
 function bearerToken(authorization: Authorization): string {

@@ -7,6 +7,8 @@ export interface Asker {
   /** As the issuer names them. */
   readonly groups: readonly string[];
   readonly kind: 'person' | 'service';
+  /** Which token said so; absent for a command and for a function itself. */
+  readonly tokenId?: string;
 }
 
 /** A function itself, as its own service account. */

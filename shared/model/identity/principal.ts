@@ -11,6 +11,8 @@ export interface Principal {
   readonly kind: 'service' | 'person';
   /** For people, logs and lists: the e-mail address, or `ISSUER#SUBJECT`. */
   readonly name: string;
+  /** Which token said so, without saying what it is: everything that one token did can be found by it. Absent for what was told otherwise. */
+  readonly tokenId?: string;
 }
 
 /** `ISSUER#SUBJECT`: names a principal without an e-mail address, and cannot be taken over by another issuer. */

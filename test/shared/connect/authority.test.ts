@@ -22,7 +22,7 @@ test('openAuthority() leaves one audit line of each decision: who, what, by whic
     '@id("ada") permit (principal == Person::"ada@example.com", action == Action::"trigger", resource);',
   );
   const authority = await openAuthority(declaration, { door: 'plan-epoch', log });
-  authority.require(ada, 'trigger', { type: 'Feed', name: 'faces' });
+  authority.require({ ...ada, tokenId: 'abc' }, 'trigger', { type: 'Feed', name: 'faces' });
   assert.throws(
     () => authority.require(ada, 'redrive', { type: 'Pipeline', name: 'people' }, { all: true }),
     DeniedError,
@@ -40,6 +40,10 @@ test('openAuthority() leaves one audit line of each decision: who, what, by whic
     door: 'plan-epoch',
     issuer: ada.issuer,
   };
+  assert.deepEqual(
+    lines.map(({ tokenId }) => tokenId),
+    ['abc', undefined],
+  );
   assert.deepEqual(told, [
     {
       ...same,

@@ -41,6 +41,16 @@ test("tokenVerifier() takes the issuer's token for its audience and names the ca
   assert.equal(caller.issuer, identity.issuer);
 });
 
+test('tokenVerifier() names a token by what tells neither the token nor another one with its claims', async () => {
+  const token = await identity.mintIdToken(CALLER, AUDIENCE);
+  const other = await identity.mintIdToken(CALLER, AUDIENCE, { nonce: '2' });
+  const [once, again, others] = await Promise.all([token, token, other].map((one) => verifier()(`Bearer ${one}`)));
+  assert.match(once?.tokenId ?? '', /^[\w-]{16}$/);
+  assert.equal(again?.tokenId, once?.tokenId);
+  assert.notEqual(others?.tokenId, once?.tokenId);
+  assert.ok(!token.includes(once?.tokenId ?? ''));
+});
+
 test('tokenVerifier() refuses a missing and a malformed header', async () => {
   await refuses(undefined, /no bearer token/);
   await refuses('Basic abc', /no bearer token/);

@@ -7,10 +7,9 @@ import { openOverviewStore } from '../../shared/adapters/spanner/overview-store.
 import { type Clock, systemClock } from '../../shared/base/clock.ts';
 import { type Environment, list, readEnvironment, text } from '../../shared/base/environment.ts';
 import { ConfigError } from '../../shared/base/errors.ts';
-import type { Log } from '../../shared/base/log.ts';
 import type { Authority } from '../../shared/connect/authority.ts';
-import { openCredentialSources } from '../../shared/connect/credential-sources.ts';
 import { type CredentialSources, kafkaAccess } from '../../shared/connect/kafka-access.ts';
+import { openReportedSources } from '../../shared/connect/reported-sources.ts';
 import { decideApproval } from '../../shared/connect/second-person.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { type Access, localAccess, loginAccess, tokenAccess } from './access.ts';
@@ -62,10 +61,14 @@ export async function openDashboard(
     clock = systemClock,
   }: Pick<DashboardDependencies, 'log' | 'refused'> & { readonly authority: Authority; readonly clock?: Clock },
 ): Promise<Dashboard> {
-  const { access, login } = await chooseAccess(declaration, env, { log, clock });
+  const sources = openReportedSources(declaration, { name: 'dashboard', env, log });
+  const tools = { log, clock, onVersion: sources.onVersion };
+  const { access, login } = await chooseAccess(declaration, env, tools).catch(async (error: unknown) => {
+    await sources.close();
+    throw error;
+  });
   const opened = openDatabase(declaration.spanner.database);
   const store = openOverviewStore(opened.database);
-  const sources = openCredentialSources({ database: declaration.spanner.database, log });
   const endOffsets = openEnds(declaration, sources);
   const tokens = openIdTokens();
   const approvals = openApprovalStore(opened.database);
@@ -118,7 +121,7 @@ interface ChosenAccess {
 async function chooseAccess(
   declaration: Declaration,
   env: Environment,
-  tools: { readonly log: Log; readonly clock: Clock },
+  tools: Parameters<typeof openLogin>[3],
 ): Promise<ChosenAccess> {
   const { access, issuers, audience, callers } = readEnvironment(settings, env);
   if (access === 'open') return { access: localAccess() };

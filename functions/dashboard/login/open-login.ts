@@ -28,8 +28,14 @@ export async function openLogin(
   declaration: Declaration,
   env: Environment,
   door: { readonly issuers: readonly string[]; readonly audience: string; readonly callers: readonly string[] },
-  { log, clock }: { readonly log: Log; readonly clock: Clock },
+  tools: {
+    readonly log: Log;
+    readonly clock: Clock;
+    /** Is told which version of each secret is gone by. */
+    readonly onVersion?: ((secret: string, version: string) => void) | undefined;
+  },
 ): Promise<Login & { close(): Promise<void> }> {
+  const { log, clock, onVersion } = tools;
   const given = readEnvironment(settings, env);
   const { audience: url, callers } = door;
   const issuer = given.issuer || (door.issuers[0] ?? 'https://accounts.google.com');
@@ -40,7 +46,7 @@ export async function openLogin(
     throw refusal('PENSTOCK_SESSION_SECRET', 'is not set', 'Name a secret of at least 32 random bytes');
   }
   const [, projectId = ''] = declaration.spanner.database.split('/');
-  const secrets = openSecretCache({ projectId, log });
+  const secrets = openSecretCache({ projectId, log, onVersion });
   const read = async (name: string): Promise<string> => (await secrets.read(name)).text();
   const key = given.sessionSecret === '' ? randomBytes(32) : Buffer.from(await read(given.sessionSecret));
   const seal = cookieSeal(key);

@@ -121,7 +121,7 @@ export const controlUses: Readonly<Record<RoledFunction, readonly TableUse[]>> =
         ...['StartedAt', 'UpdatedAt', 'FinishedAt', 'RetireAt', 'DestroyAt', 'FailedStep', 'RequestedBy'],
       ],
     },
-    { table: secretUsers, select: secretUserColumns },
+    { ...reportedUses, select: secretUserColumns },
     {
       table: checkpoints,
       select: [...checkpointKey, 'NextOffset', 'Owner', 'HighWatermark', 'LastEventAt', 'UpdatedAt'],

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { openDashboard } from '../../../functions/dashboard/open-dashboard.ts';
 import type { Overview, PipelineView } from '../../../functions/dashboard/view/view-model.ts';
+import { listSecretUsers } from '../../../shared/adapters/spanner/rotations/secret-users.ts';
 import { noLog } from '../../../shared/base/log.ts';
 import { openAuthority } from '../../../shared/connect/authority.ts';
 import type { Declaration, KafkaSource } from '../../../shared/model/config/declaration.ts';
@@ -13,6 +14,7 @@ import { makeAuthority } from '../../deploy/local/kafka/certificates.ts';
 import { openSecretServer, PROJECT, type SecretServer } from '../../shared/adapters/secrets/secret-server.ts';
 import { plainKafka } from '../../shared/model/config/plain-pipeline.ts';
 import { flight, flights, type Ingest, openIngest, runSink } from '../kafka-sink/ingest-fixture.ts';
+import { rotatedSecret } from './example-sources.ts';
 
 const certificates = makeAuthority();
 const fullName = (secret: string): string => `projects/${PROJECT}/secrets/${secret}`;
@@ -35,6 +37,7 @@ before(async () => {
   const source: KafkaSource = { kind: 'kafka', topics: [], pattern: 'flights-.*', group: 'penstock-flights' };
   declaration = {
     ...ingest.declaration({ ...flights, source }),
+    secrets: { kafka: rotatedSecret('kafka') },
     kafka: {
       ...plainKafka(ingest.addresses.SASL_SSL ?? ''),
       tls: true,
@@ -53,7 +56,7 @@ async function openPage() {
   const authority = await openAuthority(declaration, { door: 'dashboard', log: noLog });
   const dashboard = await openDashboard(
     declaration,
-    { PENSTOCK_DASHBOARD_ACCESS: 'open' },
+    { ...process.env, PENSTOCK_DASHBOARD_ACCESS: 'open' },
     {
       log: noLog,
       refused: { page: () => false, login: () => false },
@@ -84,6 +87,21 @@ async function openPage() {
         if (seen.lagRecords === lagRecords) return seen;
         assert.ok(Date.now() < deadline, `The lag never was ${lagRecords}: ${JSON.stringify(seen)}`);
         await delay(200);
+      }
+    },
+    /** Looks until the newest page is seen with this version of the brokers' secret. */
+    async untilSeenWith(version: number): Promise<void> {
+      const deadline = Date.now() + DEADLINE_MS;
+      for (;;) {
+        const pages = (await listSecretUsers(ingest.database, 'kafka')).filter(({ holder }) =>
+          /^dashboard\//.test(holder),
+        );
+        const newest = pages.reduce((one, other) => (other.seenAtMs > one.seenAtMs ? other : one), {
+          version: 0,
+          seenAtMs: 0,
+        });
+        if (newest.version === version) return;
+        assert.ok(Date.now() < deadline, `The page is seen with ${JSON.stringify(pages)}`);
       }
     },
     async [Symbol.asyncDispose]() {
@@ -124,11 +142,13 @@ test('the dashboard tells the lag of topics that a pattern chooses, in records a
   );
 });
 
-test('the dashboard does not know the lag while brokers refuse its password, and tells it when the secret is right', async () => {
+test('the dashboard does not know the lag while brokers refuse its password, tells it when the secret is right, and reports which version it goes by', async () => {
   secrets.rotate('kafka', JSON.stringify({ username: 'sink', password: 'wrong' }));
   await using page = await openPage();
   const refused = await page.look();
   assert.deepEqual([refused.lagRecords, refused.lagMs, refused.state], [null, null, 'unknown']);
+  await page.untilSeenWith(2);
   secrets.rotate('kafka', JSON.stringify({ username: 'sink', password: 'right' }));
   await page.until(3);
+  await page.untilSeenWith(3);
 });

@@ -4,7 +4,7 @@ import { jsonLog } from '../../shared/base/log.ts';
 import { type Authority, openAuthority } from '../../shared/connect/authority.ts';
 import { doGuarded, type GuardedAct } from '../../shared/connect/second-person.ts';
 import { sensitiveColumns } from '../../shared/model/access/access-entities.ts';
-import type { Resource } from '../../shared/model/access/access-request.ts';
+import type { AccessAction, Resource } from '../../shared/model/access/access-request.ts';
 import type { Asker } from '../../shared/model/access/asker.ts';
 import type { Declaration } from '../../shared/model/config/declaration.ts';
 import { ownAsker } from './own-identity.ts';
@@ -57,11 +57,28 @@ export async function doOwn<T>(
   }
 }
 
+/**
+ * Asks the policies for whoever runs a command, of all that it is about to do, before any of it is done.
+ *
+ * A second person cannot say yes to it: policies that ask for one deny it.
+ *
+ * @returns undefined where no policies are declared
+ * @throws {DeniedError} naming the first that is not permitted
+ */
+export async function requireOwn(
+  declaration: Declaration,
+  asked: readonly (readonly [action: AccessAction, resource: Resource])[],
+): Promise<OwnAuthority | undefined> {
+  const own = await openOwnAuthority(declaration);
+  if (!own) return undefined;
+  for (const [action, resource] of asked) own.require(own.asker, action, resource);
+  return own;
+}
+
 /** @throws {DeniedError} unless policies let whoever runs the command see this feed, or all feeds when it is not declared any more */
 export async function requireFeedView(declaration: Declaration, feed: string): Promise<OwnAuthority | undefined> {
-  const own = await openOwnAuthority(declaration);
-  own?.require(own.asker, 'view', Object.hasOwn(declaration.feeds, feed) ? { type: 'Feed', name: feed } : EVERYTHING);
-  return own;
+  const resource: Resource = Object.hasOwn(declaration.feeds, feed) ? { type: 'Feed', name: feed } : EVERYTHING;
+  return await requireOwn(declaration, [['view', resource]]);
 }
 
 /**
@@ -72,14 +89,14 @@ export async function requirePipelineView(
   declaration: Declaration,
   pipeline: string | undefined,
 ): Promise<OwnAuthority | undefined> {
-  const own = await openOwnAuthority(declaration);
-  if (!own) return undefined;
   const names = pipeline === undefined ? Object.keys(declaration.pipelines) : [pipeline];
   const resources = names.map((name): Resource => {
     return Object.hasOwn(declaration.pipelines, name) ? { type: 'Pipeline', name } : EVERYTHING;
   });
-  for (const resource of resources) own.require(own.asker, 'view', resource);
-  return own;
+  return await requireOwn(
+    declaration,
+    resources.map((resource) => ['view', resource] as const),
+  );
 }
 
 /** Whether policies let whoever runs the command see every sensitive column of these tables. */

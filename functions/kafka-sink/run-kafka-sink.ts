@@ -65,7 +65,7 @@ type KafkaPipeline = Pipeline & { readonly source: KafkaSource };
  */
 export async function runKafkaSink(options: KafkaSinkOptions): Promise<void> {
   const { declaration, log, identity } = options;
-  const pipelines = choosePipelines(declaration, options.pipelines);
+  const pipelines = kafkaPipelines(declaration, options.pipelines);
   const { kafka, spanner, registry } = declaration;
   if (!kafka) throw new ConfigError([problem('kafka.brokers', 'is not declared', 'Name the brokers of the pipelines')]);
   const owner = `${hostname()}/${process.pid}`;
@@ -176,8 +176,12 @@ async function runPipeline(
   }
 }
 
-/** The Kafka pipelines of these names; all of them when none is named. */
-function choosePipelines(declaration: Declaration, names: readonly string[]): readonly KafkaPipeline[] {
+/**
+ * The Kafka pipelines of these names; all of them when none is named.
+ *
+ * @throws {ConfigError} for names of none, and where there are none
+ */
+export function kafkaPipelines(declaration: Declaration, names: readonly string[]): readonly KafkaPipeline[] {
   const pipelines = Object.values(declaration.pipelines).filter(isKafka);
   const missing = names.filter((name) => !pipelines.some((pipeline) => pipeline.name === name));
   const known = pipelines.map(({ name }) => name).join(', ') || 'none';

@@ -122,7 +122,7 @@ function requestOf(options: Omit<ExplainOptions, 'config'>): AccessRequest {
           {
             path: 'WHAT',
             message: `is ${JSON.stringify(what)}`,
-            remedy: 'Write Feed/NAME, Pipeline/NAME, Secret/NAME, Function/NAME or Column/TABLE.COLUMN',
+            remedy: 'Write Feed/NAME, Pipeline/NAME, Secret/NAME, Function/NAME, Database/NAME or Column/TABLE.COLUMN',
           },
         ]),
   ];

@@ -1,6 +1,7 @@
-import { runKafkaSink } from '../../../functions/kafka-sink/run-kafka-sink.ts';
+import { kafkaPipelines, runKafkaSink } from '../../../functions/kafka-sink/run-kafka-sink.ts';
 import { jsonLog } from '../../../shared/base/log.ts';
 import type { Output } from '../output.ts';
+import { requireOwn } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -12,9 +13,14 @@ export interface RunSinkOptions {
   readonly untilCaughtUp?: boolean;
 }
 
-/** Runs the Kafka sink in the foreground, until it is told to end or has caught up. */
+/** Runs the Kafka sink in the foreground, until it is told to end or has caught up, where policies let one `trigger` its pipelines. */
 export async function runSink(options: RunSinkOptions, output: Output): Promise<void> {
   const { declaration } = await readConfig(options.config, ['spanner', 'kafka', 'registry', 'pipelines']);
+  const chosen = options.pipeline === undefined ? [] : [options.pipeline];
+  const own = await requireOwn(
+    declaration,
+    kafkaPipelines(declaration, chosen).map(({ name }) => ['trigger', { type: 'Pipeline', name }] as const),
+  );
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const counts = new Map<string, { rows: number; deadLetters: number; commits: number }>();
@@ -27,11 +33,11 @@ export async function runSink(options: RunSinkOptions, output: Output): Promise<
   try {
     await runKafkaSink({
       declaration,
-      pipelines: options.pipeline === undefined ? [] : [options.pipeline],
+      pipelines: chosen,
       untilCaughtUp: options.untilCaughtUp ?? false,
       signal: ending.signal,
       log,
-      identity: process.env.PENSTOCK_IDENTITY ?? 'laptop',
+      identity: own?.asker.name ?? process.env.PENSTOCK_IDENTITY ?? 'laptop',
       onProgress: ({ pipeline, rowCount, deadCount }) => {
         const count = counts.get(pipeline) ?? { rows: 0, deadLetters: 0, commits: 0 };
         count.rows += rowCount;

@@ -7,10 +7,14 @@ import { join, resolve } from 'node:path';
 import { buildFunctions } from '../../build.ts';
 import { type RunningFunction, runFunction } from '../../local/functions/run-function.ts';
 import type { Output } from '../output.ts';
+import { requireOwn } from '../own-authority.ts';
 import { readConfig } from '../read-config.ts';
 import { identities } from '../stack/identities.ts';
 
-/** Serves every function behind one port; each runs as its own bundle in its own process. */
+/**
+ * Serves every function behind one port, where policies let one `trigger` each; each runs as its own bundle in its own process, and
+ * asks them of every request.
+ */
 export async function serve(
   options: { readonly config: string; readonly port: number },
   output: Output,
@@ -24,11 +28,15 @@ export async function serve(
     'feeds',
     'secrets',
   ]);
+  const names = readdirSync(resolve(import.meta.dirname, '../../../functions'));
+  await requireOwn(
+    declaration,
+    names.map((name) => ['trigger', { type: 'Function', name }] as const),
+  );
   await buildFunctions({ ifStale: true });
   const folder = await mkdtemp(join(tmpdir(), 'penstock-serve-'));
   const declarationPath = join(folder, 'declaration.json');
   await writeFile(declarationPath, JSON.stringify(declaration));
-  const names = readdirSync(resolve(import.meta.dirname, '../../../functions'));
   const running = new Map<string, RunningFunction>();
   const stopAll = async (): Promise<void> => void (await Promise.all([...running.values()].map((one) => one.stop())));
   const server = createServer((incoming, answer) => forward(running, incoming, answer));

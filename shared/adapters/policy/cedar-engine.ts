@@ -1,5 +1,6 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { EngineQuestion, EntityId } from '../../model/access/access-entities.ts';
+import type { EngineQuestion } from '../../model/access/access-entities.ts';
+import type { EntityId } from '../../model/access/cedar-entity.ts';
 
 /** A mistake in a policy's text; `start` counts bytes of UTF-8 from the beginning of what was given. */
 export interface PolicyMistake {

@@ -4,8 +4,16 @@ import { wordsOf } from '../epochs/check-tokens.ts';
 import { joinedColumn } from '../epochs/join.ts';
 import { rowUses } from '../epochs/row-uses.ts';
 import { quoteName } from '../grants/quote-name.ts';
-import { type AccessRequest, actionResources, type Resource, showName, writeResource } from './access-request.ts';
+import {
+  type AccessRequest,
+  actionResources,
+  type Resource,
+  resourceTypes,
+  showName,
+  writeResource,
+} from './access-request.ts';
 import { type Asker, foldName, issuerGroup } from './asker.ts';
+import { type CedarJson, databaseEntities, type Entity, type EntityId } from './cedar-entity.ts';
 
 /** The functions that have a door, or act by themselves. */
 export const functionNames = [
@@ -23,21 +31,6 @@ export const functionNames = [
 const MAX_NAME_CHARACTERS = 512;
 const MAX_ISSUER_CHARACTERS = 2_048;
 const MAX_GROUPS = 1_000;
-
-/** A value of Cedar as its JSON has it: docs.cedarpolicy.com/auth/entities-syntax.html. */
-export type CedarJson = boolean | number | string | readonly CedarJson[] | { readonly [key: string]: CedarJson };
-
-/** An entity's type and id. */
-export interface EntityId {
-  readonly type: string;
-  readonly id: string;
-}
-
-export interface Entity {
-  readonly uid: EntityId;
-  readonly attrs: Readonly<Record<string, CedarJson>>;
-  readonly parents: readonly EntityId[];
-}
 
 /** One question for the engine. */
 export interface EngineQuestion {
@@ -186,8 +179,6 @@ export function sensitiveColumnsOf(declaration: Pick<Declaration, 'access'>, fee
   });
 }
 
-const resourceTypes = ['Function', 'Pipeline', 'Feed', 'Secret', 'Column'] as const;
-
 function isAskable({ name, issuer, groups }: Asker): boolean {
   return (
     name.length > 0 &&
@@ -233,6 +224,8 @@ function resourceEntities(declaration: Declaration, { type, name }: Resource): E
     }
     case 'Column':
       return columnEntities(declaration, name);
+    case 'Database':
+      return databaseEntities(declaration.spanner.database, name);
   }
 }
 

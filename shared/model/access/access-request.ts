@@ -9,15 +9,18 @@ export const actionResources = {
   acceptCheckpoint: ['Pipeline'],
   readColumns: ['Column'],
   view: ['Function', 'Pipeline', 'Feed', 'Secret'],
+  migrate: ['Database'],
+  grantRoles: ['Database'],
 } as const satisfies Readonly<Record<string, readonly ResourceType[]>>;
 
 export type AccessAction = keyof typeof actionResources;
-export type ResourceType = 'Function' | 'Pipeline' | 'Feed' | 'Secret' | 'Column';
+export const resourceTypes = ['Function', 'Pipeline', 'Feed', 'Secret', 'Column', 'Database'] as const;
+export type ResourceType = (typeof resourceTypes)[number];
 
 /** What something is done to. */
 export interface Resource {
   readonly type: ResourceType;
-  /** As the declaration has it; `Table.Column` for a column, the deployed name for a function. */
+  /** As the declaration has it; `Table.Column` for a column, the deployed name for a function, a database's last name. */
   readonly name: string;
 }
 
@@ -73,12 +76,10 @@ export function writeResource({ type, name }: Resource): string {
   return `${type}/${name}`;
 }
 
-const types: readonly ResourceType[] = ['Function', 'Pipeline', 'Feed', 'Secret', 'Column'];
-
 /** Reads `feed/delays`, `column/Flights.Origin`; undefined for anything else. */
 export function readResource(text: string): Resource | undefined {
   const at = text.indexOf('/');
-  const type = types.find((known) => known.toLowerCase() === text.slice(0, Math.max(0, at)).toLowerCase());
+  const type = resourceTypes.find((known) => known.toLowerCase() === text.slice(0, Math.max(0, at)).toLowerCase());
   const name = text.slice(at + 1);
   return type === undefined || name === '' ? undefined : { type, name };
 }

@@ -14,6 +14,7 @@ export const accessSchema: string = [
   'entity Pipeline in [Function] = { "tables": Set<Table>, "sensitive": Bool };',
   'entity Feed in [Function] = { "table": Table, "sensitive": Bool };',
   'entity Secret in [Function] = { "strategy": String };',
+  'entity Database = { "project": String, "instance": String };',
   'entity Column in [Table] = { "table": Table, "name": String, "sensitive": Bool };',
   'type Circumstances = {',
   '  "now": datetime, "door": String, "approved": Bool, "all": Bool, "back": Bool, "sensitive": Bool,',

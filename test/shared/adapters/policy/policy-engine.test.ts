@@ -11,6 +11,7 @@ import {
   plainCircumstances,
   type Resource,
   type ResourceType,
+  resourceTypes,
 } from '../../../../shared/model/access/access-request.ts';
 import type { Asker } from '../../../../shared/model/access/asker.ts';
 import { guardedDeclaration } from '../../model/access/guarded-declaration.ts';
@@ -47,7 +48,7 @@ test('openPolicyEngine() denies what no policy permits, whoever asks for whateve
     guardedDeclaration('permit (principal == Person::"nobody@example.com", action, resource);'),
   );
   const actions = Object.keys(actionResources).map((action) => fc.constant(action as AccessAction));
-  const types = fc.constantFrom<ResourceType>('Function', 'Pipeline', 'Feed', 'Secret', 'Column');
+  const types = fc.constantFrom<ResourceType>(...resourceTypes);
   fc.assert(
     fc.property(fc.string(), fc.oneof(...actions), types, fc.string(), (name, action, type, what) => {
       const decision = engine.decide(

@@ -4,6 +4,16 @@ globalThis.inPage = (() => {
   const named = (node) =>
     (node.getAttribute('aria-label') ?? node.getAttribute('aria-labelledby') ?? node.textContent ?? '').trim() !== '';
 
+  let asked = 0;
+  const { fetch } = globalThis;
+  globalThis.fetch = (...words) => {
+    asked += 1;
+    return fetch(...words);
+  };
+
+  /** How often the page's script has asked for it again. */
+  const refreshes = () => asked;
+
   /** What focus, typing and scroll look like now. */
   function reader() {
     const { activeElement } = document;
@@ -83,5 +93,5 @@ globalThis.inPage = (() => {
     return getComputedStyle(document.activeElement).outlineStyle !== 'none';
   }
 
-  return { reader, unnamed, faintTexts, wideParts, focusShows };
+  return { refreshes, reader, unnamed, faintTexts, wideParts, focusShows };
 })();

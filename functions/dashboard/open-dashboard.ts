@@ -20,7 +20,7 @@ import { mayDecide } from './may-decide.ts';
 import { sourceGatherer } from './sources/gather.ts';
 import { shareLoad } from './sources/share-load.ts';
 import { askTrainer } from './sources/trainer-progress.ts';
-import { viewApproval } from './view/approval-view.ts';
+import { viewApproval, wholeCharacters } from './view/approval-view.ts';
 import { viewEpoch } from './view/epoch-view.ts';
 import { viewOverview } from './view/overview.ts';
 
@@ -92,7 +92,7 @@ export async function openDashboard(
     overview: shareLoad({ keepMs: KEEP_MS, waitMs: WAIT_MS, clock }, async () => viewOverview(await gather())),
     approval: async (id) => {
       const found = await approvals.find(id);
-      return found && viewApproval(found, clock());
+      return found && viewApproval(found, clock(), wholeCharacters);
     },
     mayDecide: (visitor, approval) => mayDecide(visitor, approval, authority),
     decide: (visitor, verdict) => decideApproval(visitor, verdict, { authority, approvals, log, clock }),

@@ -135,6 +135,10 @@ function yourSay(approval: ApprovalView, reader: ApprovalReader): Html {
         return html`${says(why)}${denyForm(approval, reader, 'Take back')}`;
       }
       if (!reader.mayDecide) return says('Policies let you look at this, not decide about it.');
+      if (approval.isCut) {
+        const where = html`<p>It is too long to be shown whole here, and nobody should say yes to what they have not seen: <code>npx penstock approvals show ${approval.id}</code></p>`;
+        return html`${where}${denyForm(approval, reader, 'Deny')}`;
+      }
       return html`${approveForm(approval, reader)}${denyForm(approval, reader, 'Deny')}`;
     case 'approved':
       return says(`${isOwn ? 'You' : requestedBy} may do the same again now: this yes is for once.`);

@@ -90,9 +90,9 @@ export function showHidden(text: string): string {
 }
 
 /** Text from data for a line: with what cannot be seen made visible, and cut. */
-export function cutText(text: string): string {
-  const shown = showHidden(text.slice(0, MAX_LINE_CHARACTERS + 1));
-  return shown.length <= MAX_LINE_CHARACTERS ? shown : `${shown.slice(0, MAX_LINE_CHARACTERS - 1)}…`;
+export function cutText(text: string, maxCharacters = MAX_LINE_CHARACTERS): string {
+  const shown = showHidden(text.slice(0, maxCharacters + 1));
+  return shown.length <= maxCharacters ? shown : `${shown.slice(0, maxCharacters - 1)}…`;
 }
 
 /** A word of a command that people copy into a shell: what is not plain is quoted, so that data never runs there. */

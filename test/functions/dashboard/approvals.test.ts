@@ -9,7 +9,7 @@ import { tokenAccess } from '../../../functions/dashboard/access.ts';
 import { loadAssets } from '../../../functions/dashboard/assets.ts';
 import { dashboardApp } from '../../../functions/dashboard/handler.ts';
 import { mayDecide } from '../../../functions/dashboard/may-decide.ts';
-import { viewApproval } from '../../../functions/dashboard/view/approval-view.ts';
+import { viewApproval, wholeCharacters } from '../../../functions/dashboard/view/approval-view.ts';
 import { viewOverview } from '../../../functions/dashboard/view/overview.ts';
 import { UnauthenticatedError } from '../../../shared/adapters/identity/verify-token.ts';
 import { type ApprovalStore, openApprovalStore } from '../../../shared/adapters/spanner/approvals/approval-store.ts';
@@ -57,7 +57,7 @@ before(async () => {
     epoch: async () => undefined,
     approval: async (id) => {
       const found = await approvals.find(id);
-      return found && viewApproval(found, Date.now());
+      return found && viewApproval(found, Date.now(), wholeCharacters);
     },
     mayDecide: (visitor, approval) => mayDecide(visitor, approval, tools.authority),
     decide: (visitor, verdict) => decideApproval(visitor, verdict, tools),

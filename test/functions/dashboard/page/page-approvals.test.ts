@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderApproval } from '../../../../functions/dashboard/page/page-approvals.ts';
-import { viewApproval } from '../../../../functions/dashboard/view/approval-view.ts';
+import { viewApproval, wholeCharacters } from '../../../../functions/dashboard/view/approval-view.ts';
 import { type Approval, type ApprovalState, requestApproval } from '../../../../shared/model/approvals/approval.ts';
 import { NOW } from '../example-sources.ts';
 
@@ -19,7 +19,9 @@ function approvalOf(text: string, parts: Partial<Approval> = {}): Approval {
 }
 
 async function render(approval: Approval, { visitor = 'bob', mayDecide = true, nowMs = NOW } = {}): Promise<string> {
-  return String(await renderApproval(viewApproval(approval, nowMs), { base: '/x', visitor, assets, mayDecide }));
+  return String(
+    await renderApproval(viewApproval(approval, nowMs, wholeCharacters), { base: '/x', visitor, assets, mayDecide }),
+  );
 }
 
 const tagsOf = (page: string) => [...page.matchAll(/<\/?([a-z][a-z0-9]*)/gi)].map(([, name]) => name);
@@ -45,6 +47,21 @@ test('renderApproval() offers a yes only to somebody else whom policies let deci
   for (const state of states.filter((one) => one !== 'requested')) {
     assert.deepEqual(await offers({ ...waiting, state }, {}), [], state);
   }
+});
+
+test('renderApproval() shows all that would be done, and offers no yes where it cannot', async () => {
+  const end = 'AND the part that matters';
+  const of = (characters: number) => approvalOf('p', { content: { where: `${'x'.repeat(characters)} ${end}` } });
+  const shown = await render(of(10_000));
+  assert.match(shown, new RegExp(end));
+  assert.match(shown, /value="approve"/);
+  const cut = await render(of(20_000));
+  assert.doesNotMatch(cut, new RegExp(end));
+  assert.match(cut, /npx penstock approvals show a-1/);
+  assert.deepEqual(
+    [...cut.matchAll(/name="says" value="(\w+)"/g)].map(([, says]) => says),
+    ['deny'],
+  );
 });
 
 test('renderApproval() has no script, so that nothing moves under a hand', async () => {

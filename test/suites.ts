@@ -114,7 +114,7 @@ if (import.meta.main) {
   process.exitCode = await runSuites([
     { name: 'types', command: ['tsc', '--noEmit'] },
     { name: 'lint', command: ['biome', 'check', '--error-on-warnings', '.'] },
-    nodeTest('architecture', ['test/architecture.test.ts', 'test/docs.test.ts']),
+    nodeTest('architecture', ['test/architecture.test.ts', 'test/docs.test.ts', 'test/defences.test.ts']),
     nodeTest('unit', [...examples('shared'), ...examples('bench')]),
     nodeTest('property', properties),
     nodeTest('laptop cloud', examples('deploy')),

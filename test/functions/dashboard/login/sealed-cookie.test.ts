@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import crypto, { randomBytes } from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { cookieSeal, isSame } from '../../../../functions/dashboard/login/sealed-cookie.ts';
@@ -45,8 +46,15 @@ test('cookieSeal() refuses a short key, and what no browser would keep', () => {
   );
 });
 
-test('isSame() compares texts of any length', () => {
+test('isSame() compares texts of one length by timingSafeEqual(), and says no other than ===', (context) => {
+  const { mock } = context.mock.method(crypto, 'timingSafeEqual');
+  syncBuiltinESMExports();
+  context.after(syncBuiltinESMExports);
   fc.assert(fc.property(fc.string(), fc.string(), (a, b) => assert.equal(isSame(a, b), a === b)));
+  mock.resetCalls();
+  const signature = 'x'.repeat(43);
+  for (const other of [signature, `y${signature.slice(1)}`, `${signature.slice(1)}y`]) isSame(signature, other);
+  assert.equal(mock.callCount(), 3);
 });
 
 test('readCookie() finds the cookie by its whole name, and none where it comes twice', () => {

@@ -14,7 +14,9 @@ issuerKeysContract({
   },
 });
 
-test('fetchDocument() gives up on an answer that never comes, and on one that trickles', async (context) => {
+test('fetchDocument() gives up on an answer that never comes, and on one that trickles', {
+  timeout: 60_000,
+}, async (context) => {
   const answers: Answer[] = [() => {}, (response) => response.write('{"keys":[')];
   for (const answer of answers) {
     const { issuer } = await openIssuer(context, answer);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { format, inspect } from 'node:util';
 import { crc32c } from '../../../../shared/adapters/secrets/crc32c.ts';
+import { SecretValue } from '../../../../shared/adapters/secrets/secret-value.ts';
 import { makeValue } from './make-value.ts';
 
 test('a secret value shows its name and version and never itself', () => {
@@ -23,7 +24,7 @@ test('a secret value shows its name and version and never itself', () => {
 
 test('a secret value gives copies, and is zeroed in place', () => {
   const bytes = Buffer.from('s3cret');
-  const value = makeValue(bytes);
+  const value = new SecretValue('projects/p/secrets/registry', '7', bytes);
   const copy = value.bytes();
   copy.fill(1);
   assert.equal(value.text(), 's3cret');
@@ -31,6 +32,8 @@ test('a secret value gives copies, and is zeroed in place', () => {
   assert.throws(() => value.text(), { code: 'SECRET_OUTDATED' });
   assert.throws(() => value.bytes(), { code: 'SECRET_OUTDATED' });
   assert.throws(() => value.holds(bytes), { code: 'SECRET_OUTDATED' });
+  // They were given to the value: it is their only place.
+  assert.deepEqual(bytes, Buffer.alloc(6));
 });
 
 test('a secret value that is no UTF-8 is no text, and the error does not quote it', () => {

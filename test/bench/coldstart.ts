@@ -8,7 +8,7 @@ import { timeStart } from './coldstart/time-start.ts';
 
 const ROUNDS = 3;
 const root = resolve(import.meta.dirname, '../..');
-const FUNCTIONS = ['dashboard', 'kafka-sink', 'plan-epoch', 'pubsub-sink', 'read-shard'];
+const FUNCTIONS = ['dashboard', 'kafka-sink', 'plan-epoch', 'pubsub-sink', 'read-shard', 'rotate-secrets'];
 
 /** How a function is started. */
 type Way =

@@ -10,14 +10,26 @@ import { createTopic } from '../../../deploy/cli/stack/create-topic.ts';
 import { controlSchema, createOnEmulator, migrate } from '../../../deploy/gcp/migrate.ts';
 import { type LocalCloud, openLocalCloud } from '../../../deploy/local/cloud.ts';
 import { localProject } from '../../../deploy/local/project.ts';
+import type { RotatedSecret } from '../../../shared/model/config/declaration.ts';
 import { readDeclaration } from '../../../shared/model/config/read-declaration.ts';
+import { addSecret, openSecretClient } from '../../deploy/local/secret-manager/secret-client.ts';
 import { peerRow } from '../ingest/peer-row.ts';
 import { topic } from '../ingest/topic.ts';
 
 const FLIGHTS = 2_000;
-const CALLER = 'caller@bench';
+const CALLER = `caller@${localProject}.iam.gserviceaccount.com`;
 const AUDIENCE = 'https://bench.penstock.localhost';
 const SHARD_TOPIC = 'penstock-shards';
+
+/** Made by rotate-secrets when it starts for the first time; nothing is due then at the starts that count. */
+const HOOK_KEY: RotatedSecret = {
+  name: 'hook-key',
+  strategy: { kind: 'hmac-key' },
+  everyMs: 28 * 86_400_000,
+  overlapMs: 3_600_000,
+  waitForUsersMs: 3_600_000,
+  destroyAfterMs: 7 * 86_400_000,
+};
 
 /** One function's first request. */
 export interface FirstRequest {
@@ -43,14 +55,14 @@ export async function openColdstartStage(dir: string): Promise<ColdstartStage> {
   const trainer = await openTrainer();
   const declarationPath = join(dir, 'declaration.json');
   await prepare(cloud, declarationPath, trainer.url);
-  const metadata = await cloud.identity.openMetadataServer('reader@bench');
+  const metadata = await cloud.identity.openMetadataServer(`function@${localProject}.iam.gserviceaccount.com`);
   let epoch = '';
   let sent = 0;
   return {
     env: {
       ...cloud.env,
       PENSTOCK_DECLARATION: declarationPath,
-      PENSTOCK_IDENTITY: 'function@bench',
+      PENSTOCK_IDENTITY: `function@${localProject}.iam.gserviceaccount.com`,
       PENSTOCK_CALLERS: CALLER,
       PENSTOCK_AUDIENCE: AUDIENCE,
       PENSTOCK_SHARD_TOPIC: SHARD_TOPIC,
@@ -62,6 +74,7 @@ export async function openColdstartStage(dir: string): Promise<ColdstartStage> {
       'kafka-sink': () => ({ method: 'POST', body: {} }),
       'plan-epoch': () => ({ method: 'POST', body: { feed: 'delays' } }),
       'pubsub-sink': () => ({ method: 'POST', body: push('airports', readAirports()[sent++] ?? {}, sent) }),
+      'rotate-secrets': () => ({ method: 'POST', body: {} }),
       'read-shard': () => ({ method: 'POST', body: push(SHARD_TOPIC, { epoch, shard: 0 }, 0) }),
     },
     authorization: async () => `Bearer ${await cloud.identity.mintIdToken(CALLER, AUDIENCE)}`,
@@ -100,7 +113,10 @@ async function prepare(cloud: LocalCloud, declarationPath: string, trainerUrl: s
     env: { ...cloud.env, TRAINER_URL: trainerUrl },
     sections: ['spanner', 'kafka', 'pipelines', 'feeds'],
   });
-  writeFileSync(declarationPath, JSON.stringify(declaration));
+  writeFileSync(declarationPath, JSON.stringify({ ...declaration, secrets: { [HOOK_KEY.name]: HOOK_KEY } }));
+  const secrets = openSecretClient(cloud.env.SECRET_MANAGER_EMULATOR_HOST ?? '');
+  await addSecret(secrets, HOOK_KEY.name);
+  await secrets.close();
   const name = declaration.spanner.database;
   const [, project = '', , instance = '', , id = ''] = name.split('/');
   const spanner = new Spanner({ projectId: project });

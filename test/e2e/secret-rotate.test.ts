@@ -9,16 +9,17 @@ import { openStack, type Stack } from '../../deploy/cli/stack/stack.ts';
 import { subscribe } from '../../deploy/cli/stack/subscribe.ts';
 import { localProject } from '../../deploy/local/project.ts';
 import { roleOf } from '../../shared/model/grants/function-access.ts';
+import { PrintedLines } from './printed-lines.ts';
 
 const SECRET = 'kafka-sink';
 const TOPIC = 'secret-events';
 const SUBSCRIPTION = 'penstock-rotations';
-const OVERLAP_MS = 2_000;
 const PERIOD_SECONDS = 3_600;
 /** Secret Manager wants the next rotation at least five minutes ahead. */
 const AHEAD_MS = 310_000;
 const role = roleOf('rotate-secrets');
 
+/** Without an overlap a rotation takes the old version away in the same run: its last line tells that all is done. */
 const DECLARATION = `
 spanner: { database: "projects/\${GOOGLE_CLOUD_PROJECT}/instances/main/databases/announced" }
 kafka: { brokers: "\${KAFKA_BROKERS}" }
@@ -27,10 +28,12 @@ secrets:
     strategy: kafka-scram
     users: [sink-a, sink-b]
     every: 28d
-    overlap: ${OVERLAP_MS}ms
+    overlap: 0s
 `;
 
 const time = { aheadMs: 0 };
+/** What rotate-secrets prints. */
+const printed = new PrintedLines();
 let stack: Stack;
 let manager: SecretManagerServiceClient;
 let pubsub: PubSub;
@@ -40,6 +43,7 @@ before(async () => {
     tables: '',
     rotating: SECRET,
     secretManagerNow: () => Date.now() + time.aheadMs,
+    onLine: (from, line) => from === 'rotate-secrets' && printed.add(line),
   });
   const [servicePath = '', port] = (stack.cloud.env.SECRET_MANAGER_EMULATOR_HOST ?? '').split(':');
   const sslCreds = credentials.createInsecure();
@@ -71,12 +75,14 @@ async function rotations(): Promise<{ readonly id: string; readonly step: string
   });
 }
 
-async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 120_000;
-  while (!(await isSo())) {
-    assert.ok(Date.now() < deadline, what);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+/** Waits until rotate-secrets has taken this version away. */
+async function untilGone(version: number): Promise<void> {
+  const isIt = (line: Readonly<Record<string, unknown>>): boolean => line.outcome === 'done' && line.from === version;
+  await printed.until(() => printed.audited('secret.revoke').some(isIt), `the end of version ${version}`);
+}
+
+async function stateOf(version: number): Promise<unknown> {
+  return (await manager.getSecretVersion({ name: `${name}/versions/${version}` }))[0].state;
 }
 
 async function post(caller: string, body: unknown): Promise<{ status: number; body: unknown }> {
@@ -113,24 +119,14 @@ async function announceNow(): Promise<string> {
   return toTime((seconds + PERIOD_SECONDS) * 1000);
 }
 
-/** Ticks until the old version is taken away: nobody uses it here. */
-const retired = (): Promise<void> =>
-  eventually('the old version is taken away', async () => {
-    await post(identities.scheduler, {});
-    const [versions] = await manager.listSecretVersions({ parent: name });
-    return versions.filter(({ state }) => state === 'ENABLED').length === 1;
-  });
-
 let next = '';
 
 test('SECRET_ROTATE of Secret Manager goes through Pub/Sub to rotate-secrets, which rotates once under its own role', async () => {
   assert.equal(stack.environments['rotate-secrets'].PENSTOCK_DATABASE_ROLE, role);
   next = await announceNow();
-  await eventually('version 2 is current', async () => (await aliases()).current === 2);
-  await eventually('it waits for its overlap, or is past it', async () =>
-    (await rotations()).every(({ step }) => step === 'retire' || step === 'destroy'),
-  );
+  await untilGone(1);
   assert.deepEqual(await aliases(), { current: 2, previous: 1 });
+  assert.equal(await stateOf(1), 'DISABLED');
   const [first, ...others] = await rotations();
   assert.deepEqual(others, []);
   assert.equal(first?.id, `scheduled-${next}`);
@@ -150,7 +146,8 @@ test('duplicates of the message, at once and late, from the topic and at the doo
   );
   const late = await pushed('late', next);
   assert.equal(late.status, 200, JSON.stringify(late));
-  await retired();
+  const { status, body } = await post(identities.scheduler, {});
+  assert.equal(status, 200, JSON.stringify(body));
   const latest = await pushed('latest', next);
   assert.equal(latest.status, 200);
   assert.deepEqual(await aliases(), { current: 2, previous: 1 });
@@ -181,14 +178,19 @@ test('rotate-secrets rotates nothing without its grants, and what was announced 
   assert.ok(refused.status >= 500, JSON.stringify(refused));
   assert.deepEqual(await aliases(), { current: 2, previous: 1 });
   await migrateAccess(stack.declaration);
-  await eventually('Pub/Sub has sent it again, and version 3 is current', async () => (await aliases()).current === 3);
+  // Pub/Sub sends it again.
+  await untilGone(2);
+  assert.deepEqual(await aliases(), { current: 3, previous: 2 });
 
   await revoke(`REVOKE SELECT(Version) ON TABLE PenstockSecretUsers FROM ROLE ${role}`);
-  await eventually('the overlap is over, and who cannot see the last users takes nothing from them', async () =>
-    JSON.stringify((await post(identities.scheduler, {})).body).includes('PenstockSecretUsers'),
-  );
-  const [version] = await manager.getSecretVersion({ name: `${name}/versions/2` });
-  assert.equal(version.state, 'ENABLED');
+  const before = printed.all.length;
+  next = await announceNow();
+  const isHeldUp = (line: string): boolean =>
+    line.includes('"severity":"ERROR"') && line.includes('PenstockSecretUsers');
+  await printed.until(() => printed.all.slice(before).some(isHeldUp), 'the line of a rotation that is held up');
+  assert.equal((await aliases()).current, 4);
+  assert.equal(await stateOf(3), 'ENABLED', 'who cannot see the last users takes nothing from them');
   await migrateAccess(stack.declaration);
-  await retired();
+  await untilGone(3);
+  assert.equal(await stateOf(3), 'DISABLED');
 });

@@ -74,8 +74,8 @@ async function open() {
           const publish: ShardJobs['publish'] = (epoch, shards) => jobs.publish(epoch, shards, traceparent);
           return planEpoch(declaration, name, tick, { ...tools, publish });
         });
-      if (feed && authority.hasPolicies) return await doGuarded(caller, feedAct(declaration, feed), secondPerson, run);
-      if (authority.hasPolicies) authority.require(caller, 'trigger', { type: 'Feed', name });
+      if (feed) return await doGuarded(caller, feedAct(declaration, feed), secondPerson, run);
+      authority.require(caller, 'trigger', { type: 'Feed', name });
       return await run();
     },
     nowMs: Date.now,

@@ -124,6 +124,10 @@ for (const name of [...doorNames, 'trainer'] as const) {
     const { printed } = doorOf(name);
     const without: BadToken = [401, '', 'no bearer token'];
     await leavesLines(printed, name, [['no token', without], ...knocked]);
+    // read-shard asks once it knows the feed of a shard, and there is no such shard.
+    if (name === 'read-shard') return;
+    const letIn = () => printed.audited('access.decide').some(({ outcome }) => outcome === 'done');
+    await printed.until(letIn, `the line of who was let in to ${name}, where no policies are declared`);
   });
 }
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import { readProgress } from '../../functions/dashboard/sources/trainer-progress.ts';
 import { type ControlDatabase, openControlDatabase } from '../functions/dashboard/control-database.ts';
+import { fillPeople, withSecrets } from '../functions/dashboard/example-people.ts';
 import { exampleFlights, fillEpoch, fillExample } from '../functions/dashboard/example-tables.ts';
 import { type Outside, type ServedDashboard, serveDashboard } from '../functions/dashboard/serve-dashboard.ts';
 import { findChromium } from './find-chromium.ts';
@@ -27,8 +28,9 @@ before(async () => {
     rows: 100,
     batches: 1,
   }));
+  await fillPeople(control.database, nowMs);
   await fillEpoch(control.database, { id: 'delays-1', state: 'reading', plannedAtMs: nowMs - 60_000 }, shards);
-  served = await serveDashboard(control.database, exampleFlights, outside);
+  served = await serveDashboard(control.database, withSecrets(exampleFlights), outside);
 });
 after(async () => {
   await browser?.close();
@@ -110,8 +112,12 @@ test('the page works without JavaScript: content, filter, state and pause', asyn
 test('hostile strings stay text through load and refresh', async (t) => {
   const { page, troubles } = await openPage(t);
   await refreshed(page);
-  assert.equal(await page.locator('#dead-letters img, #dead-letters script').count(), 0);
-  assert.ok((await page.locator('#dead-letters').textContent())?.includes('<img src=x onerror='));
+  for (const part of ['dead-letters', 'needs', 'approvals', 'secrets', 'audit']) {
+    assert.equal(await page.locator(`#${part} img, #${part} script`).count(), 0, part);
+    const text = await page.locator(`#${part}`).textContent();
+    assert.ok(text?.includes('<img src=x onerror='), part);
+    assert.doesNotMatch(text ?? '', /\u202e/, part);
+  }
   assert.doesNotMatch(await page.title(), /owned/);
   assert.deepEqual(troubles, []);
 });
@@ -128,8 +134,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
-test('a narrow screen needs no sideways scroll', async (t) => {
-  for (const width of [320, 390, 768]) {
+test('no screen needs a sideways scroll, whatever people have written', async (t) => {
+  for (const width of [320, 390, 768, 1_240]) {
     const { page } = await openPage(t, { viewport: { width, height: 800 } });
     assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width);
     assert.deepEqual(await page.evaluate('inPage.wideParts()'), [], `${width} px`);

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 const root = resolve(import.meta.dirname, '..');
 
 /** What libraries say to whoever runs the tests, who can do nothing about it. */
-const LIBRARY_WARNINGS = ['TimeoutNegativeWarning', 'MetadataLookupWarning', 'AutopaginateTrueWarning'];
+const LIBRARY_WARNINGS = ['TimeoutNegativeWarning', 'AutopaginateTrueWarning'];
 
 /** One suite of `npm test`: a name, and how to run it. */
 interface Suite {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Database } from '@google-cloud/spanner';
 import { migrateAccess } from '../../deploy/cli/migrate-access.ts';
+import { identities } from '../../deploy/cli/stack/identities.ts';
 import { openStack, type Stack } from '../../deploy/cli/stack/stack.ts';
 import { runFunction } from '../../deploy/local/functions/run-function.ts';
 import { localProject } from '../../deploy/local/project.ts';
@@ -185,6 +186,11 @@ test('each function does its whole work under its database role', async () => {
   assert.equal(await planned(), 200);
   assert.equal(await epochIn('delivered', 'failed'), 'delivered');
   assert.equal(await shown(), 200);
+
+  // As whom each did it, the metadata server said.
+  const written = await rows('SELECT DISTINCT Identity FROM PenstockLineage');
+  assert.deepEqual(written, [{ Identity: identities.kafkaSink }]);
+  assert.deepEqual(await rows('SELECT PlannedBy FROM PenstockEpochs'), [{ PlannedBy: identities.planEpoch }]);
 });
 
 for (const name of roledFunctions) {

@@ -71,6 +71,16 @@ export const doors = {
   dashboard: identities.laptop,
 } as const;
 
+/** As whom each goes out. */
+export const accounts = {
+  'pubsub-sink': identities.pubsubSink,
+  'read-shard': identities.readShard,
+  'plan-epoch': identities.planEpoch,
+  'kafka-sink': identities.kafkaSink,
+  'rotate-secrets': identities.rotateSecrets,
+  dashboard: identities.dashboard,
+} as const;
+
 export type DoorName = keyof typeof doors;
 
 /** A door that can be knocked at. */
@@ -130,9 +140,8 @@ export async function openDoorsRig(): Promise<DoorsRig> {
         env: {
           ...cloud.env,
           PENSTOCK_DECLARATION: declarationPath,
-          PENSTOCK_IDENTITY: caller,
           PENSTOCK_CALLERS: caller,
-          METADATA_SERVER_DETECTION: 'none',
+          GCE_METADATA_HOST: (await cloud.identity.openMetadataServer(accounts[name])).host,
           SPANNER_DISABLE_BUILTIN_METRICS: 'true',
           NODE_COMPILE_CACHE: join(dir, 'compile-cache'),
           ...env,

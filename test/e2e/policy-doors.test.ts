@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { PubSub } from '@google-cloud/pubsub';
 import { localProject } from '../../deploy/local/project.ts';
-import { type Door, type DoorName, type DoorsRig, doors, openDoorsRig } from './doors-rig.ts';
+import { accounts, type Door, type DoorName, type DoorsRig, doors, openDoorsRig } from './doors-rig.ts';
 import { rawRequest } from './raw-request.ts';
 
 const names = Object.keys(doors).filter((name): name is DoorName => name in doors);
@@ -170,7 +170,7 @@ permit (principal, action == Action::"readColumns", resource) when { !resource.s
   assert.match(refused.text, /may not readColumns Column\/Pilots\.Name/);
   assert.ok(!(await plannedFeeds()).includes('pilots'));
   const granted = `${plain}
-permit (principal == ServiceAccount::"${doors['plan-epoch']}", action == Action::"readColumns", resource == Column::"Pilots.Name")
+permit (principal == ServiceAccount::"${accounts['plan-epoch']}", action == Action::"readColumns", resource == Column::"Pilots.Name")
 when { context has feed && context.feed == Feed::"pilots" };`;
   const door = await start('plan-epoch', granted);
   await rig.database.table('Pilots').insert([{ Id: '1', Name: 'Ada' }]);

@@ -63,10 +63,13 @@ export async function serve(
   }
 }
 
-/** On a laptop somebody has to stand in the lineage, and somebody must be let in: the person at the keyboard. */
+/**
+ * On a laptop somebody must be let in, and somebody has to stand in the lineage where no metadata server says who: the person at
+ * the keyboard.
+ */
 function laptopSettings(env: NodeJS.ProcessEnv): Record<string, string> {
   return {
-    ...(env.PENSTOCK_IDENTITY ? {} : { PENSTOCK_IDENTITY: identities.laptop }),
+    ...(env.PENSTOCK_IDENTITY || env.GCE_METADATA_HOST ? {} : { PENSTOCK_IDENTITY: identities.laptop }),
     ...(env.PENSTOCK_CALLERS ? {} : { PENSTOCK_CALLERS: identities.laptop }),
   };
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { SecretManagerServiceClient } from '@google-cloud/secret-manager';
 import { credentials } from '@grpc/grpc-js';
+import { GoogleAuth, PassThroughClient } from 'google-auth-library';
 import { parseDocument } from 'yaml';
 import { openScramCredentials } from '../../../shared/adapters/kafka/wire/scram-credentials.ts';
 import type { Declaration, RotatedSecret } from '../../../shared/model/config/declaration.ts';
@@ -35,7 +36,10 @@ export function withScram(text: string, secret: string, beside: string | undefin
 export async function makeRotatingSecrets(cloud: LocalCloud, { secrets }: Declaration): Promise<void> {
   const [servicePath = '', port] = (cloud.env.SECRET_MANAGER_EMULATOR_HOST ?? '').split(':');
   const sslCreds = credentials.createInsecure();
-  const client = new SecretManagerServiceClient({ servicePath, port: Number(port), sslCreds, projectId: localProject });
+  // It asks nobody who they are: without this, Google's library searches for an identity, and warns that there is none.
+  const auth = new GoogleAuth({ authClient: new PassThroughClient() });
+  const options = { servicePath, port: Number(port), sslCreds, auth, projectId: localProject };
+  const client = new SecretManagerServiceClient(options);
   try {
     const [known] = await client.listSecrets({ parent });
     for (const secret of Object.values(secrets)) {

@@ -88,7 +88,7 @@ interface Started {
 
 function start(options: FunctionOptions, args: readonly string[], env: Readonly<Record<string, string>>): Started {
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, NODE_OPTIONS: '', ...env, ...options.env },
+    env: { ...process.env, NODE_OPTIONS: '', ...env, ...identityEnv(options), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const lines: string[] = [];
@@ -114,6 +114,21 @@ function start(options: FunctionOptions, args: readonly string[], env: Readonly<
     stop: () => stop(child, ended),
   };
   return { process: child, ended, running };
+}
+
+/**
+ * Has Google's libraries take a function's identity where Cloud Run gives it, from the metadata server, and not the person's at
+ * the keyboard: they would look at files first. By K_SERVICE they know that the server is there.
+ */
+function identityEnv(options: FunctionOptions): NodeJS.ProcessEnv {
+  if (!(options.env.GCE_METADATA_HOST ?? process.env.GCE_METADATA_HOST)) return {};
+  return {
+    K_SERVICE: options.name,
+    CLOUDSDK_CONFIG: bundleOf(options),
+    GOOGLE_APPLICATION_CREDENTIALS: undefined,
+    google_application_credentials: undefined,
+    METADATA_SERVER_DETECTION: undefined,
+  };
 }
 
 /** Settles when the preloaded module tells the port. */

@@ -16,6 +16,8 @@ export interface ControlDatabase {
 export async function openControlDatabase(statements?: readonly string[]): Promise<ControlDatabase> {
   const server = await openSpannerServer();
   process.env.SPANNER_EMULATOR_HOST = server.address;
+  // Else Google's libraries search for a metadata server, and warn that there is none.
+  process.env.METADATA_SERVER_DETECTION ??= 'none';
   const spanner = new Spanner({ projectId: project });
   const [instance, created] = await spanner.createInstance('main', { config: 'emulator-config', nodes: 1 });
   await created.promise();

@@ -110,6 +110,8 @@ export async function openIngest(
     ...(options.abortCommits === undefined ? {} : { faults: { abortCommits: options.abortCommits } }),
   });
   process.env.SPANNER_EMULATOR_HOST = spannerServer.address;
+  // Else Google's libraries search for a metadata server, and warn that there is none.
+  process.env.METADATA_SERVER_DETECTION ??= 'none';
   const spanner = new Spanner({ projectId: 'test' });
   const database = await createDatabase(spanner);
   const client = new kafkajs.Kafka({ brokers: [kafka.address], logLevel: kafkajs.logLevel.NOTHING });

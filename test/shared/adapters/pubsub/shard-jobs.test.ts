@@ -7,6 +7,8 @@ import { openShardJobs } from '../../../../shared/adapters/pubsub/shard-jobs.ts'
 test('openShardJobs() publishes a message for each shard, with the trace of the plan where there is one', async () => {
   const server = await openPubSubServer({ mintIdToken: async () => 'none' });
   process.env.PUBSUB_EMULATOR_HOST = server.address;
+  // Else Google's libraries search for a metadata server, and warn that there is none.
+  process.env.METADATA_SERVER_DETECTION ??= 'none';
   const client = new PubSub({ projectId: 'p' });
   const jobs = openShardJobs('shards', 'p');
   try {

@@ -175,6 +175,15 @@ export const pageDefences: readonly Defence[] = [
   },
   {
     attack: 'A sensitive column by another way',
+    id: 'row-grants',
+    file: 'shared/model/grants/query-uses.ts',
+    text: "const isWhole = whole === 'all' || whole.has(name);",
+    without: "const isWhole = whole === 'all';",
+    test: 'test/shared/model/grants/query-grants.test.ts',
+    name: 'queryUses() grants each query what it uses, and whole rows as all columns',
+  },
+  {
+    attack: 'A sensitive column by another way',
     id: 'query-tables',
     file: 'shared/model/epochs/check-query.ts',
     text: "...reasonOf('it reads tables that it does not name', ['GRAPH', 'GRAPH_TABLE']),",

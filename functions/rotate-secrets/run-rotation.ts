@@ -189,6 +189,8 @@ function have(value: Buffer | undefined, version: number): Buffer {
 /** What may succeed later is written for people, and tried again by whoever comes next. */
 async function noteFailure(lease: RotationLease, error: unknown, { store }: RotationTools): Promise<RotationLease> {
   if (error instanceof RotationLostError) return lease;
+  // Why it was refused stays; what keeps its clean-up stands in the audit and in the alarm.
+  if (lease.rotation.step === 'clean-up') return lease;
   const reason = `${messageOf(error)}${error instanceof PenstockError ? `. ${error.remedy}` : ''}`.slice(0, 1_000);
   // The failure itself is what counts; a database that is down is a second one.
   return await store.save(lease, { ...lease.rotation, reason }).catch(() => lease);

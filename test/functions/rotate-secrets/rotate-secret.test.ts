@@ -170,3 +170,17 @@ test('a password that the brokers do not take leaves current as it was, cleans u
   assert.deepEqual(await stage.scram.users(), users);
   assert.equal((await stage.states()).at(-1), 'DESTROYED');
 });
+
+test('a clean-up that is held up leaves the reason why the rotation failed', async () => {
+  stage.nowMs += 28 * DAY_MS;
+  const declaration = stage.refusing;
+  const onEffect: RotatorOptions['onEffect'] = ({ rotation, effect }) => {
+    if (rotation.step === 'clean-up' && effect === 'revoke') throw new Error('the brokers are away');
+  };
+  const [held] = await stage.openRotator({ declaration, onEffect }).tick('test');
+  assert.match(held?.error ?? '', /the brokers are away/);
+  const [outcome] = await stage.openRotator({ declaration }).tick('test');
+  const failed = outcome?.rotations[0];
+  assert.deepEqual([failed?.step, failed?.failedStep], ['failed', 'test']);
+  assert.match(failed?.reason ?? '', /cannot log in with the new password/);
+});

@@ -100,7 +100,7 @@ async function attack(epoch: string, shards: readonly number[], draw: Draw): Pro
   const changes = async (): Promise<void> => {
     const flights = stage.database.table('Flights');
     for (let change = 0; change < 8; change += 1) {
-      await flights.upsert({ ...flight(draw(rowCount)), Origin: 'XXX', DelayMinutes: 59 });
+      await flights.upsert({ ...flight(draw(rowCount)), Origin: 'ZZZ', DelayMinutes: 59 });
       await flights.insert({
         ...flight(draw(rowCount)),
         FlightId: `f${String(draw(rowCount)).padStart(6, '0')}-${change}`,

@@ -28,7 +28,7 @@ after(async () => {
 test('rebuildBatch() gives the bytes of batches that were delivered, after the rows have changed', async () => {
   const { epoch, shards, manifest } = await stage.plan('rebuilt');
   for (const shard of shards) await readShard(epoch, shard, stage.readTools('reader'));
-  await stage.database.table('Flights').update({ FlightId: 'f000001', Origin: 'XXX' });
+  await stage.database.table('Flights').update({ FlightId: 'f000001', Origin: 'ZZZ' });
   await stage.database.table('Flights').deleteRows([['f000003']]);
   const { channel, versions, clock, signal } = stage.readTools('rebuilder');
   assert.ok(stage.trainer.batches.size > 90);

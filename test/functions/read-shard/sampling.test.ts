@@ -110,7 +110,7 @@ test('readShard() divides, weighs and balances rows by their key and the seed al
 
 test('planEpoch() takes the fit of an earlier epoch over changed rows, with its digest, and names where it is from', async () => {
   const first = await plan('first', sampled);
-  await stage.database.table('Flights').insert({ ...flight(1_000_000), FlightId: 'far', Origin: 'XXX' });
+  await stage.database.table('Flights').insert({ ...flight(1_000_000), FlightId: 'far', Origin: 'ZZZ' });
   const anew = await plan('anew', sampled);
   const pinned = await plan('pinned', { ...sampled, fitFrom: first.epoch });
   await stage.database.table('Flights').deleteRows([['far']]);

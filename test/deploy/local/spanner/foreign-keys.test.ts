@@ -60,7 +60,7 @@ async function change(statement: string): Promise<void> {
 
 test('a row needs the row that it refers to, unless a column is NULL or the key only informs', async () => {
   const table = client.database.table('Flights');
-  await assert.rejects(table.insert({ Id: 1, Origin: 'XXX' }), {
+  await assert.rejects(table.insert({ Id: 1, Origin: 'ZZZ' }), {
     code: VIOLATED,
     message:
       /Foreign key constraint `FlightOrigin` is violated on table `Flights`\. Cannot find referenced values in Airports\(Code\)\.$/,
@@ -71,7 +71,7 @@ test('a row needs the row that it refers to, unless a column is NULL or the key 
       /constraint `FK_Flights_Airports_[0-9A-F]{16}_1` is violated on table `Flights`\. Cannot find referenced values in Airports\(Country, City\)\.$/,
   });
   await table.insert([
-    { Id: 1, Origin: 'ABQ', Destination: 'XXX', City: null, Country: null },
+    { Id: 1, Origin: 'ABQ', Destination: 'ZZZ', City: null, Country: null },
     { Id: 2, Origin: null, Destination: null, City: 'Zürich', Country: 'CH' },
     { Id: 3, Origin: null, Destination: null, City: 'Nowhere', Country: null },
   ]);

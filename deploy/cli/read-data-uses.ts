@@ -11,8 +11,8 @@ import type { DataUses } from '../../shared/model/grants/function-access.ts';
 import type { ExistingRoles } from '../../shared/model/grants/grant-statements.ts';
 import { pipelineUses } from '../../shared/model/grants/pipeline-uses.ts';
 import { type DatabaseColumns, queryUses, spelled } from '../../shared/model/grants/query-uses.ts';
-import { quoteName } from '../../shared/model/grants/quote-name.ts';
 import type { TableUse } from '../../shared/model/grants/table-grants.ts';
+import { quoteName } from '../../shared/model/sql/quote-name.ts';
 
 /** What the database says of its tables and roles, for a plan of access. */
 export interface DatabaseAccess {

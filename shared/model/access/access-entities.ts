@@ -1,9 +1,9 @@
 import type { Declaration, Feed, FeedJoin } from '../config/declaration.ts';
 import { columnsOf } from '../config/transform.ts';
-import { wordsOf } from '../epochs/check-tokens.ts';
 import { joinedColumn } from '../epochs/join.ts';
-import { rowUses } from '../epochs/row-uses.ts';
-import { quoteName } from '../grants/quote-name.ts';
+import { wordsOf } from '../sql/check-tokens.ts';
+import { quoteName } from '../sql/quote-name.ts';
+import { rowUses } from '../sql/row-uses.ts';
 import {
   type AccessRequest,
   actionResources,

@@ -1,4 +1,4 @@
-import { checkTokens } from './check-tokens.ts';
+import { checkTokens } from '../sql/check-tokens.ts';
 
 const MAX_CHARACTERS = 4_000;
 /** What gives another answer when it is asked again, or depends on who asks. */

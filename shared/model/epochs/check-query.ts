@@ -1,6 +1,6 @@
+import { checkTokens } from '../sql/check-tokens.ts';
+import { rowUses } from '../sql/row-uses.ts';
 import { volatileWords } from './check-condition.ts';
-import { checkTokens } from './check-tokens.ts';
-import { rowUses } from './row-uses.ts';
 
 const MAX_CHARACTERS = 16_000;
 

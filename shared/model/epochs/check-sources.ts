@@ -1,4 +1,4 @@
-import { rowUses } from './row-uses.ts';
+import { rowUses } from '../sql/row-uses.ts';
 
 /** What is no table of its own in a database: its name as it is spelled, and `VIEW` or `SYNONYM`. */
 export interface OtherSource {

@@ -1,4 +1,4 @@
-import { quoteName } from './quote-name.ts';
+import { quoteName } from '../sql/quote-name.ts';
 import type { GrantedColumns, TableGrants } from './table-grants.ts';
 
 export type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';

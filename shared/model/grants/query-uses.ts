@@ -1,5 +1,5 @@
-import { wordsOf } from '../epochs/check-tokens.ts';
-import { rowUses } from '../epochs/row-uses.ts';
+import { wordsOf } from '../sql/check-tokens.ts';
+import { rowUses } from '../sql/row-uses.ts';
 import type { TableUse } from './table-grants.ts';
 
 /** The columns of each table of a database, as they are spelled. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkCondition } from '../../../../shared/model/epochs/check-condition.ts';
 import { checkQuery } from '../../../../shared/model/epochs/check-query.ts';
-import { wordsOf } from '../../../../shared/model/epochs/check-tokens.ts';
+import { wordsOf } from '../../../../shared/model/sql/check-tokens.ts';
 
 test('checkQuery() takes queries whose rows are the same whenever they are asked at one timestamp', () => {
   for (const sql of [

@@ -1,5 +1,5 @@
-import { isReserved } from '../grants/quote-name.ts';
 import { type SqlToken, sqlTokens } from './check-tokens.ts';
+import { isReserved } from './quote-name.ts';
 
 /** What a query takes rows from, and which of it as whole rows. */
 export interface RowUses {
